@@ -1,0 +1,56 @@
+"""The meter of one measurement; each runs in a process of its own and prints JSON."""
+
+import gc
+import json
+import resource
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import boto3
+
+Numbers = dict[str, Any]
+
+
+def print_timed(run: Callable[[], Numbers], **more: Any) -> None:
+    """Run once; print what it returns with its time, this process's whole time, and peak."""
+    gc.collect()
+    wall, cpu = time.perf_counter(), time.process_time()
+    numbers = run()
+    end_cpu, end_wall = time.process_time(), time.perf_counter()
+    measured = {
+        "cpu": end_cpu - cpu,
+        "wall": end_wall - wall,
+        "cpu_with_start": end_cpu,
+        "peak_mib": _peak_mib(),
+    }
+    json.dump({**numbers, **measured, **more}, sys.stdout)
+
+
+def counted_calls(session: "boto3.Session") -> Counter[str]:
+    """Count by operation what its clients really send, retries and all, from now on."""
+    calls: Counter[str] = Counter()
+
+    def count(event_name: str, **_: object) -> None:
+        calls[event_name.rpartition(".")[2]] += 1
+
+    session.events.register("before-send", count)
+    return calls
+
+
+def _peak_mib() -> float:
+    """Return the most memory that this program had.
+
+    On Linux ru_maxrss begins with what the parent had when it forked, so that a child of
+    a large process looks large. VmHWM begins anew with the program.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

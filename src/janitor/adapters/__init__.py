@@ -1,0 +1,1 @@
+"""One file per outside system; `ports` holds the protocols they fulfil."""

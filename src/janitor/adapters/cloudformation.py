@@ -1,0 +1,258 @@
+"""CloudFormation: list all stacks of many regions, describe, tag and delete one."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.parsers import DEFAULT_TIMESTAMP_PARSER
+from botocore.session import Session
+
+from janitor.adapters.aws_errors import (
+    AwsError,
+    code_of,
+    is_about_credentials,
+    is_transient,
+    message_of,
+    request_id_of,
+    translated,
+)
+from janitor.adapters.stack_rules import region_of, tags_to_send
+from janitor.core.errors import DeleteRefused, StackNotFound, TagRefused
+from janitor.core.model import Stack
+from janitor.core.plan import Listing
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.literals import CapabilityType
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+
+CLIENT_CONFIG = Config(
+    retries={"mode": "adaptive", "total_max_attempts": 8},
+    connect_timeout=5,
+    read_timeout=30,
+)
+"""Throttling is normal when listing: slow down with it, and do not give up early."""
+
+CAPABILITIES: "tuple[CapabilityType, ...]" = (
+    "CAPABILITY_IAM",
+    "CAPABILITY_NAMED_IAM",
+    "CAPABILITY_AUTO_EXPAND",
+)
+_WAITS = (0.0, 0.3, 0.7, 1.5)
+"""Seconds before each look for the moved LastUpdatedTime: 2.5 s in all."""
+
+
+def read_timestamp(value: Any) -> datetime:
+    """Return a timestamp of an AWS answer as an instant in UTC."""
+    try:
+        parsed = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        # RFC 822, and epoch seconds as number or text: botocore knows them.
+        parsed = DEFAULT_TIMESTAMP_PARSER(value)
+    if parsed.tzinfo is None:
+        return parsed.replace(tzinfo=UTC)
+    return parsed.astimezone(UTC)
+
+
+def speed_up_timestamps(session: Session) -> None:
+    """Make all clients of `session` read timestamps with `read_timestamp`.
+
+    botocore's own reader tries every format there is, which is a third of the time that
+    listing stacks takes, and answers in local time. The AWS CLI sets its own as well.
+    """
+    factory = session.get_component("response_parser_factory")
+    factory.set_parser_defaults(timestamp_parser=read_timestamp)
+
+
+class CloudFormation:
+    """The `Stacks` port on boto3.
+
+    `clients` returns the client of a region, and is called once per region and listing,
+    from the thread that lists it. `on_page` is told region and count after each page,
+    from that thread too.
+    """
+
+    def __init__(
+        self,
+        clients: "Callable[[str], CloudFormationClient]",
+        on_page: Callable[[str, int], None] | None = None,
+        max_workers: int = 8,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._clients = clients
+        self._on_page = on_page
+        self._max_workers = max_workers
+        self._pause = pause
+
+    def list_all(self, regions: Iterable[str]) -> Generator[Listing, None, None]:
+        """List the regions side by side, beginning now and not when first asked."""
+        wanted = list(dict.fromkeys(regions))
+        todo: queue.SimpleQueue[str] = queue.SimpleQueue()
+        done: queue.SimpleQueue[Listing] = queue.SimpleQueue()
+        stop = threading.Event()
+        for region in wanted:
+            todo.put(region)
+        # Threads of a pool are waited for when the interpreter ends, and one that sits in
+        # a call to a dead network would keep Ctrl-C waiting for minutes. Daemons are not.
+        for _ in range(min(self._max_workers, len(wanted))):
+            threading.Thread(target=self._list_next, args=(todo, done, stop), daemon=True).start()
+        return _taken(len(wanted), done, stop)
+
+    def describe(self, stack_id: str) -> Stack | None:
+        """Describe one stack by its id."""
+        region = region_of(stack_id)
+        raw = self._describe(stack_id)
+        return None if raw is None else _stack(region, raw)
+
+    def tag(
+        self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
+    ) -> datetime | None:
+        """Update nothing but the tags. Everything that is left out here stays as it is."""
+        region, stack_id = region_of(stack.stack_id), stack.stack_id
+        raw = self._describe(stack_id)
+        if raw is None:
+            raise TagRefused(f"{stack.name} does not exist")
+        fresh = _stack(region, raw)
+        full = tags_to_send(fresh, stack, put, remove)
+        if full == fresh.tags:
+            return None
+        try:
+            # Never NotificationARNs, RoleARN or policies: [] would wipe topics, and a role
+            # passed once stays on the stack for whoever operates it.
+            self._clients(region).update_stack(
+                StackName=stack_id,
+                UsePreviousTemplate=True,
+                Parameters=[
+                    {"ParameterKey": parameter["ParameterKey"], "UsePreviousValue": True}
+                    for parameter in raw.get("Parameters", ())
+                ],
+                Capabilities=list(CAPABILITIES),
+                Tags=[{"Key": key, "Value": value} for key, value in full.items()],
+                ClientRequestToken=token,
+            )
+        except ClientError as error:
+            if "No updates are to be performed" in message_of(error):
+                return None
+            if code_of(error) != "TokenAlreadyExistsException":
+                if is_transient(error) or is_about_credentials(error):
+                    raise translated(error, f"tagging {stack.name} in {region}") from error
+                raise TagRefused(
+                    f"CloudFormation will not tag {stack.name}: {message_of(error)}"
+                ) from error
+        except AwsError as error:
+            raise translated(error, f"tagging {stack.name} in {region}") from error
+        return self._moved(stack_id, fresh.updated)
+
+    def delete(self, stack_id: str, token: str) -> str:
+        """Ask for the deletion. Raises `StackNotFound` if AWS does not know the id."""
+        region = region_of(stack_id)
+        name = stack_id.split("/")[1]
+        try:
+            answer = self._clients(region).delete_stack(
+                StackName=stack_id, ClientRequestToken=token
+            )
+        except ClientError as error:
+            said = message_of(error)
+            if code_of(error) == "TokenAlreadyExistsException":
+                return request_id_of(error)
+            if _is_unknown(error):
+                raise StackNotFound(f"{name} does not exist") from error
+            if is_about_credentials(error):
+                raise translated(error, f"deleting {name} in {region}") from error
+            protected = "terminationprotection" in said.replace(" ", "").lower()
+            raise DeleteRefused(
+                f"CloudFormation will not delete {name}: {said}", retry=not protected
+            ) from error
+        except AwsError as error:
+            # It may have been taken all the same: the tracker will see.
+            raise translated(error, f"deleting {name} in {region}") from error
+        return str(answer["ResponseMetadata"]["RequestId"])
+
+    def _list_next(
+        self,
+        todo: queue.SimpleQueue[str],
+        done: queue.SimpleQueue[Listing],
+        stop: threading.Event,
+    ) -> None:
+        while not stop.is_set():
+            try:
+                region = todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                done.put(Listing(region, self._list(region, stop)))
+            except Exception as error:
+                # Whatever it was, the region is not known in full, and the rest goes on.
+                done.put(Listing(region, error=str(translated(error, f"listing {region}"))))
+
+    def _list(self, region: str, stop: threading.Event) -> tuple[Stack, ...]:
+        stacks: list[Stack] = []
+        for page in self._clients(region).get_paginator("describe_stacks").paginate():
+            stacks += [_stack(region, raw) for raw in page["Stacks"]]
+            if self._on_page:
+                self._on_page(region, len(stacks))
+            if stop.is_set():
+                break  # Nobody will take the listing.
+        return tuple(stacks)
+
+    def _describe(self, stack_id: str) -> "StackTypeDef | None":
+        region = region_of(stack_id)
+        try:
+            return self._clients(region).describe_stacks(StackName=stack_id)["Stacks"][0]
+        except ClientError as error:
+            if _is_unknown(error):
+                return None
+            raise translated(error, f"describing {stack_id}") from error
+        except AwsError as error:
+            raise translated(error, f"describing {stack_id}") from error
+
+    def _moved(self, stack_id: str, before: datetime | None) -> datetime | None:
+        """Wait a moment for LastUpdatedTime to leave `before`; None if it never does."""
+        for seconds in _WAITS:
+            if seconds:
+                self._pause(seconds)
+            raw = self._describe(stack_id)
+            after = _utc(raw.get("LastUpdatedTime")) if raw else None
+            if after is not None and after != before:
+                return after
+        return None
+
+
+def _taken(
+    count: int, done: queue.SimpleQueue[Listing], stop: threading.Event
+) -> Generator[Listing, None, None]:
+    try:
+        for _ in range(count):
+            yield done.get()
+    finally:
+        stop.set()
+
+
+def _stack(region: str, raw: "StackTypeDef") -> Stack:
+    answer: dict[str, Any] = dict(raw)
+    get = answer.get
+    return Stack(
+        stack_id=answer["StackId"],
+        name=answer["StackName"],
+        region=region,
+        status=answer["StackStatus"],
+        created=answer["CreationTime"].astimezone(UTC),
+        updated=_utc(get("LastUpdatedTime")),
+        tags={tag["Key"]: tag["Value"] for tag in get("Tags", ())},
+        status_reason=get("StackStatusReason", ""),
+        parent_id=get("ParentId"),
+        termination_protection=get("EnableTerminationProtection", False),
+    )
+
+
+def _utc(when: datetime | None) -> datetime | None:
+    return when.astimezone(UTC) if when else None
+
+
+def _is_unknown(error: ClientError) -> bool:
+    return code_of(error) == "ValidationError" and "does not exist" in message_of(error)

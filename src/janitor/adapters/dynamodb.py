@@ -1,0 +1,235 @@
+"""Leases and journal in DynamoDB, written in one transaction."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from janitor.adapters.aws_errors import AwsError, code_of, is_denied, message_of, translated
+from janitor.adapters.tables import DAY_INDEX, IS_OPEN, OPEN_INDEX, event_row, record_row
+from janitor.core.errors import ConfigurationError, Conflict
+from janitor.core.journal import Entry, Event, instant
+from janitor.core.model import ACCOUNT_KEY, Account, Lease
+from janitor.core.records import SCHEMA, account_from, event_from, lease_from
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+AnyEntry = Entry[Lease] | Entry[Account]
+
+_ATTEMPTS = 5
+"""How often a transaction that met another one in DynamoDB is tried."""
+
+
+class DynamoLedger:
+    """The `Ledger` port on the two tables of `janitor.adapters.tables`."""
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        lease_table: str,
+        journal_table: str,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._leases = lease_table
+        self._journal = journal_table
+        self._pause = pause
+
+    def open_records(self) -> tuple[Account, dict[str, Lease]]:
+        """Read everything open in one paged query of the sparse index."""
+        account: Account | None = None
+        leases: dict[str, Lease] = {}
+        rows = self._query(
+            self._leases,
+            IndexName=OPEN_INDEX,
+            KeyConditionExpression="#open = :yes",
+            ProjectionExpression="doc, #schema",
+            ExpressionAttributeNames={"#open": "open", "#schema": "schema"},
+            ExpressionAttributeValues={":yes": {"S": IS_OPEN}},
+        )
+        for row in rows:
+            document = self._document(row)
+            # The account is the one record without an id of its own.
+            if "stack_id" in document:
+                lease = lease_from(document)
+                leases[lease.stack_id] = lease
+            else:
+                account = account_from(document)
+        # The index may lag behind `janitor init` by a moment.
+        return account or self.account(), leases
+
+    def lease(self, stack_id: str) -> Lease | None:
+        """Read one lease, consistently."""
+        document = self._get(stack_id)
+        return None if document is None else lease_from(document)
+
+    def account(self) -> Account:
+        """Read the janitor's own record, consistently."""
+        document = self._get(ACCOUNT_KEY)
+        if document is None:
+            raise ConfigurationError(
+                f"the table {self._leases} is not initialised: run `janitor init`"
+            )
+        return account_from(document)
+
+    def commit(self, entry: AnyEntry) -> None:
+        """Write record and events in one transaction.
+
+        An entry that turns out to be written already, by a try whose answer was lost, is
+        success. A transaction that meets another is tried again a few times.
+        """
+        writes = self._writes(entry)
+        for attempt in range(1, _ATTEMPTS + 1):
+            with self._translating(f"writing to {self._leases} and {self._journal}"):
+                try:
+                    self._client.transact_write_items(TransactItems=writes)
+                except ClientError as error:
+                    reasons = _cancellation_reasons(error)
+                    if not reasons & _LOST:
+                        raise
+                    if "ConditionalCheckFailed" in reasons:
+                        if self._is_written(entry.events[-1]):
+                            return
+                        raise _conflict(entry) from error
+                    if attempt == _ATTEMPTS:
+                        raise _conflict(entry) from error
+                else:
+                    return
+            self._pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - spreads retries
+
+    def chain(self, key: str) -> Iterator[Event]:
+        """Read one chain, consistently and page by page."""
+        rows = self._query(
+            self._journal,
+            KeyConditionExpression="stack_id = :key",
+            ConsistentRead=True,
+            ExpressionAttributeValues={":key": {"S": key}},
+        )
+        return (self._event(row) for row in rows)
+
+    def chain_keys(self) -> Iterator[str]:
+        """Scan the journal for its keys: for an audit, not for a sweep."""
+        seen: set[str] = set()
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._journal, ConsistentRead=True, ProjectionExpression="stack_id"
+        )
+        with self._translating(f"reading {self._journal}"):
+            for page in pages:
+                for row in page["Items"]:
+                    key = row["stack_id"]["S"]
+                    if key not in seen:
+                        seen.add(key)
+                        yield key
+
+    def events(self, since: datetime, until: datetime) -> Iterator[Event]:
+        """Read the index by day, one query for each day in between."""
+        first, last = instant(since.astimezone(UTC)), instant(until.astimezone(UTC))
+        day, end = since.astimezone(UTC).date(), until.astimezone(UTC).date()
+        while day <= end:
+            rows = self._query(
+                self._journal,
+                IndexName=DAY_INDEX,
+                KeyConditionExpression="#day = :day AND #at BETWEEN :first AND :last",
+                ExpressionAttributeNames={"#day": "day", "#at": "at"},
+                ExpressionAttributeValues={
+                    ":day": {"S": day.isoformat()},
+                    ":first": {"S": first},
+                    ":last": {"S": last},
+                },
+            )
+            # The index leaves open in which order events of one instant come.
+            for at, same in groupby(map(self._event, rows), key=lambda event: event.occurred_at):
+                if at != last:
+                    yield from sorted(same, key=lambda event: (event.key, event.seq))
+            day += timedelta(days=1)
+
+    def _writes(self, entry: AnyEntry) -> list[Any]:
+        record = {
+            "TableName": self._leases,
+            "Item": record_row(entry.record),
+            "ConditionExpression": "version = :expected",
+            "ExpressionAttributeValues": {":expected": {"N": str(entry.expected_version)}},
+        }
+        if entry.expected_version == 0:
+            # The account begins as a row of version 0, a lease as no row.
+            record["ConditionExpression"] = "attribute_not_exists(stack_id) OR version = :expected"
+        events = [
+            {
+                "TableName": self._journal,
+                "Item": event_row(event),
+                "ConditionExpression": "attribute_not_exists(stack_id)",
+            }
+            for event in entry.events
+        ]
+        return [{"Put": put} for put in (record, *events)]
+
+    def _is_written(self, event: Event) -> bool:
+        answer = self._client.get_item(
+            TableName=self._journal,
+            Key={"stack_id": {"S": event.key}, "seq": {"N": str(event.seq)}},
+            ConsistentRead=True,
+        )
+        return "Item" in answer and self._event(answer["Item"]) == event
+
+    def _get(self, key: str) -> dict[str, Any] | None:
+        with self._translating(f"reading {self._leases}"):
+            answer = self._client.get_item(
+                TableName=self._leases, Key={"stack_id": {"S": key}}, ConsistentRead=True
+            )
+        return self._document(answer["Item"]) if "Item" in answer else None
+
+    def _query(self, table: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(TableName=table, **arguments)
+        with self._translating(f"reading {table}"):
+            for page in pages:
+                yield from page["Items"]
+
+    def _document(self, row: dict[str, Any]) -> dict[str, Any]:
+        found = row["schema"]["N"]
+        if found != str(SCHEMA):
+            raise ConfigurationError(
+                f"the table {self._leases} holds records of schema {found}, "
+                f"and this janitor reads schema {SCHEMA}: use the release that wrote them"
+            )
+        document: dict[str, Any] = json.loads(row["doc"]["S"])
+        return document
+
+    def _event(self, row: dict[str, Any]) -> Event:
+        return event_from(json.loads(row["doc"]["S"]), seq=int(row["seq"]["N"]))
+
+    @contextmanager
+    def _translating(self, doing: str) -> Iterator[None]:
+        """Say in a `ConfigurationError` or `JanitorError` what AWS did not like."""
+        try:
+            yield
+        except AwsError as error:
+            region = self._client.meta.region_name
+            if code_of(error) == "ResourceNotFoundException":
+                raise ConfigurationError(
+                    f"the tables {self._leases} and {self._journal} are not both there "
+                    f"in {region}: run `janitor init`"
+                ) from error
+            if is_denied(error):
+                raise ConfigurationError(
+                    f"permission is missing for {doing} in {region}: {message_of(error)}"
+                ) from error
+            raise translated(error, f"{doing} in {region}") from error
+
+
+_LOST = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
+
+
+def _cancellation_reasons(error: ClientError) -> frozenset[str]:
+    reasons = error.response.get("CancellationReasons", ())
+    return frozenset(str(reason.get("Code", "")) for reason in reasons)
+
+
+def _conflict(entry: AnyEntry) -> Conflict:
+    return Conflict(f"{entry.record.key} was changed by somebody else in between")

@@ -1,0 +1,81 @@
+"""Where the policy comes from: a file, an SSM parameter, or nobody wrote one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from janitor.adapters.aws_errors import AwsError, code_of, is_denied, message_of, translated
+from janitor.core.errors import ConfigurationError
+from janitor.core.model import Mode
+from janitor.core.policy import Policy, default_policy
+from janitor.core.policy_file import parse_policy
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+
+class DefaultPolicies:
+    """The `Policies` port where nobody wrote a policy."""
+
+    def __init__(self, mode_override: Mode | None = None) -> None:
+        self._override = mode_override
+
+    def policy(self) -> Policy:
+        """Return the built-in policy."""
+        return default_policy()
+
+    def mode(self) -> Mode:
+        """Return the override, or what the policy says."""
+        return self._override or self.policy().mode
+
+
+class FilePolicies:
+    """The `Policies` port on a YAML or JSON file, read anew at every call."""
+
+    def __init__(self, path: Path, mode_override: Mode | None = None) -> None:
+        self._path = path
+        self._override = mode_override
+
+    def policy(self) -> Policy:
+        """Read the file."""
+        try:
+            text = self._path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            said = getattr(error, "strerror", None) or error
+            raise ConfigurationError(f"the policy {self._path} cannot be read: {said}") from error
+        return parse_policy(text, str(self._path))
+
+    def mode(self) -> Mode:
+        """Return the override, or what the policy says now."""
+        return self._override or self.policy().mode
+
+
+class ParameterPolicies:
+    """The `Policies` port on an SSM parameter, read anew at every call."""
+
+    def __init__(self, client: "SSMClient", name: str, mode_override: Mode | None = None) -> None:
+        self._client = client
+        self._name = name
+        self._override = mode_override
+
+    def policy(self) -> Policy:
+        """Read the parameter."""
+        return parse_policy(read_parameter(self._client, self._name), self._name)
+
+    def mode(self) -> Mode:
+        """Return the override, or what the policy says now."""
+        return self._override or self.policy().mode
+
+
+def read_parameter(client: "SSMClient", name: str) -> str:
+    """Return a parameter's value, decrypted. Raises `ConfigurationError` where it is not there."""
+    region = client.meta.region_name
+    try:
+        return client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    except AwsError as error:
+        if code_of(error) == "ParameterNotFound":
+            raise ConfigurationError(f"there is no parameter {name} in {region}") from error
+        if is_denied(error):
+            raise ConfigurationError(
+                f"the parameter {name} in {region} may not be read: {message_of(error)}"
+            ) from error
+        raise translated(error, f"reading the parameter {name} in {region}") from error

@@ -1,0 +1,73 @@
+"""Notices to an SNS topic, with attributes that subscriptions may filter by."""
+
+import json
+from typing import TYPE_CHECKING
+
+from janitor.adapters.aws_errors import AwsError, message_of
+from janitor.adapters.ports import Message
+from janitor.core.errors import DeliveryFailed
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+
+MAX_SUBJECT = 99
+MAX_BYTES = 256 * 1024 - 8 * 1024
+"""SNS takes 256 KiB with attributes and subject; this much is left to the text."""
+CUT_NOTE = "\n\n[The rest was too long to send. `janitor plan` shows all of it.]"
+_MAX_ATTRIBUTE = 1024
+
+
+class SnsChannel:
+    """The `Channel` port on one topic.
+
+    Whatever goes wrong with a topic goes wrong for everybody, and is put right by an
+    operator: no contact is ever `Undeliverable` here.
+    """
+
+    name = "sns"
+
+    def __init__(self, client: "SNSClient", topic_arn: str) -> None:
+        self._client = client
+        self._topic_arn = topic_arn
+
+    def send(self, message: Message) -> str:
+        """Publish; return the message id of SNS."""
+        attributes: dict[str, MessageAttributeValueTypeDef] = {
+            "owner": {
+                "DataType": "String",
+                "StringValue": one_line(message.contact.address, _MAX_ATTRIBUTE) or "unknown",
+            }
+        }
+        for name, values in (("kind", message.kinds), ("region", message.regions)):
+            if values:
+                attributes[name] = {"DataType": "String.Array", "StringValue": json.dumps(values)}
+        try:
+            answer = self._client.publish(
+                TopicArn=self._topic_arn,
+                Subject=one_line(message.subject, MAX_SUBJECT) or "janitor",
+                Message=cut(message.text) or message.subject or "janitor",
+                MessageAttributes=attributes,
+            )
+        except AwsError as error:
+            raise DeliveryFailed(f"SNS did not take the notice: {message_of(error)}") from error
+        return answer["MessageId"]
+
+
+def one_line(text: str, longest: int) -> str:
+    """Return `text` without control characters or line breaks, in at most `longest`.
+
+    SNS wants a subject of ASCII, so other letters become question marks.
+    """
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    line = " ".join(printable.split()).encode("ascii", "replace").decode()
+    return line if len(line) <= longest else line[: longest - 3] + "..."
+
+
+def cut(text: str) -> str:
+    """Return `text` in what SNS takes, cut between characters and with a note if need be."""
+    encoded = text.encode()
+    if len(encoded) <= MAX_BYTES:
+        return text
+    room = MAX_BYTES - len(CUT_NOTE.encode())
+    return encoded[:room].decode(errors="ignore") + CUT_NOTE

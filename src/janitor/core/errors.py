@@ -1,0 +1,57 @@
+"""Every error the janitor raises on purpose, under one root."""
+
+
+class JanitorError(Exception):
+    """The root: its text is one line that a person can act on."""
+
+
+class ConfigurationError(JanitorError):
+    """Settings, policy, credentials or tables are not usable: exit code 2."""
+
+
+class PolicyError(ConfigurationError):
+    """The policy document says something that it may not; one problem a line."""
+
+
+class ClockError(ConfigurationError):
+    """The clock stands before something that the ledger already records."""
+
+
+class Conflict(JanitorError):
+    """Somebody else wrote the record first; read it again and decide again."""
+
+
+class RegionRefused(JanitorError):
+    """A region cannot be listed in full, so nothing there may be decided."""
+
+
+class StackNotFound(JanitorError):
+    """No stack or lease answers to this name or id."""
+
+
+class TagRefused(JanitorError):
+    """CloudFormation will not take the tags; the lease stands all the same."""
+
+
+class DeleteRefused(JanitorError):
+    """CloudFormation will not delete; `retry` says whether asking later may help."""
+
+    def __init__(self, message: str, *, retry: bool = True) -> None:
+        super().__init__(message)
+        self.retry = retry
+
+
+class Undeliverable(JanitorError):
+    """The channel will never reach this contact: try the fallback."""
+
+
+class DeliveryFailed(JanitorError):
+    """The channel did not take the notice this time: try again later."""
+
+
+class BadLink(JanitorError):
+    """An extension link that is forged, too old, or meant for something else."""
+
+
+class ExtensionRefused(JanitorError):
+    """The extension is not granted; the text says why and what to do."""

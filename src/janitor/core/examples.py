@@ -1,0 +1,95 @@
+"""What a policy would do to a few example stacks, so that its author sees what it means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from janitor.core.decisions import Open
+from janitor.core.lease import promise
+from janitor.core.lifecycle import decide
+from janitor.core.model import PROTECT_TAG, TTL_TAG, Lease, Stack
+from janitor.core.policy import BUILT_IN_NEVER_DELETE, Policy, Selector
+from janitor.core.times import instant_text
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A made-up stack, created now, and what becomes of it if nobody does anything."""
+
+    name: str
+    tags: Mapping[str, str]
+    rule: str
+    fate: str
+
+
+def examples(policy: Policy, now: datetime) -> tuple[Example, ...]:
+    """Play the policy on a stack for each rule, and on a few that every account has."""
+    owner = {policy.rules[0].owner_tags[0]: "ada@example.com"} if policy.rules[0].owner_tags else {}
+    cases: list[tuple[str, dict[str, str]]] = []
+    for rule in policy.rules:
+        name, tags = _selected_by(rule.select)
+        cases.append((name, {**tags, **owner}))
+    name, tags = cases[0]
+    cases += [
+        (f"{name}-nobodys", {key: value for key, value in tags.items() if key not in owner}),
+        (f"{name}-typo", {**tags, TTL_TAG: "3 days"}),
+        (f"{name}-forever", {**tags, TTL_TAG: "never"}),
+        (f"{name}-kept", {**tags, PROTECT_TAG: "demo on Friday"}),
+        (BUILT_IN_NEVER_DELETE[0], tags),
+        ("production-network", {}),
+    ]
+    return tuple(_play(policy, name, tags, now) for name, tags in cases)
+
+
+def _selected_by(selector: Selector) -> tuple[str, dict[str, str]]:
+    """Make up a name and tags that a selector matches, as far as that is plain."""
+    if selector.tag is not None:
+        return "feat-basket", {selector.tag: selector.equals or _value(selector.tag)}
+    if selector.name is not None:
+        return selector.name.replace("*", "basket").replace("?", "x"), {}
+    if selector.any is not None:
+        return _selected_by(selector.any[0])
+    names, tags = [], {}
+    for condition in selector.all or ():
+        name, more = _selected_by(condition)
+        tags.update(more)
+        if condition.name is not None:
+            names.append(name)
+    return (names or ["feat-basket"])[0], tags
+
+
+def _value(tag: str) -> str:
+    return "3d" if tag == TTL_TAG else "2099-12-31" if tag == "janitor:expires" else "yes"
+
+
+def _play(policy: Policy, name: str, tags: Mapping[str, str], now: datetime) -> Example:
+    stack = Stack("arn:example", name, "eu-central-1", "CREATE_COMPLETE", now, tags=tags)
+    decision = decide(stack, None, policy, now)
+    if not isinstance(decision, Open) or decision.lease is None:
+        return Example(name, tags, "", f"not managed: {decision.reason}")
+    lease = decision.lease
+    if PROTECT_TAG in tags:
+        fate = f"kept: protected by tag {PROTECT_TAG}"
+    elif lease.problem:
+        fate = f"kept, and its owner told once: {lease.problem}"
+    elif lease.expires_at is None:
+        fate = "kept for ever"
+    else:
+        fate = _dates(policy, lease, lease.expires_at)
+    return Example(name, tags, lease.rule, fate)
+
+
+def _dates(policy: Policy, lease: Lease, expires: datetime) -> str:
+    zone = policy.window.window.zone
+    stages = policy.terms(lease.rule).stages
+    reminders = [
+        instant_text(expires - lead, zone)
+        for lead, _ in reversed(stages)
+        if expires - lead > lease.created
+    ]
+    reminded = f"reminded {' and '.join(reminders)}; " if reminders else ""
+    delete = promise(lease, policy, expires + timedelta(0))
+    return (
+        f"{reminded}marked {instant_text(expires, zone)}; deleted {instant_text(delete, zone)}"
+        f" at the earliest ({lease.deadline_source})"
+    )

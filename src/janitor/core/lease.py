@@ -1,0 +1,184 @@
+"""A lease beside its stack: deadline and owners as they are now, who was told, which tags."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from janitor.core.contacts import owners_of
+from janitor.core.decisions import TagChange
+from janitor.core.expiry import Unreadable, asked_deadline, effective_deadline
+from janitor.core.model import (
+    DELETE_AFTER_TAG,
+    MARKED_VALUE,
+    PROBLEM,
+    STATE_TAG,
+    Contact,
+    Lease,
+    LeaseState,
+    Notice,
+    Stack,
+)
+from janitor.core.policy import Policy, Rule, Terms
+from janitor.core.times import instant_text
+
+TAGGABLE = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)
+"""Statuses in which CloudFormation accepts an update, and so tags."""
+
+
+def deployed_at(stack: Stack, lease: Lease | None) -> datetime:
+    """Return the last deployment; the janitor's own tag update does not count as one."""
+    if lease is not None and stack.updated is not None and stack.updated == lease.own_update:
+        return lease.deployed_at or stack.created
+    return stack.updated or stack.created
+
+
+def first_lease(stack: Stack, rule: Rule, policy: Policy, now: datetime) -> Lease:
+    """Return the lease with which a stack begins."""
+    blank = Lease(
+        stack_id=stack.stack_id,
+        name=stack.name,
+        region=stack.region,
+        rule=rule.name,
+        created=stack.created,
+        first_seen=now,
+    )
+    return _seen(stack, blank, rule, policy)
+
+
+def observe(
+    stack: Stack, lease: Lease, rule: Rule, policy: Policy
+) -> tuple[Lease, tuple[str, ...]]:
+    """Bring `lease` up to what the stack shows now; say in words what has moved."""
+    seen = _seen(stack, lease, rule, policy)
+    changes = []
+    if seen.expires_at != lease.expires_at:
+        kept = tuple(notice for notice in lease.notices if notice.deadline == seen.expires_at)
+        generation = lease.generation + 1
+        seen = replace(seen, generation=generation, delete_after=None, notices=kept)
+        was = instant_text(lease.expires_at, policy.window.window.zone)
+        changes.append(f"deadline moved from {was} to {deadline_text(seen, policy)}")
+    if seen.problem != lease.problem:
+        changes.append(f"kept, since {seen.problem}" if seen.problem else "lifetime is readable")
+    if seen.contacts != lease.contacts:
+        changes.append(f"owner is now {', '.join(c.address for c in seen.contacts)}")
+    if seen.rule != lease.rule:
+        changes.append(f"falls under rule '{seen.rule}' instead of '{lease.rule}'")
+    return seen, tuple(changes)
+
+
+def _seen(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Lease:
+    contacts, ownerless = owners_of(stack.tags, rule)
+    counts_from, deployed = stack.created, lease.deployed_at
+    if rule.ttl_from == "updated":
+        counts_from = deployed = deployed_at(stack, lease)
+    try:
+        asked = asked_deadline(
+            stack.tags,
+            counts_from=counts_from,
+            rule_ttl=rule.ttl,
+            allow_never=rule.allow_never,
+            zone=policy.window.window.zone,
+        )
+        latest = stack.created + rule.max_lifetime
+        deadline = effective_deadline(asked, lease.extended_until, latest)
+        at, source, problem = deadline.at, deadline.source, ""
+    except Unreadable as error:
+        at, source, problem = None, "", str(error)
+    return replace(
+        lease,
+        rule=rule.name,
+        contacts=contacts,
+        ownerless=ownerless,
+        expires_at=at,
+        deadline_source=source,
+        problem=problem,
+        deployed_at=deployed,
+    )
+
+
+def deadline_text(lease: Lease, policy: Policy) -> str:
+    """Say when the lease ends and where that comes from."""
+    if lease.problem:
+        return f"never, since {lease.problem}"
+    until = instant_text(lease.expires_at, policy.window.window.zone)
+    return f"{until} ({lease.deadline_source})"
+
+
+def told_at(lease: Lease, stage: str) -> datetime | None:
+    """Return when the last of the contacts was told this stage of the present deadline.
+
+    None until every present contact was: an owner who came later was not told.
+    """
+    delivered = []
+    for contact in lease.contacts:
+        told = [n.delivered_at for n in lease.notices if _speaks_of(n, lease, stage, contact)]
+        if not told:
+            return None
+        delivered.append(min(told))
+    return max(delivered, default=None)
+
+
+def is_told(lease: Lease, stage: str, contact: Contact) -> bool:
+    """Tell whether this contact was told this stage of the present deadline."""
+    return any(_speaks_of(notice, lease, stage, contact) for notice in lease.notices)
+
+
+def _speaks_of(notice: Notice, lease: Lease, stage: str, contact: Contact) -> bool:
+    return (
+        notice.stage == stage
+        and notice.deadline == lease.expires_at
+        and notice.contact == contact
+        and (stage != PROBLEM or notice.detail == lease.problem)
+    )
+
+
+def grace_of(lease: Lease, terms: Terms) -> timedelta:
+    """Return how long after the final notice the stack still stands."""
+    return terms.ownerless_grace if lease.ownerless else terms.grace
+
+
+def promise(lease: Lease, policy: Policy, told: datetime) -> datetime:
+    """Return the earliest deletion after a final notice delivered at `told`.
+
+    The grace from then, and then the next opening of the deletion window; never
+    earlier than what an earlier final notice for this deadline promised.
+    """
+    ends = told + grace_of(lease, policy.terms(lease.rule))
+    return policy.window.window.next_open(max(ends, lease.delete_after or ends))
+
+
+def tag_change(
+    stack: Stack, lease: Lease, state: LeaseState, policy: Policy, now: datetime
+) -> TagChange | None:
+    """Return what must change for the stack's tags to mirror a lease in `state`.
+
+    None if they do, if the status or the policy forbids it, or if the very same change
+    was tried upon this very deployment: a refusal is not repeated every hour.
+    """
+    if stack.status not in TAGGABLE or policy.terms(lease.rule).tagging == "off":
+        return None
+    put: dict[str, str] = {}
+    remove: tuple[str, ...] = ()
+    if state is LeaseState.MARKED:
+        after = lease.delete_after or promise(lease, policy, now)
+        if STATE_TAG not in stack.tags or lease.delete_after is not None:
+            put = {STATE_TAG: MARKED_VALUE, DELETE_AFTER_TAG: tag_instant(after)}
+        put = {key: value for key, value in put.items() if stack.tags.get(key) != value}
+    elif state in (LeaseState.ACTIVE, LeaseState.RELEASED):
+        remove = tuple(key for key in (STATE_TAG, DELETE_AFTER_TAG) if key in stack.tags)
+    if not put and not remove:
+        return None
+    attempt = f"{sorted(put.items())}{sorted(remove)}@{deployed_at(stack, lease).isoformat()}"
+    return None if attempt == lease.tag_attempt else TagChange(put, remove, attempt)
+
+
+def tag_instant(when: datetime) -> str:
+    """Return an instant as tags hold it: `20260601T120000Z`."""
+    return f"{when:%Y%m%dT%H%M%SZ}"

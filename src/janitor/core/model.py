@@ -1,0 +1,192 @@
+"""The words of the design as types: stacks, leases, contacts, notices and decisions.
+
+Instants are aware UTC datetimes. A deadline of None means "never".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+TTL_TAG = "janitor:ttl"
+EXPIRES_TAG = "janitor:expires"
+PROTECT_TAG = "janitor:protect"
+SELF_TAG = "janitor:self"
+STATE_TAG = "janitor:state"
+DELETE_AFTER_TAG = "janitor:delete-after"
+MARKED_VALUE = "marked-for-deletion"
+ACCOUNT_KEY = "janitor"
+"""The key of the janitor's own record and of its own journal chain."""
+
+FINAL = "final"
+PROBLEM = "problem"
+DELETED = "deleted"
+ATTENTION = "attention"
+BREAKER = "breaker"
+"""Notice stages besides the reminders, whose stage is their lead time (`48h`)."""
+
+
+class Mode(StrEnum):
+    """How far a sweep may go."""
+
+    OFF = "off"
+    OBSERVE = "observe"
+    NOTIFY = "notify"
+    ENFORCE = "enforce"
+
+    @property
+    def notifies(self) -> bool:
+        """Tell whether notices, marks and tags are allowed."""
+        return self in (Mode.NOTIFY, Mode.ENFORCE)
+
+
+class LeaseState(StrEnum):
+    """Where a lease is in its life."""
+
+    ACTIVE = "active"
+    MARKED = "marked"
+    DELETING = "deleting"
+    FAILED = "failed"
+    NEEDS_ATTENTION = "needs_attention"
+    DELETED = "deleted"
+    GONE = "gone"
+    RELEASED = "released"
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether a sweep still has to look at the lease."""
+        return self not in (LeaseState.DELETED, LeaseState.GONE, LeaseState.RELEASED)
+
+
+class ContactKind(StrEnum):
+    """By which kind of address an owner is reached."""
+
+    EMAIL = "email"
+    SLACK_USER = "slack_user"
+    SLACK_CHANNEL = "slack_channel"
+    NAME = "name"
+    OPERATORS = "operators"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Contact:
+    """Where an owner is reached. The address comes from a tag: hostile text."""
+
+    kind: ContactKind
+    address: str
+
+
+OPERATORS = Contact(ContactKind.OPERATORS, "operators")
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A CloudFormation stack as one API answer showed it."""
+
+    stack_id: str
+    name: str
+    region: str
+    status: str
+    created: datetime
+    updated: datetime | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    status_reason: str = ""
+    parent_id: str | None = None
+    termination_protection: bool = False
+    """Reliable only when the stack was described by its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A delivered notice, with the deadline that it spoke of."""
+
+    stage: str
+    deadline: datetime | None
+    contact: Contact
+    delivered_at: datetime
+    channel: str
+    detail: str = ""
+    """What a `problem` notice was about, so that another problem is told anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The janitor's record of one managed stack, and the head of its journal chain."""
+
+    stack_id: str
+    name: str
+    region: str
+    rule: str
+    created: datetime
+    first_seen: datetime
+    state: LeaseState = LeaseState.ACTIVE
+    expires_at: datetime | None = None
+    deadline_source: str = ""
+    problem: str = ""
+    """Why the lifetime tags cannot be read; the stack is kept meanwhile."""
+    contacts: tuple[Contact, ...] = ()
+    ownerless: bool = False
+    generation: int = 1
+    extended_until: datetime | None = None
+    extensions: int = 0
+    notices: tuple[Notice, ...] = ()
+    delete_after: datetime | None = None
+    """The promise of the final notice: no deletion before this instant."""
+    attempts: int = 0
+    claimed_at: datetime | None = None
+    next_attempt_at: datetime | None = None
+    last_error: str = ""
+    blocked: bool = False
+    """Found protected when it was about to be deleted: others go first."""
+    deployed_at: datetime | None = None
+    own_update: datetime | None = None
+    """LastUpdatedTime of the janitor's own last tag update: not a deployment."""
+    tag_attempt: str = ""
+    """Which tags were last tried, upon which deployment: a refusal is not repeated."""
+    closed_at: datetime | None = None
+    updated_at: datetime | None = None
+    version: int = 0
+    seq: int = 0
+    head: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return the key of the record and of its chain."""
+        return self.stack_id
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The janitor's own record, and the head of the chain of sweep-wide events."""
+
+    mode: Mode | None = None
+    refused_regions: tuple[str, ...] = ()
+    breaker_tripped_at: datetime | None = None
+    breaker_lifted_until: datetime | None = None
+    updated_at: datetime | None = None
+    version: int = 0
+    seq: int = 0
+    head: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return the key of the record and of its chain."""
+        return ACCOUNT_KEY
+
+
+class Status(StrEnum):
+    """How the applying of one decision went."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an intent: done, skipped for a reason, or failed with its error."""
+
+    key: str
+    action: str
+    status: Status
+    detail: str = ""

@@ -1,0 +1,199 @@
+"""A sweep's decisions together: the breaker, the pace, and the order of deletions."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from janitor.core.decisions import (
+    Blocked,
+    Decision,
+    Delete,
+    Ignore,
+    Reason,
+    Retry,
+    Wait,
+    decision_name,
+)
+from janitor.core.lifecycle import decide
+from janitor.core.model import Account, Lease, Mode, Stack
+from janitor.core.policy import Limits, Policy
+
+BREAKER_LIFT = timedelta(days=1)
+"""For so long an operator's acknowledgement holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All stacks of a region, or the reason why they could not be listed in full."""
+
+    region: str
+    stacks: tuple[Stack, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a sweep would do, for every stack of every region that could be listed."""
+
+    now: datetime
+    mode: Mode
+    regions: tuple[tuple[str, str], ...]
+    """Region and why it could not be listed (empty: it could)."""
+    decisions: tuple[Decision, ...]
+    managed: int
+    due: int
+    tripped: str = ""
+    """Why the breaker stops all deletions; empty where it does not."""
+    lifted: bool = False
+    """An operator's acknowledgement is what lets deletions through."""
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Count the decisions by name."""
+        return Counter(decision_name(decision) for decision in self.decisions)
+
+
+def make_plan(
+    listings: Iterable[Listing],
+    leases: Mapping[str, Lease],
+    account: Account,
+    policy: Policy,
+    now: datetime,
+    mode: Mode,
+) -> Plan:
+    """Decide on every stack that was listed and on every open lease.
+
+    A lease whose region could not be listed, or is no longer asked about, is left alone.
+    """
+    decisions: list[Decision] = []
+    regions: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    listed: set[str] = set()
+    for listing in listings:
+        regions.append((listing.region, listing.error))
+        if listing.error:
+            continue
+        listed.add(listing.region)
+        for stack in listing.stacks:
+            # An account that changes between two pages can show a stack on both.
+            if stack.stack_id not in seen:
+                seen.add(stack.stack_id)
+                decisions.append(decide(stack, leases.get(stack.stack_id), policy, now))
+    errors = dict(regions)
+    for stack_id, lease in leases.items():
+        if lease.region in listed:
+            if stack_id not in seen:
+                decisions.append(decide(None, lease, policy, now))
+        else:
+            why = errors.get(lease.region) or "it is not among the policy's regions"
+            text = f"left alone: region {lease.region} was not listed ({why})"
+            decisions.append(Wait(Reason(text), None, lease))
+    managed = sum(not isinstance(decision, Ignore) for decision in decisions)
+    due = sum(isinstance(decision, Delete | Retry) for decision in decisions)
+    tripped = breaker(due, managed, policy.limits)
+    lifted = bool(tripped) and (
+        account.breaker_lifted_until is not None and now < account.breaker_lifted_until
+    )
+    stopped = "" if lifted else tripped
+    decisions = _stop(decisions, stopped) if stopped else _pace(decisions, policy.limits)
+    decisions.sort(key=_by_deadline)
+    return Plan(now, mode, tuple(sorted(regions)), tuple(decisions), managed, due, stopped, lifted)
+
+
+def breaker(due: int, managed: int, limits: Limits) -> str:
+    """Say why so many due stacks stop everything, or nothing if they do not."""
+    if due > limits.max_due:
+        return f"{due} stacks are due for deletion, and max_due is {limits.max_due}"
+    if due >= limits.breaker_floor and due > limits.max_deletes_fraction * managed:
+        share = f"{limits.max_deletes_fraction:.0%}"
+        return (
+            f"{due} of {managed} managed stacks are due for deletion, more than {share}"
+            " (max_deletes_fraction)"
+        )
+    return ""
+
+
+def _stop(decisions: Iterable[Decision], why: str) -> list[Decision]:
+    reason = Reason(f"breaker: {why}; `janitor breaker lift` lets them go for a day")
+    return _deletions(decisions, lambda d: Blocked(reason, d.stack, d.lease, d.changes))
+
+
+def _pace(decisions: list[Decision], limits: Limits) -> list[Decision]:
+    """Let the oldest deadlines go, as many as one sweep may, and the rest wait."""
+    due = sorted((d for d in decisions if isinstance(d, Delete | Retry)), key=_place)
+    most = limits.max_deletes_per_sweep
+    late = {d.lease.stack_id: n for n, d in enumerate(due, 1) if n > most and d.lease}
+
+    def wait(d: Delete | Retry) -> Decision:
+        if d.lease is None or d.lease.stack_id not in late:
+            return d
+        place = late[d.lease.stack_id]
+        text = f"due, number {place} in line; {most} go per sweep (max_deletes_per_sweep)"
+        return Wait(Reason(text), d.stack, d.lease, d.changes)
+
+    return _deletions(decisions, wait)
+
+
+def _deletions(
+    decisions: Iterable[Decision], change: Callable[[Delete | Retry], Decision]
+) -> list[Decision]:
+    return [change(d) if isinstance(d, Delete | Retry) else d for d in decisions]
+
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def _by_deadline(decision: Decision) -> tuple[datetime, str]:
+    """Order by deadline, the oldest first, then by id so that a plan is repeatable."""
+    lease, stack = decision.lease, decision.stack
+    at = lease.expires_at if lease and lease.expires_at else _LAST
+    return at, lease.stack_id if lease else stack.stack_id if stack else ""
+
+
+def _place(decision: Decision) -> tuple[bool, datetime, str]:
+    """Order by deadline, but let no stack that was found protected hold up the others.
+
+    Termination protection shows only when a stack is described, so a stack that has it
+    comes into the line at every sweep.
+    """
+    return decision.lease is not None and decision.lease.blocked, *_by_deadline(decision)
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return the plan as the one JSON object that `plan --json` prints."""
+    return {
+        "now": iso(plan.now),
+        "mode": plan.mode.value,
+        "regions": [{"region": name, "error": error or None} for name, error in plan.regions],
+        "decisions": [_decision_document(decision) for decision in plan.decisions],
+        "summary": {
+            "managed": plan.managed,
+            "due": plan.due,
+            "breaker": plan.tripped or None,
+            "breaker_lifted": plan.lifted,
+            **dict(sorted(plan.counts.items())),
+        },
+    }
+
+
+def _decision_document(decision: Decision) -> dict[str, Any]:
+    lease, stack = decision.lease, decision.stack
+    subject = lease or stack
+    return {
+        "stack_id": subject.stack_id if subject else None,
+        "name": subject.name if subject else None,
+        "region": subject.region if subject else None,
+        "decision": decision_name(decision),
+        "reason": str(decision.reason),
+        "state": lease.state.value if lease and decision_name(decision) != "open" else None,
+        "expires_at": iso(lease.expires_at) if lease else None,
+        "delete_after": iso(lease.delete_after) if lease else None,
+        "owners": [contact.address for contact in lease.contacts] if lease else [],
+    }
+
+
+def iso(when: datetime | None) -> str | None:
+    """Return an instant as JSON shows it: ISO 8601 in UTC, with `Z`."""
+    return when.isoformat().replace("+00:00", "Z") if when else None

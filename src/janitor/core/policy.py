@@ -1,0 +1,259 @@
+"""The policy document: who is managed, for how long, and what the limits are."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from datetime import time, timedelta
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
+
+from janitor.core.expiry import Unreadable, Window, parse_duration
+from janitor.core.model import EXPIRES_TAG, TTL_TAG, Mode, Stack
+
+BUILT_IN_NEVER_DELETE = (
+    "CDKToolkit",
+    "aws-sam-cli-managed-default",
+    "StackSet-*",
+    "SC-*",
+    "AWSControlTower*",
+    "awseb-*",
+)
+"""Names that no policy can put into the janitor's reach."""
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def duration_text(value: timedelta) -> str:
+    """Return a duration the way policies and tags write it: `90m`, `36h`, `3d`."""
+    minutes = int(value.total_seconds() // 60)
+    if minutes and minutes % (24 * 60) == 0:
+        return f"{minutes // (24 * 60)}d"
+    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+
+
+def hours_text(value: timedelta) -> str:
+    """Return a reminder's stage: hours where it comes out even, so that 48h stays 48h."""
+    minutes = int(value.total_seconds() // 60)
+    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a duration; for instance 90m, 36h, 3d or 2w")
+    try:
+        return parse_duration(value)
+    except Unreadable as error:
+        raise ValueError(str(error).replace("a lifetime", "a duration")) from error
+
+
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("must be longer than zero; for instance 24h")
+    return value
+
+
+AnyDuration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(duration_text)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(lambda value: _positive(_duration(value))),
+    PlainSerializer(duration_text),
+]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+
+
+class Selector(_Model):
+    """Which stacks a rule is about: exactly one of tag, name, any, all."""
+
+    tag: str | None = Field(None, min_length=1, max_length=128)
+    equals: str | None = None
+    name: str | None = Field(None, min_length=1)
+    any: tuple["Selector", ...] | None = None
+    all: tuple["Selector", ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        forms = [f for f in ("tag", "name", "any", "all") if getattr(self, f) is not None]
+        if len(forms) != 1:
+            raise ValueError("needs exactly one of tag, name, any, all; for instance tag: env")
+        if self.equals is not None and self.tag is None:
+            raise ValueError("equals goes with tag; for instance {tag: env, equals: dev}")
+        if self.any == () or self.all == ():
+            raise ValueError(f"{forms[0]} must list at least one condition")
+        return self
+
+    def matches(self, stack: Stack) -> bool:
+        """Tell whether the stack is one of those."""
+        if self.tag is not None:
+            value = stack.tags.get(self.tag)
+            return value is not None and self.equals in (None, value)
+        if self.name is not None:
+            return fnmatchcase(stack.name, self.name)
+        if self.any is not None:
+            return any(condition.matches(stack) for condition in self.any)
+        return all(condition.matches(stack) for condition in self.all or ())
+
+
+class Terms(_Model):
+    """How long stacks live, whom to tell, and how far owners may extend."""
+
+    ttl: Duration | None = None
+    ttl_from: Literal["created", "updated"] = "created"
+    grace: AnyDuration = timedelta(hours=24)
+    max_lifetime: Duration = timedelta(days=30)
+    max_extension: Duration = timedelta(days=7)
+    max_extensions: int = Field(5, ge=0)
+    reminders: tuple[Duration, ...] = (timedelta(hours=48), timedelta(hours=24))
+    allow_never: bool = False
+    owner_tags: tuple[str, ...] = ("janitor:owner", "owner", "Owner")
+    fallback_contact: str | None = Field(None, min_length=1, max_length=256)
+    ownerless_grace: AnyDuration = timedelta(hours=72)
+    tagging: Literal["on", "off"] = "on"
+
+    @cached_property
+    def stages(self) -> tuple[tuple[timedelta, str], ...]:
+        """Return the reminders, nearest to the deadline first, each with its stage."""
+        return tuple((lead, hours_text(lead)) for lead in sorted(set(self.reminders)))
+
+
+class Rule(Terms):
+    """Terms for the stacks that `select` selects."""
+
+    name: str = Field(min_length=1, max_length=64)
+    select: Selector
+
+
+class WindowSpec(_Model):
+    """When deletions may run."""
+
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
+        ("mon", "tue", "wed", "thu", "fri"), min_length=1
+    )
+    hours: str = "09:00-17:00"
+    zone: str = "UTC"
+
+    @field_validator("hours")
+    @classmethod
+    def _readable(cls, hours: str) -> str:
+        _bounds(hours)
+        return hours
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{zone!r} is unknown; for instance Europe/Berlin") from error
+        return zone
+
+    @cached_property
+    def window(self) -> Window:
+        """Return the window as the core computes with it."""
+        days = {DAYS.index(day) for day in self.days}
+        return Window(frozenset(days), *_bounds(self.hours), ZoneInfo(self.zone))
+
+
+_HOURS = re.compile(r"([0-9]{2}:[0-9]{2})\s*-\s*([0-9]{2}:[0-9]{2})")
+
+
+def _bounds(hours: str) -> tuple[time, time]:
+    """Read `09:00-17:00`; offsets, seconds and a third time of day are refused."""
+    match = _HOURS.fullmatch(hours.strip())
+    try:
+        start, end = match.groups() if match else ("", "")
+        return time.fromisoformat(start), time.fromisoformat("00:00" if end == "24:00" else end)
+    except ValueError as error:
+        raise ValueError(f"{hours!r}: write for instance 09:00-17:00") from error
+
+
+class Limits(_Model):
+    """What stops a sweep from deleting too much. Zero means zero, never unlimited."""
+
+    max_deletes_fraction: float = Field(0.25, ge=0, le=1)
+    breaker_floor: int = Field(5, ge=0)
+    max_due: int = Field(50, ge=0)
+    max_deletes_per_sweep: int = Field(10, ge=0)
+    min_observed: AnyDuration = timedelta(hours=1)
+    max_attempts: int = Field(5, ge=1)
+
+
+_DEFAULT_RULE = {"name": "default", "select": {"any": [{"tag": TTL_TAG}, {"tag": EXPIRES_TAG}]}}
+
+
+class Policy(_Model):
+    """The whole document, checked. The first rule that matches a stack wins."""
+
+    mode: Mode = Mode.OBSERVE
+    regions: tuple[str, ...] = ()
+    """Empty: the region of the AWS settings in use."""
+    defaults: Terms = Terms()
+    rules: tuple[Rule, ...] = Field(min_length=1)
+    window: WindowSpec = WindowSpec()
+    limits: Limits = Limits()
+    never_delete: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, data: object) -> object:
+        """Lay `defaults` under every rule, and the default rule under no rules."""
+        if not isinstance(data, Mapping):
+            return data
+        defaults = data.get("defaults", {})
+        rules = data.get("rules", [_DEFAULT_RULE])
+        if not isinstance(rules, list):
+            return data
+        if not isinstance(defaults, Mapping):
+            defaults = {}
+        laid = [{**defaults, **rule} if isinstance(rule, Mapping) else rule for rule in rules]
+        return {**data, "rules": laid}
+
+    @field_validator("rules")
+    @classmethod
+    def _names_differ(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        for name, count in Counter(rule.name for rule in rules).items():
+            if count > 1:
+                raise ValueError(f"two rules are called {name!r}; names tell them apart")
+        return rules
+
+    @cached_property
+    def version(self) -> str:
+        """Return a short hash of the document, which every event carries."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def rule_for(self, stack: Stack) -> Rule | None:
+        """Return the first rule whose selector matches."""
+        return next((rule for rule in self.rules if rule.select.matches(stack)), None)
+
+    def terms(self, rule_name: str) -> Terms:
+        """Return the terms of a rule by name; of a rule that is no more, the defaults."""
+        return next((rule for rule in self.rules if rule.name == rule_name), self.defaults)
+
+    def never_deletes(self, name: str) -> str | None:
+        """Return the pattern that keeps a stack of this name out of reach, if one does."""
+        patterns = (*BUILT_IN_NEVER_DELETE, *self.never_delete)
+        return next((pattern for pattern in patterns if fnmatchcase(name, pattern)), None)
+
+
+def default_policy() -> Policy:
+    """Return the policy that holds when nothing was written."""
+    return Policy.model_validate({})

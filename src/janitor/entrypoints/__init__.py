@@ -1,0 +1,1 @@
+"""Thin doors: parse, call a journey, shape the answer."""

@@ -1,0 +1,151 @@
+"""Commands about the account: its tables, its policy, its breaker."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from janitor.core.errors import ConfigurationError
+from janitor.core.examples import examples
+from janitor.core.journal import Actor
+from janitor.core.plan import iso
+from janitor.core.policy import default_policy
+from janitor.core.policy_file import parse_policy
+from janitor.core.times import instant_text
+from janitor.entrypoints import tables
+from janitor.entrypoints.options import (
+    JournalTable,
+    Json,
+    LeaseTable,
+    Now,
+    PolicySource,
+    Reason,
+    Regions,
+    clock_of,
+    err,
+    out,
+    print_json,
+    session,
+)
+from janitor.journeys.account import lift_breaker
+from janitor.settings import settings_now
+from janitor.wiring import connect, create_tables_of
+
+app = typer.Typer()
+policy_app = typer.Typer(no_args_is_help=True, help="Look at policy documents.")
+breaker_app = typer.Typer(no_args_is_help=True, help="The stop for when too much is due at once.")
+
+
+@app.command()
+def init(
+    region: Regions = None,
+    lease_table: LeaseTable = None,
+    journal_table: JournalTable = None,
+    as_json: Json = False,
+) -> None:
+    """Create the two tables, if they are not there."""
+    settings = settings_now(regions=region, lease_table=lease_table, journal_table=journal_table)
+    aws = connect(settings)
+    with err().status("creating tables", spinner="dots"):
+        created = create_tables_of(settings, aws)
+    if as_json:
+        print_json({"region": aws.home, "created": created})
+        return
+    for name in (settings.lease_table, settings.journal_table):
+        out().print(f"{name} in {aws.home}: {'created' if name in created else 'was there'}")
+
+
+@policy_app.command("check")
+def policy_check(
+    file: Annotated[Path | None, typer.Argument(help="YAML or JSON. [default: built in]")] = None,
+    now: Now = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong with a policy by field and line, and what it would do."""
+    clock = clock_of(now, settings_now(), changes=False)
+    if file is None:
+        document, source = default_policy(), "the built-in policy"
+    else:
+        try:
+            text, source = file.read_text(encoding="utf-8"), str(file)
+        except (OSError, UnicodeDecodeError) as error:
+            said = getattr(error, "strerror", None) or error
+            raise ConfigurationError(f"the policy {file} cannot be read: {said}") from error
+        document = parse_policy(text, source)
+    rows = examples(document, clock())
+    if as_json:
+        played = [{"name": r.name, "tags": dict(r.tags), "fate": r.fate} for r in rows]
+        print_json({"policy": document.model_dump(mode="json"), "examples": played})
+        return
+    console = out()
+    rules = f"{len(document.rules)} rule{'' if len(document.rules) == 1 else 's'}"
+    summary = f"{source}: fine, {rules}, mode {document.mode.value}, version {document.version}"
+    console.print(summary, markup=False)
+    console.print(tables.examples_view(rows))
+
+
+@breaker_app.command("show")
+def breaker_show(
+    region: Regions = None,
+    policy: PolicySource = None,
+    now: Now = None,
+    lease_table: LeaseTable = None,
+    journal_table: JournalTable = None,
+    as_json: Json = False,
+) -> None:
+    """Show whether the breaker stopped the last sweep, and whether it is lifted."""
+    with session(
+        now=now,
+        regions=region,
+        policy=policy,
+        lease_table=lease_table,
+        journal_table=journal_table,
+    ) as (janitor, _):
+        account, instant = janitor.ledger.account(), janitor.clock()
+        zone = janitor.policies.policy().window.window.zone
+    lifted = account.breaker_lifted_until
+    if lifted is not None and lifted <= instant:
+        lifted = None
+    if as_json:
+        tripped = iso(account.breaker_tripped_at)
+        print_json({"tripped_at": tripped, "lifted_until": iso(lifted)})
+        return
+    since = account.breaker_tripped_at
+    text = f"tripped since {instant_text(since, zone)}" if since else "not tripped"
+    if lifted:
+        text += f"; lifted until {instant_text(lifted, zone)}"
+    out().print(f"Breaker: {text}.", markup=False)
+
+
+@breaker_app.command("lift")
+def breaker_lift(
+    reason: Reason = "",
+    region: Regions = None,
+    policy: PolicySource = None,
+    now: Now = None,
+    lease_table: LeaseTable = None,
+    journal_table: JournalTable = None,
+    as_json: Json = False,
+) -> None:
+    """Acknowledge that much is due: deletions go on, for one day."""
+    with session(
+        now=now,
+        changes=True,
+        regions=region,
+        policy=policy,
+        lease_table=lease_table,
+        journal_table=journal_table,
+    ) as (janitor, aws):
+        account = lift_breaker(
+            actor=Actor("operator", aws.identity(), "cli"),
+            reason=reason,
+            now=janitor.clock(),
+            policy=janitor.policies.policy(),
+            ledger=janitor.ledger,
+        )
+        zone = janitor.policies.policy().window.window.zone
+    if as_json:
+        print_json({"lifted_until": iso(account.breaker_lifted_until)})
+    else:
+        until = instant_text(account.breaker_lifted_until, zone)
+        out().print(f"The breaker is lifted until {until}.", markup=False)

@@ -1,0 +1,162 @@
+"""The command line: parse, call a journey, show the answer."""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from janitor import __version__
+from janitor.core.errors import ConfigurationError, JanitorError
+from janitor.core.journal import Actor
+from janitor.core.model import Status
+from janitor.core.plan import plan_document
+from janitor.entrypoints import account_commands, audit_commands, plan_tables, stack_commands
+from janitor.entrypoints.options import (
+    JournalTable,
+    Json,
+    LeaseTable,
+    ModeOption,
+    Notify,
+    Now,
+    PolicySource,
+    Regions,
+    err,
+    out,
+    print_json,
+    session,
+)
+from janitor.journeys.sweep import Report
+
+
+class Commands(TyperGroup):
+    """All commands, with one way to fail: one clear line, and exit 1, 2 or 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command and turn what it raises into a line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except JanitorError as error:
+            for line in str(error).splitlines():
+                err().print(f"janitor: {line}", markup=False, style="red")
+            raise typer.Exit(2 if isinstance(error, ConfigurationError) else 1) from error
+        except KeyboardInterrupt:
+            text = "janitor: interrupted; what was done is journalled, the next sweep does the rest"
+            err().print(text, markup=False)
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Leases for temporary CloudFormation stacks: remind, extend, delete, keep the evidence.",
+)
+app.add_typer(stack_commands.app)
+app.add_typer(account_commands.app)
+app.add_typer(account_commands.breaker_app, name="breaker")
+app.add_typer(account_commands.policy_app, name="policy")
+app.add_typer(audit_commands.app, name="audit")
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"janitor {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def plan(
+    region: Regions = None,
+    policy: PolicySource = None,
+    mode: ModeOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show unmanaged stacks too.")] = False,
+    now: Now = None,
+    lease_table: LeaseTable = None,
+    journal_table: JournalTable = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a sweep would do, and change nothing."""
+    with session(
+        now=now,
+        regions=region,
+        policy=policy,
+        mode=mode,
+        lease_table=lease_table,
+        journal_table=journal_table,
+    ) as (janitor, _):
+        report = janitor.plan()
+        zone = janitor.policies.policy().window.window.zone
+    if as_json:
+        print_json(plan_document(report.plan))
+    else:
+        out().print(plan_tables.plan_view(report.plan, zone, everything=everything))
+    _exit(report)
+
+
+@app.command()
+def sweep(
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; without this, only plan.")] = False,
+    region: Regions = None,
+    policy: PolicySource = None,
+    mode: ModeOption = None,
+    notify: Notify = None,
+    now: Now = None,
+    lease_table: LeaseTable = None,
+    journal_table: JournalTable = None,
+    as_json: Json = False,
+) -> None:
+    """Make one pass over the account: remind, mark, delete, as far as the mode allows."""
+    with session(
+        now=now,
+        changes=apply,
+        json_only=as_json,
+        regions=region,
+        policy=policy,
+        mode=mode,
+        notify=notify,
+        lease_table=lease_table,
+        journal_table=journal_table,
+    ) as (janitor, _):
+        report = janitor.sweep(Actor("janitor", "janitor", "cli")) if apply else janitor.plan()
+        zone = janitor.policies.policy().window.window.zone
+    if as_json:
+        outcomes = [
+            {"key": o.key, "action": o.action, "status": o.status.value, "detail": o.detail}
+            for o in report.outcomes
+        ]
+        print_json({**plan_document(report.plan), "applied": apply, "outcomes": outcomes})
+    else:
+        console = out()
+        console.print(plan_tables.plan_view(report.plan, zone))
+        if apply:
+            console.print(plan_tables.outcomes_view(report.outcomes))
+        else:
+            console.print("Nothing was changed; `janitor sweep --apply` does it.")
+    _exit(report)
+
+
+def _exit(report: Report) -> None:
+    refused = any(error for _, error in report.plan.regions)
+    if refused or any(outcome.status is Status.FAILED for outcome in report.outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo() -> None:
+    """Play about ten days of a development account, on an embedded AWS."""
+    from janitor.entrypoints.demo import run_demo
+
+    raise typer.Exit(run_demo(out()))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

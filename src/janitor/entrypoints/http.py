@@ -1,0 +1,111 @@
+"""HTTP as the extension page knows it: requests, responses, and which form counts as ours."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlsplit
+
+from janitor.core.contacts import clean
+
+LONGEST_BODY = 4_096
+LONGEST_REASON = 200
+FORM = "application/x-www-form-urlencoded"
+
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", flags=re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request, from whichever door it came."""
+
+    method: str
+    path: str
+    """Without the query, which nothing here reads."""
+    headers: Mapping[str, str]
+    """Names in any case."""
+    body: bytes
+    ip: str
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value; its name may be in any case."""
+        wanted = name.lower()
+        return next((v for n, v in self.headers.items() if n.lower() == wanted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer, with every header that it needs but Content-Length."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request gets no further, as the page that says so."""
+
+    status: int
+    title: str
+    text: str
+    hint: str = ""
+
+
+class NotTheForm(Exception):
+    """What was sent is not what our form sends; the text is for the person who sent it."""
+
+
+def not_our_form(request: Request, base_url: str) -> Refusal | None:
+    """Refuse a POST that cannot be proved to come from our own page, or is no form."""
+    # Our Referrer-Policy makes browsers send `Origin: null`; Sec-Fetch-Site still tells.
+    site = request.header("Sec-Fetch-Site")
+    origin = request.header("Origin")
+    ours = site == "same-origin" if site is not None else origin == _origin(base_url)
+    if not ours:
+        text = "This was not sent from the janitor's own page, so nothing was changed"
+        hint = "Open the link in the notice itself, and press the button there."
+        return Refusal(403, "Please use the page itself", text, hint)
+    if len(request.body) > LONGEST_BODY:
+        text = "What was sent is too long, so nothing was changed"
+        return Refusal(413, "That is too much", text, "Please give a shorter reason.")
+    content_type = (request.header("Content-Type") or "").partition(";")[0].strip().lower()
+    if content_type != FORM:
+        text = "What was sent is not this page's form, so nothing was changed"
+        return Refusal(415, "Please use the page itself", text)
+    return None
+
+
+def _origin(url: str) -> str:
+    """Return the origin of an address as browsers write it."""
+    parts = urlsplit(url)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    port = f":{parts.port}" if parts.port not in (None, usual) else ""
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
+
+
+def read_form(body: bytes) -> tuple[datetime, str]:
+    """Return the chosen instant and the reason. Raises `NotTheForm` for anything else."""
+    try:
+        fields = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=10,
+        )
+    except ValueError as error:
+        raise NotTheForm("The form could not be read. Please send it again.") from error
+    values = dict(fields)
+    text = values.get("until", "")
+    if len(values) != len(fields) or not _INSTANT.fullmatch(text):
+        raise NotTheForm("Please choose one of these dates.")
+    try:
+        until = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise NotTheForm("Please choose one of these dates.") from error
+    return until, clean(values.get("reason", ""))[:LONGEST_REASON]

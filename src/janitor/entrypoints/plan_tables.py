@@ -1,0 +1,158 @@
+"""How plans and what came of them are shown, as rich renderables: nothing here prints."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.text import Text
+
+from janitor.core.contacts import clean
+from janitor.core.decisions import Decision, decision_name
+from janitor.core.journal import owners_text
+from janitor.core.model import Outcome, Status
+from janitor.core.plan import Plan
+from janitor.entrypoints.tables import columns, stack_name
+
+STYLES = {
+    "delete": "bold red",
+    "retry": "bold red",
+    "mark": "yellow",
+    "remind": "yellow",
+    "blocked": "magenta",
+    "unmark": "green",
+    "open": "cyan",
+    "close": "cyan",
+    "track": "cyan",
+    "wait": "blue",
+    "keep": "green",
+    "ignore": "dim",
+}
+"""The decisions in the order of the summary, with the colour of each."""
+
+PLANNED = {
+    "delete": "to delete",
+    "retry": "to delete again",
+    "mark": "to mark",
+    "remind": "to remind",
+    "blocked": "blocked",
+    "unmark": "to unmark",
+    "open": "new",
+    "close": "to close",
+    "track": "being deleted",
+    "wait": "waiting",
+    "keep": "kept",
+    "ignore": "not managed",
+}
+
+DONE = {
+    "open": "opened",
+    "reopen": "reopened",
+    "close": "released",
+    "update": "updated",
+    "mark": "marked",
+    "unmark": "unmarked",
+    "tag": "tagged",
+    "notify": "notice sent|notices sent",
+    "delete": "deletion begun|deletions begun",
+    "deleted": "deletion confirmed|deletions confirmed",
+    "gone": "gone by another hand",
+    "mode.changed": "change of mode",
+}
+"""What came of an action, for the summary: one, and where it differs several of it."""
+
+UNREMARKABLE = ("track",)
+"""Skipped without a word: a deletion that is still under way is no news."""
+
+NARROW = 100
+"""Columns below which a reason gets a line of its own."""
+
+
+def plan_view(plan: Plan, zone: ZoneInfo, *, everything: bool = False) -> RenderableType:
+    """Show a plan: refused regions, a row per managed stack, and the summary."""
+    shown = [d for d in plan.decisions if everything or decision_name(d) != "ignore"]
+    parts: list[RenderableType] = [_refused(plan)] if any(e for _, e in plan.regions) else []
+    if shown:
+        parts.append(_Decisions(shown, zone, several=len(plan.regions) > 1))
+    if plan.tripped:
+        text = f"Breaker: {plan.tripped}. Nothing is deleted until `janitor breaker lift`."
+        parts.append(Text(text, style="bold red"))
+    if plan.lifted:
+        parts.append(Text("The breaker is lifted by an operator.", style="yellow"))
+    parts.append(plan_summary(plan))
+    return Group(*parts)
+
+
+def plan_summary(plan: Plan) -> Text:
+    """Return the summary, as in `Plan (enforce): 1 to delete, 2 to mark, 30 kept`."""
+    counts = plan.counts
+    parts = [f"{counts[name]} {PLANNED[name]}" for name in STYLES if counts[name]]
+    return Text(f"Plan ({plan.mode.value}): {', '.join(parts) or 'no stacks'}.", style="bold")
+
+
+def _refused(plan: Plan) -> Text:
+    lines = [f"{region}: left alone, {clean(error)}" for region, error in plan.regions if error]
+    return Text("\n".join(lines), style="red")
+
+
+@dataclass(frozen=True, slots=True)
+class _Decisions:
+    """A row per decision; on a narrow screen the reason gets a line of its own."""
+
+    decisions: Sequence[Decision]
+    zone: ZoneInfo
+    several: bool
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lay the decisions out for the width that there is."""
+        if options.max_width < NARROW:
+            for decision in self.decisions:
+                yield Text("  ").join(cell for cell in self._cells(decision) if cell.plain)
+                yield Padding(Text(clean(str(decision.reason)), style="dim"), (0, 0, 0, 4))
+            return
+        table = columns("Decision", "Stack", *(["Region"] if self.several else []), "Expires")
+        table.add_column("Owner", overflow="fold")
+        table.add_column("Why", ratio=1, overflow="fold")
+        for decision in self.decisions:
+            table.add_row(*self._cells(decision), Text(clean(str(decision.reason))))
+        yield table
+
+    def _cells(self, decision: Decision) -> list[Text]:
+        lease, name = decision.lease, decision_name(decision)
+        subject = lease or decision.stack
+        cells = [Text(name, style=STYLES[name]), Text(subject.name if subject else "")]
+        if self.several:
+            cells.append(Text(subject.region if subject else ""))
+        if lease is None:
+            return [*cells, Text(), Text()]
+        expires = "?" if lease.problem else _short(lease.expires_at, self.zone)
+        return [*cells, Text(expires), Text(clean(owners_text(lease.contacts)))]
+
+
+def _short(when: datetime | None, zone: ZoneInfo) -> str:
+    return f"{when.astimezone(zone):%Y-%m-%d %H:%M}" if when else "never"
+
+
+def outcomes_view(outcomes: Iterable[Outcome]) -> RenderableType:
+    """Show what came of a sweep: a count by action, then whatever did not go as planned."""
+    done: dict[str, int] = {}
+    parts: list[RenderableType] = []
+    for outcome in outcomes:
+        if outcome.status is Status.DONE:
+            done[outcome.action] = done.get(outcome.action, 0) + 1
+        elif outcome.status is Status.FAILED or outcome.action not in UNREMARKABLE:
+            style = "red" if outcome.status is Status.FAILED else "yellow"
+            what = "delete" if outcome.action in ("failed", "needs_attention") else outcome.action
+            name = stack_name(outcome.key)
+            text = f"{outcome.status.value}: {what} {name}: {clean(outcome.detail)}"
+            parts.append(Text(text, style=style))
+    summary = ", ".join(_counted(action, count) for action, count in done.items())
+    parts.append(Text(f"Applied: {summary or 'nothing to do'}.", style="bold"))
+    return Group(*parts)
+
+
+def _counted(action: str, count: int) -> str:
+    one, _, several = DONE.get(action, action).partition("|")
+    return f"{count} {several if several and count > 1 else one}"

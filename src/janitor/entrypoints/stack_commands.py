@@ -1,0 +1,130 @@
+"""Commands about one stack: explain, extend."""
+
+from typing import Annotated
+
+import typer
+
+from janitor.core.errors import ConfigurationError, StackNotFound
+from janitor.core.expiry import Unreadable, parse_duration, parse_instant
+from janitor.core.journal import Actor
+from janitor.core.plan import iso
+from janitor.core.times import instant_text
+from janitor.entrypoints import tables
+from janitor.entrypoints.options import (
+    JournalTable,
+    Json,
+    LeaseTable,
+    ModeOption,
+    Now,
+    PolicySource,
+    Reason,
+    Regions,
+    out,
+    print_json,
+    session,
+)
+from janitor.journeys.explain import explain as explain_stack
+from janitor.journeys.extend import extend as extend_lease
+
+app = typer.Typer()
+Stack = Annotated[str, typer.Argument(help="A stack's name or id (ARN).")]
+
+
+@app.command()
+def explain(
+    stack: Stack,
+    region: Regions = None,
+    policy: PolicySource = None,
+    mode: ModeOption = None,
+    now: Now = None,
+    lease_table: LeaseTable = None,
+    journal_table: JournalTable = None,
+    as_json: Json = False,
+) -> None:
+    """Explain what the janitor makes of one stack, and why."""
+    with session(
+        now=now,
+        regions=region,
+        policy=policy,
+        mode=mode,
+        lease_table=lease_table,
+        journal_table=journal_table,
+    ) as (janitor, _):
+        _, facts = explain_stack(
+            stack,
+            janitor.find(stack),
+            now=janitor.clock(),
+            policy=janitor.policies.policy(),
+            mode=janitor.policies.mode(),
+            regions=janitor.where(),
+            stacks=janitor.stacks,
+        )
+    if as_json:
+        print_json([{"fact": label, "text": text} for label, text in facts])
+    else:
+        out().print(tables.facts_view(facts))
+
+
+@app.command()
+def extend(
+    stack: Stack,
+    by: Annotated[str | None, typer.Option(help="For how long: 36h, 3d, 1w.")] = None,
+    until: Annotated[str | None, typer.Option(help="Until a date or an instant.")] = None,
+    reason: Reason = "",
+    region: Regions = None,
+    policy: PolicySource = None,
+    now: Now = None,
+    lease_table: LeaseTable = None,
+    journal_table: JournalTable = None,
+    as_json: Json = False,
+) -> None:
+    """Give a stack a later deadline, within the policy's limits."""
+    if (by is None) == (until is None):
+        raise ConfigurationError("give either --by or --until; for instance --by 3d")
+    with session(
+        now=now,
+        changes=True,
+        regions=region,
+        policy=policy,
+        lease_table=lease_table,
+        journal_table=journal_table,
+    ) as (janitor, aws):
+        document = janitor.policies.policy()
+        zone = document.window.window.zone
+        try:
+            span = parse_duration(by) if by is not None else None
+            instant = parse_instant(until, zone) if until is not None else None
+        except Unreadable as error:
+            raise ConfigurationError(f"--{'by' if by is not None else 'until'} {error}") from error
+        lease = janitor.find(stack)
+        if lease is None:
+            raise StackNotFound(
+                f"no lease is open on {stack}; `janitor plan` shows those there are"
+            )
+        extended = extend_lease(
+            lease.stack_id,
+            by=span,
+            until=instant,
+            actor=Actor("operator", aws.identity(), "cli"),
+            reason=reason,
+            now=janitor.clock(),
+            policy=document,
+            ledger=janitor.ledger,
+        )
+    expires = instant_text(extended.expires_at, zone)
+    if as_json:
+        print_json(
+            {
+                "stack_id": extended.stack_id,
+                "name": extended.name,
+                "expires_at": iso(extended.expires_at),
+                "extensions": extended.extensions,
+                "generation": extended.generation,
+            }
+        )
+    else:
+        most = document.terms(extended.rule).max_extensions
+        out().print(
+            f"{extended.name} now ends {expires} (extension {extended.extensions} of {most}).",
+            markup=False,
+        )

@@ -1,0 +1,156 @@
+"""Extend: one conditional write that gives a lease a later deadline.
+
+The CLI, the web form and, later, Slack all come here.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from janitor.adapters.ports import Ledger
+from janitor.core.decisions import Reason
+from janitor.core.errors import Conflict, ExtensionRefused, StackNotFound
+from janitor.core.journal import Actor, about, entry
+from janitor.core.model import Lease, LeaseState
+from janitor.core.policy import Policy, Terms
+from janitor.core.times import instant_text
+
+TRIES = 5
+OFFERED_DAYS = (1, 3, 7)
+
+
+def extend(
+    stack_id: str,
+    *,
+    until: datetime | None = None,
+    by: timedelta | None = None,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+    policy: Policy,
+    ledger: Ledger,
+    generation: int | None = None,
+) -> Lease:
+    """Give the lease a deadline of `until`, or `by` after the later of now and its deadline.
+
+    `generation` is the one a link was made for; a link is good for that one alone.
+    Returns the lease as written: an extension that was acknowledged is in the ledger.
+    Raises `StackNotFound` or `ExtensionRefused`, whose text says what to do.
+    """
+    for _ in range(TRIES):
+        lease = ledger.lease(stack_id)
+        if lease is None:
+            raise StackNotFound(f"no lease is known for {stack_id}")
+        if generation is not None and generation != lease.generation:
+            raise ExtensionRefused(outdated(lease, policy, now))
+        if why := refusal(lease, policy, now):
+            raise ExtensionRefused(why)
+        length = timedelta(days=1) if by is None else by
+        wanted = until or _start(lease, now) + length
+        _check(wanted, lease, policy, now)
+        changed = replace(
+            lease,
+            state=LeaseState.ACTIVE,
+            expires_at=wanted,
+            extended_until=wanted,
+            deadline_source="an extension",
+            extensions=lease.extensions + 1,
+            generation=lease.generation + 1,
+            notices=(),
+            delete_after=None,
+            last_error="",
+            blocked=False,
+        )
+        zone = policy.window.window.zone
+        facts = {
+            "from": instant_text(lease.expires_at, zone),
+            "until": instant_text(wanted, zone),
+            "extension": f"{changed.extensions} of {policy.terms(lease.rule).max_extensions}",
+        }
+        draft = about(
+            lease,
+            "lease.extended",
+            Reason(reason or "extended, no reason given", facts),
+            actor=actor,
+            now=now,
+            policy_version=policy.version,
+        )
+        written = entry(lease, changed, draft)
+        try:
+            ledger.commit(written)
+        except Conflict:
+            continue  # a sweep, a click or a deletion was faster: look at what it made of it
+        return written.record
+    raise ExtensionRefused("the lease is changing all the time just now; please try again")
+
+
+def latest(lease: Lease, policy: Policy, now: datetime) -> datetime:
+    """Return the latest deadline that one extension may give now."""
+    terms: Terms = policy.terms(lease.rule)
+    return min(_start(lease, now) + terms.max_extension, lease.created + terms.max_lifetime)
+
+
+def _start(lease: Lease, now: datetime) -> datetime:
+    """Return the instant from which an extension counts: the later of now and the deadline."""
+    return max(now, lease.expires_at or now)
+
+
+def choices(lease: Lease, policy: Policy, now: datetime) -> tuple[datetime, ...]:
+    """Return the deadlines to offer, within the caps: some days on, or else the last possible."""
+    if refusal(lease, policy, now):
+        return ()
+    start, last = _start(lease, now), latest(lease, policy, now)
+    offered = [start + timedelta(days=days) for days in OFFERED_DAYS]
+    return tuple(when for when in offered if when <= last) or (last,)
+
+
+def refusal(lease: Lease, policy: Policy, now: datetime) -> str:
+    """Say why the lease cannot be extended at all; nothing if it can."""
+    terms = policy.terms(lease.rule)
+    zone = policy.window.window.zone
+    if not lease.state.is_open:
+        return f"{lease.name} is {lease.state.value}: there is nothing left to extend"
+    if lease.state not in (LeaseState.ACTIVE, LeaseState.MARKED):
+        return f"{lease.name} is being deleted, and that cannot be taken back"
+    if lease.problem:
+        return f"{lease.name} has no deadline to extend, since {lease.problem}"
+    if lease.expires_at is None:
+        return f"{lease.name} never expires, so there is nothing to extend"
+    if lease.extensions >= terms.max_extensions:
+        return (
+            f"{lease.name} has used all of its {terms.max_extensions} extensions"
+            f" (max_extensions); it ends {instant_text(lease.expires_at, zone)}"
+        )
+    last = latest(lease, policy, now)
+    if last <= _start(lease, now):
+        ceiling = instant_text(lease.created + terms.max_lifetime, zone)
+        return f"{lease.name} may not live beyond {ceiling} (max_lifetime)"
+    return ""
+
+
+def _check(wanted: datetime, lease: Lease, policy: Policy, now: datetime) -> None:
+    zone = policy.window.window.zone
+    if wanted <= _start(lease, now):
+        ends = instant_text(lease.expires_at, zone)
+        raise ExtensionRefused(f"{lease.name} already runs until {ends}; choose a later instant")
+    last = latest(lease, policy, now)
+    if wanted > last:
+        raise ExtensionRefused(
+            f"{lease.name} can be extended until {instant_text(last, zone)} at the latest"
+            " (max_extension, max_lifetime)"
+        )
+
+
+def outdated(lease: Lease, policy: Policy, now: datetime) -> str:
+    """Say why a link that was made for another generation of the lease is of no use."""
+    if lease.expires_at is None or lease.state not in (LeaseState.ACTIVE, LeaseState.MARKED):
+        return refusal(lease, policy, now)
+    ends = instant_text(lease.expires_at, policy.window.window.zone)
+    if is_extended(lease, now):
+        return f"{lease.name} is already extended to {ends}"
+    return f"this link was for an earlier deadline of {lease.name}, which now ends {ends}"
+
+
+def is_extended(lease: Lease, now: datetime) -> bool:
+    """Tell whether the lease runs on because of an extension."""
+    ends = lease.expires_at
+    return ends is not None and ends == lease.extended_until and now < ends

@@ -1,0 +1,119 @@
+"""All journeys in one process: what a sweep queues is done when it ends."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from janitor.adapters.ports import (
+    Channel,
+    Clock,
+    DeletionRequest,
+    Ledger,
+    NoticeRequest,
+    Policies,
+    Stacks,
+)
+from janitor.core.errors import ConfigurationError, StackNotFound
+from janitor.core.journal import Actor
+from janitor.core.links import Links
+from janitor.core.model import Lease, Outcome
+from janitor.journeys.delete import delete
+from janitor.journeys.leases import Gathered
+from janitor.journeys.notify import notify
+from janitor.journeys.sweep import Report, guarded, sweep
+
+
+@dataclass(frozen=True, slots=True)
+class Janitor:
+    """The journeys with everything that they depend on; queues are emptied in-process."""
+
+    clock: Clock
+    policies: Policies
+    stacks: Stacks
+    ledger: Ledger
+    channel: Channel | None
+    regions: tuple[str, ...]
+    """Where to look, if not where the policy says."""
+    home: str
+    """The region of the tables, and where to look if nobody says."""
+    links: Links | None = None
+    queue: Gathered = field(default_factory=Gathered)
+
+    def plan(self) -> Report:
+        """Decide, and apply nothing."""
+        return self._sweep(Actor("janitor", "janitor", "cli"), apply=False)
+
+    def sweep(self, actor: Actor) -> Report:
+        """Make a whole sweep: decide, apply, send the notices, ask for the deletions."""
+        if self.policies.mode().notifies and self.channel is None:
+            raise ConfigurationError(
+                f"mode {self.policies.mode().value} sends notices, and nothing says how:"
+                " give --notify console or --notify sns:ARN"
+            )
+        report = self._sweep(actor, apply=True)
+        return Report(report.plan, (*report.outcomes, *self.drain()))
+
+    def where(self) -> tuple[str, ...]:
+        """Return the regions to look at: as given, as the policy says, or the home region."""
+        return self.regions or self.policies.policy().regions or (self.home,)
+
+    def find(self, name: str) -> Lease | None:
+        """Return the lease of a stack by id, open or closed, or the open one by its name.
+
+        Raises `StackNotFound` where the name alone does not tell which one is meant.
+        """
+        if name.startswith("arn:"):
+            return self.ledger.lease(name)
+        _, leases = self.ledger.open_records()
+        found = [lease for lease in leases.values() if lease.name == name]
+        if self.regions:
+            found = [lease for lease in found if lease.region in self.regions]
+        if len(found) > 1:
+            ids = ", ".join(sorted(lease.stack_id for lease in found))
+            raise StackNotFound(f"{len(found)} stacks are called {name}; give the id: {ids}")
+        return found[0] if found else None
+
+    def drain(self) -> tuple[Outcome, ...]:
+        """Do what is queued: notices first, since no deletion goes before its notice."""
+        outcomes: list[Outcome] = []
+        while self.queue.notices:
+            contact = next(iter(self.queue.notices))
+            request = NoticeRequest(contact, tuple(self.queue.notices.pop(contact)))
+            outcomes += guarded(contact.address, "notify", partial(self._notify, request))
+        while self.queue.deletions:
+            deletion = self.queue.deletions.pop(0)
+            outcomes += guarded(deletion.stack_id, "delete", partial(self._delete, deletion))
+        return tuple(outcomes)
+
+    def _notify(self, request: NoticeRequest) -> Iterable[Outcome]:
+        if self.channel is None:
+            return ()
+        return notify(
+            request,
+            clock=self.clock,
+            policies=self.policies,
+            ledger=self.ledger,
+            channel=self.channel,
+            links=self.links,
+        )
+
+    def _delete(self, request: DeletionRequest) -> Iterable[Outcome]:
+        yield delete(
+            request,
+            clock=self.clock,
+            policies=self.policies,
+            stacks=self.stacks,
+            ledger=self.ledger,
+        )
+
+    def _sweep(self, actor: Actor, *, apply: bool) -> Report:
+        return sweep(
+            clock=self.clock,
+            policies=self.policies,
+            regions=self.where(),
+            stacks=self.stacks,
+            ledger=self.ledger,
+            queue=self.queue,
+            actor=actor,
+            apply=apply,
+        )

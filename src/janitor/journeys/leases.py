@@ -1,0 +1,236 @@
+"""Apply one decision to its lease: the ledger first, then what hangs on it."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from janitor.adapters.ports import (
+    Clock,
+    DeletionRequest,
+    Ledger,
+    NoticeItem,
+    NoticeRequest,
+    Policies,
+    Queue,
+    Stacks,
+)
+from janitor.core.decisions import (
+    Blocked,
+    Close,
+    Decision,
+    Delete,
+    Ignore,
+    Keep,
+    Mark,
+    Open,
+    Reason,
+    Remind,
+    Retry,
+    TagChange,
+    Track,
+    Unmark,
+    Wait,
+)
+from janitor.core.errors import Conflict
+from janitor.core.journal import Actor, about, entry
+from janitor.core.lease import is_told
+from janitor.core.model import (
+    ATTENTION,
+    FINAL,
+    OPERATORS,
+    PROBLEM,
+    Contact,
+    Lease,
+    LeaseState,
+    Mode,
+    Outcome,
+    Stack,
+    Status,
+)
+from janitor.core.plan import Plan
+from janitor.core.policy import Policy
+from janitor.journeys.tagging import mirror_tags
+from janitor.journeys.track import track
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What a sweep queues at its end, in the place of the queue until then.
+
+    Each owner gets one digest per sweep, whatever it is about.
+    """
+
+    notices: dict[Contact, list[NoticeItem]] = field(default_factory=lambda: defaultdict(list))
+    deletions: list[DeletionRequest] = field(default_factory=list)
+
+    def notify(self, request: NoticeRequest) -> None:
+        """Put the request into its contact's digest."""
+        self.notices[request.contact].extend(request.items)
+
+    def delete(self, request: DeletionRequest) -> None:
+        """Keep the request."""
+        self.deletions.append(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """A sweep's apply step, one decision at a time."""
+
+    plan: Plan
+    policy: Policy
+    actor: Actor
+    clock: Clock
+    policies: Policies
+    stacks: Stacks
+    ledger: Ledger
+    queue: Queue
+
+    def apply(self, decision: Decision) -> Iterable[Outcome]:
+        """Carry out `decision` as far as the mode allows."""
+        notifies = self.plan.mode.notifies
+        match decision:
+            case Ignore():
+                return
+            case Open(lease=Lease() as lease):
+                yield self._open(lease, decision)
+            case Track(lease=Lease() as lease):
+                yield self._track(lease)
+            case Close(lease=Lease() as lease, outcome=LeaseState.GONE):
+                yield self._track(lease)
+            case Close(lease=Lease() as lease):
+                yield from self._release(decision, lease)
+            case Mark(lease=Lease() as lease) if notifies:
+                marked = replace(lease, state=LeaseState.MARKED)
+                lease = self._write(marked, "stack.marked", decision)
+                yield Outcome(lease.stack_id, "mark", Status.DONE)
+                self._ask_notices(lease, FINAL)
+                yield from self._tags(decision.stack, lease, decision.tags)
+            case Unmark(lease=Lease() as lease) if notifies and lease.state != LeaseState.ACTIVE:
+                lease = self._write(_unmarked(lease), "stack.unmarked", decision)
+                yield Outcome(lease.stack_id, "unmark", Status.DONE)
+                yield from self._tags(decision.stack, lease, decision.tags)
+            case Keep() | Remind() | Mark() | Unmark() | Wait() | Blocked() | Delete() | Retry():
+                yield from self._stay(decision)
+            case Open() | Track() | Close():
+                raise AssertionError("these are always about a lease")
+            case _ as unreachable:
+                assert_never(unreachable)
+
+    def _stay(self, decision: Decision) -> Iterable[Outcome]:
+        """Leave the lease in its state: write what moved, ask for notice or deletion."""
+        lease = decision.lease
+        if lease is None:
+            return
+        if decision.changes:
+            moved = replace(decision, reason=Reason("; ".join(decision.changes)))
+            lease = self._write(lease, "lease.updated", moved)
+            yield Outcome(lease.stack_id, "update", Status.DONE)
+        if isinstance(decision, Remind) and self.plan.mode.notifies:
+            self._ask_notices(lease, decision.stage)
+        if lease.state is LeaseState.NEEDS_ATTENTION and self.plan.mode.notifies:
+            self._ask_notices(lease, ATTENTION)  # what `track` queued may have been lost
+        if isinstance(decision, Delete | Retry) and self.plan.mode is Mode.ENFORCE:
+            self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now))
+        yield from self._tags(decision.stack, lease, decision.tags)
+
+    def _write(
+        self, lease: Lease, action: str, decision: Decision, stored: Lease | None = None
+    ) -> Lease:
+        draft = about(
+            lease,
+            action,
+            decision.reason,
+            actor=self.actor,
+            now=self.plan.now,
+            policy_version=self.policy.version,
+            stack=decision.stack,
+        )
+        written = entry(stored or lease, lease, draft)
+        self.ledger.commit(written)
+        return written.record
+
+    def _open(self, lease: Lease, decision: Decision) -> Outcome:
+        try:
+            self._write(lease, "lease.opened", decision)
+        except Conflict:
+            before = self._closed_before(lease)
+            if before is None:
+                raise
+            kept = replace(
+                lease,
+                generation=before.generation + 1,
+                extended_until=before.extended_until,
+                extensions=before.extensions,
+            )
+            self._write(kept, "lease.reopened", decision, before)
+        return Outcome(lease.stack_id, "open", Status.DONE)
+
+    def _closed_before(self, lease: Lease) -> Lease | None:
+        """Return the closed lease that this stack had: its chain goes on, its caps count.
+
+        Of one that is no longer kept, the journal still has the end of the chain.
+        """
+        before = self.ledger.lease(lease.stack_id)
+        if before is not None:
+            return None if before.state.is_open else before
+        events = list(self.ledger.chain(lease.stack_id))
+        return replace(lease, seq=events[-1].seq, head=events[-1].hash) if events else None
+
+    def _release(self, decision: Close, lease: Lease) -> Iterable[Outcome]:
+        for outcome in self._tags(decision.stack, lease, decision.tags):
+            yield outcome
+            # Writing the tags has moved the record on.
+            lease = self.ledger.lease(lease.stack_id) or lease
+        released = replace(lease, state=LeaseState.RELEASED, closed_at=self.plan.now)
+        self._write(released, "lease.closed", decision, lease)
+        yield Outcome(lease.stack_id, "close", Status.DONE)
+
+    def _track(self, lease: Lease) -> Outcome:
+        return track(
+            lease.stack_id,
+            clock=self.clock,
+            policies=self.policies,
+            stacks=self.stacks,
+            ledger=self.ledger,
+            queue=self.queue,
+        )
+
+    def _tags(
+        self, stack: Stack | None, lease: Lease, change: TagChange | None
+    ) -> Iterable[Outcome]:
+        if stack is None or change is None or not self.plan.mode.notifies:
+            return
+        yield mirror_tags(
+            stack,
+            lease,
+            change,
+            now=self.plan.now,
+            policy_version=self.policy.version,
+            actor=self.actor,
+            stacks=self.stacks,
+            ledger=self.ledger,
+        )
+
+    def _ask_notices(self, lease: Lease, stage: str) -> None:
+        text = {PROBLEM: lease.problem, ATTENTION: lease.last_error}.get(stage, "")
+        item = NoticeItem(lease.stack_id, stage, lease.expires_at, text)
+        operators = (OPERATORS,) if stage == ATTENTION else ()
+        for contact in dict.fromkeys((*lease.contacts, *operators)):
+            if not is_told(lease, stage, contact):
+                self.queue.notify(NoticeRequest(contact, (item,)))
+
+
+def _unmarked(lease: Lease) -> Lease:
+    """Take back the mark, and the final notice with it: another mark is told anew."""
+    return replace(
+        lease,
+        state=LeaseState.ACTIVE,
+        notices=tuple(notice for notice in lease.notices if notice.stage != FINAL),
+        delete_after=None,
+        attempts=0,
+        claimed_at=None,
+        next_attempt_at=None,
+        last_error="",
+        blocked=False,
+    )

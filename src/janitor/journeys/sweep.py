@@ -1,0 +1,111 @@
+"""Sweep: list every region's stacks and the open leases, decide, apply.
+
+A dry run differs in one place: it stops before apply.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from janitor.adapters.ports import (
+    Clock,
+    Ledger,
+    NoticeRequest,
+    Policies,
+    Queue,
+    Stacks,
+)
+from janitor.core.decisions import Decision
+from janitor.core.errors import ClockError, Conflict
+from janitor.core.journal import Actor
+from janitor.core.model import ACCOUNT_KEY, Account, Lease, Mode, Outcome, Status
+from janitor.core.plan import Plan, make_plan
+from janitor.core.policy import Policy
+from janitor.core.times import instant_text
+from janitor.journeys.account import record_sweep
+from janitor.journeys.leases import Applying, Gathered
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""Clocks of several machines may differ by so much."""
+
+
+MOST_IN_ONE_DIGEST = 100
+"""Stacks that one message holds, whatever the channel's limits on size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a sweep decided, and what came of it (nothing in a dry run)."""
+
+    plan: Plan
+    outcomes: tuple[Outcome, ...] = ()
+
+
+def sweep(
+    *,
+    clock: Clock,
+    policies: Policies,
+    regions: Iterable[str],
+    stacks: Stacks,
+    ledger: Ledger,
+    queue: Queue,
+    actor: Actor,
+    apply: bool,
+) -> Report:
+    """Make one pass over the account. Raises `ClockError` if the clock went backwards."""
+    # Gather.
+    now, policy, mode = clock(), policies.policy(), policies.mode()
+    listings = stacks.list_all(regions)
+    account, leases = ledger.open_records()
+    _refuse_old_clock(now, account, leases.values(), policy)
+    # Decide.
+    plan = make_plan(listings, leases, account, policy, now, mode)
+    if not apply or mode is Mode.OFF:
+        return Report(plan)
+    # Apply.
+    gathered = Gathered()
+    applying = Applying(plan, policy, actor, clock, policies, stacks, ledger, gathered)
+    outcomes = list(guarded(ACCOUNT_KEY, "sweep", partial(record_sweep, account, applying)))
+    for decision in plan.decisions:
+        outcomes += guarded(_key(decision), "sweep", partial(applying.apply, decision))
+    for contact, items in sorted(gathered.notices.items()):
+        for first in range(0, len(items), MOST_IN_ONE_DIGEST):
+            request = NoticeRequest(contact, tuple(items[first : first + MOST_IN_ONE_DIGEST]))
+            outcomes += guarded(contact.address, "queue", partial(queue.notify, request))
+    for deletion in gathered.deletions:
+        outcomes += guarded(deletion.stack_id, "queue", partial(queue.delete, deletion))
+    return Report(plan, tuple(outcomes))
+
+
+def guarded(
+    key: str, action: str, act: Callable[[], Iterable[Outcome] | None]
+) -> Iterator[Outcome]:
+    """Act on one item and keep its error as its outcome: no item stops another."""
+    try:
+        yield from act() or ()
+    except Conflict:
+        text = "changed meanwhile; the next sweep decides anew"
+        yield Outcome(key, action, Status.SKIPPED, text)
+    except Exception as error:
+        yield Outcome(key, action, Status.FAILED, str(error) or repr(error))
+
+
+def _key(decision: Decision) -> str:
+    subject = decision.lease or decision.stack
+    return subject.stack_id if subject else ACCOUNT_KEY
+
+
+def _refuse_old_clock(
+    now: datetime, account: Account, leases: Iterable[Lease], policy: Policy
+) -> None:
+    last = account.updated_at or now
+    for lease in leases:
+        if lease.updated_at is not None and lease.updated_at > last:
+            last = lease.updated_at
+    if now < last - CLOCK_TOLERANCE:
+        zone = policy.window.window.zone
+        raise ClockError(
+            f"the clock stands at {instant_text(now, zone)}, but the ledger was written at"
+            f" {instant_text(last, zone)}; set the clock right, or give a later --now"
+        )

@@ -1,0 +1,83 @@
+"""What the environment must say, read once and checked."""
+
+import os
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from janitor.core.errors import ConfigurationError
+from janitor.core.model import Mode
+
+VARIABLES = {
+    "policy": "JANITOR_POLICY",
+    "mode": "JANITOR_MODE",
+    "notify": "JANITOR_NOTIFY",
+    "lease_table": "JANITOR_LEASE_TABLE",
+    "journal_table": "JANITOR_JOURNAL_TABLE",
+    "region": "AWS_REGION",
+    "endpoint_url": "AWS_ENDPOINT_URL",
+}
+"""Which variable holds which setting; a command's option comes before its variable."""
+
+
+class Settings(BaseModel):
+    """The settings in force."""
+
+    model_config = ConfigDict(frozen=True)
+
+    policy: str = ""
+    """A file, or `ssm:NAME`; empty: the built-in policy."""
+    mode: Mode | None = None
+    """Overrides the mode in the policy."""
+    notify: str = Field("", pattern=r"^(|console|sns:arn:aws[a-z-]*:sns:[a-z0-9-]+:\d+:\S+)$")
+    lease_table: str = Field("janitor-leases", pattern=r"^[A-Za-z0-9_.-]{3,255}$")
+    journal_table: str = Field("janitor-journal", pattern=r"^[A-Za-z0-9_.-]{3,255}$")
+    region: str | None = None
+    """Where the tables and the policy parameter are."""
+    regions: tuple[str, ...] = ()
+    """Where to look for stacks; empty: what the policy says, or else `region`."""
+    endpoint_url: str | None = None
+
+    @property
+    def is_emulated(self) -> bool:
+        """Tell whether all this happens to something that is not an AWS account."""
+        return bool(self.endpoint_url)
+
+
+_EXAMPLES = {
+    "mode": "off, observe, notify or enforce",
+    "notify": "console or sns:arn:aws:sns:eu-central-1:123456789012:janitor",
+    "lease_table": "janitor-leases",
+    "journal_table": "janitor-journal",
+}
+
+
+def read_settings(environment: Mapping[str, str], **options: object) -> Settings:
+    """Read settings; an option that is given comes before its variable.
+
+    Raises `ConfigurationError` naming the option or variable that is wrong.
+    """
+    named = dict(environment)
+    if not named.get("AWS_REGION") and named.get("AWS_DEFAULT_REGION"):
+        named["AWS_REGION"] = named["AWS_DEFAULT_REGION"]
+    found: dict[str, object] = {
+        field: named[variable] for field, variable in VARIABLES.items() if named.get(variable)
+    }
+    given = {field: value for field, value in options.items() if value not in (None, "", (), [])}
+    try:
+        return Settings.model_validate({**found, **given})
+    except ValidationError as error:
+        problems = [str(p["loc"][0]) for p in error.errors()]
+        raise ConfigurationError(
+            "; ".join(_problem(field, given, {**found, **given}.get(field)) for field in problems)
+        ) from error
+
+
+def settings_now(**options: object) -> Settings:
+    """Read settings from this process's environment."""
+    return read_settings(os.environ, **options)
+
+
+def _problem(field: str, given: Mapping[str, object], value: object) -> str:
+    name = f"--{field.replace('_', '-')}" if field in given else VARIABLES.get(field, field)
+    return f"{name}: {value!r} is not valid; for instance {_EXAMPLES.get(field, 'another value')}"

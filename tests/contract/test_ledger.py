@@ -1,0 +1,350 @@
+"""One contract for every ledger: in memory, and in DynamoDB as two emulators have it."""
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from janitor.adapters.dynamodb import DynamoLedger
+from janitor.adapters.memory import MemoryLedger
+from janitor.adapters.ports import Ledger
+from janitor.adapters.tables import create_tables
+from janitor.core.audit import verify
+from janitor.core.decisions import Reason
+from janitor.core.errors import ConfigurationError, Conflict
+from janitor.core.journal import (
+    JANITOR_TARGET,
+    Actor,
+    Draft,
+    Entry,
+    entry,
+    target_of,
+)
+from janitor.core.model import ACCOUNT_KEY, Lease, LeaseState, Mode
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+EMULATORS = ["ministack", "moto"]
+
+
+class Tables:
+    """Two fresh tables of an emulator, and the ledger on them."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        mark = uuid.uuid4().hex[:8]
+        self.names = (f"leases-{mark}", f"journal-{mark}")
+        self.created = create_tables(client, *self.names)
+        self.ledger = DynamoLedger(client, *self.names)
+
+    def set(self, key: str, attribute: str, value: dict[str, str]) -> None:
+        """Change a row of the lease table by hand."""
+        self.client.update_item(
+            TableName=self.names[0],
+            Key={"stack_id": {"S": key}},
+            UpdateExpression="SET #a = :v",
+            ExpressionAttributeNames={"#a": attribute},
+            ExpressionAttributeValues={":v": value},
+        )
+
+
+@pytest.fixture(params=EMULATORS)
+def tables(request: pytest.FixtureRequest, connect: Callable[..., Any]) -> Tables:
+    """Make fresh tables in each emulator."""
+    return Tables(connect(request.param, "dynamodb"))
+
+
+@pytest.fixture(params=["memory", *EMULATORS])
+def ledger(request: pytest.FixtureRequest, connect: Callable[..., Any]) -> Ledger:
+    """Make a fresh ledger of each kind."""
+    if request.param == "memory":
+        return MemoryLedger()
+    return Tables(connect(request.param, "dynamodb")).ledger
+
+
+def a_lease(name: str = "feat", **values: Any) -> Lease:
+    """Make a lease that is not stored yet."""
+    stack_id = f"arn:aws:cloudformation:eu-central-1:123456789012:stack/{name}/1"
+    return Lease(stack_id, name, "eu-central-1", "all", NOON, NOON, **values)
+
+
+def draft(lease: Lease, action: str, by: str = "janitor", at: datetime = NOON) -> Draft:
+    """Make an event about a lease."""
+    return Draft(at, Actor("janitor", by, "sweep"), action, target_of(lease), Reason(f"by {by}"))
+
+
+def step(lease: Lease, action: str, by: str = "janitor", **changes: Any) -> Entry[Lease]:
+    """Make the entry that changes a stored lease."""
+    return entry(lease, replace(lease, **changes), draft(lease, action, by))
+
+
+def opened(ledger: Ledger, lease: Lease) -> Lease:
+    """Store a new lease, and return it as stored."""
+    ledger.commit(entry(lease, lease, draft(lease, "lease.opened")))
+    stored = ledger.lease(lease.stack_id)
+    assert stored is not None
+    return stored
+
+
+def test_a_lease_and_its_events_are_written_together(ledger: Ledger) -> None:
+    """What was written is what is read, in each of the ways to read it."""
+    lease = a_lease(extensions=2, expires_at=NOON)
+    first = entry(lease, lease, draft(lease, "lease.opened"), draft(lease, "notice.delivered"))
+    ledger.commit(first)
+    assert ledger.lease(lease.stack_id) == first.record
+    assert ledger.open_records()[1] == {lease.stack_id: first.record}
+    assert tuple(ledger.chain(lease.stack_id)) == first.events
+
+
+def test_the_account_changes_like_a_lease(ledger: Ledger) -> None:
+    """It is there from the beginning, and has a chain of its own."""
+    account = ledger.account()
+    assert ledger.open_records() == (account, {})
+    event = Draft(
+        NOON, Actor("operator", "o", "cli"), "mode.changed", JANITOR_TARGET, Reason("now")
+    )
+    changed = entry(account, replace(account, mode=Mode.ENFORCE), event)
+    ledger.commit(changed)
+    assert ledger.account() == changed.record
+    assert ledger.open_records()[0] == changed.record
+    another = replace(event, reason=Reason("then"))
+    with pytest.raises(Conflict):
+        ledger.commit(entry(account, replace(account, mode=Mode.OFF), another))
+    assert verify(ACCOUNT_KEY, list(ledger.chain(ACCOUNT_KEY)), ledger.account().head) == []
+
+
+def test_a_record_that_has_moved_is_a_conflict_and_nothing_is_written(ledger: Ledger) -> None:
+    """Neither record nor event: the loser reads again."""
+    lease = opened(ledger, a_lease())
+    extended = step(lease, "lease.extended", extensions=1)
+    ledger.commit(extended)
+    with pytest.raises(Conflict, match="in between"):
+        ledger.commit(step(lease, "deletion.intended", state=LeaseState.DELETING))
+    assert ledger.lease(lease.stack_id) == extended.record
+    actions = [event.action for event in ledger.chain(lease.stack_id)]
+    assert actions == ["lease.opened", "lease.extended"]
+
+
+def test_the_version_alone_decides(ledger: Ledger) -> None:
+    """A stale record loses even where its event would find a free place in the chain."""
+    lease = opened(ledger, a_lease())
+    ledger.commit(step(lease, "lease.extended", extensions=1))
+    stale = replace(lease, seq=lease.seq + 1)
+    with pytest.raises(Conflict):
+        ledger.commit(step(stale, "deletion.intended", state=LeaseState.DELETING))
+    assert len(list(ledger.chain(lease.stack_id))) == 2
+
+
+def test_an_event_never_takes_the_place_of_another(ledger: Ledger) -> None:
+    """The journal only grows, even if a record were set back by hand."""
+    lease = opened(ledger, a_lease())
+    ledger.commit(step(lease, "lease.extended", extensions=1))
+    rewriting = replace(step(lease, "deletion.intended"), expected_version=lease.version + 1)
+    with pytest.raises(Conflict):
+        ledger.commit(rewriting)
+    assert [e.action for e in ledger.chain(lease.stack_id)] == ["lease.opened", "lease.extended"]
+
+
+def test_a_lease_is_opened_once(ledger: Ledger) -> None:
+    """Two sweeps at a time find the same new stack; one of them opens the lease."""
+    lease = a_lease()
+    opened(ledger, lease)
+    with pytest.raises(Conflict):
+        ledger.commit(entry(lease, lease, draft(lease, "lease.opened", by="another sweep")))
+
+
+def test_an_entry_whose_answer_was_lost_may_be_written_again(ledger: Ledger) -> None:
+    """It counts once, and is no conflict, even if somebody wrote after it."""
+    lease = opened(ledger, a_lease())
+    extended = step(lease, "lease.extended", extensions=1)
+    ledger.commit(extended)
+    ledger.commit(extended)
+    after = step(extended.record, "notice.delivered")
+    ledger.commit(after)
+    ledger.commit(extended)
+    assert ledger.lease(lease.stack_id) == after.record
+    assert len(list(ledger.chain(lease.stack_id))) == 3
+
+
+# Not on moto: its transactions roll back to a copy of the whole table that was made without a
+# lock, which takes away what another thread has written meanwhile.
+@pytest.mark.parametrize("ledger", ["memory", "ministack"], indirect=True)
+@pytest.mark.parametrize("name", ["one", "two", "three", "four"])
+def test_of_fifty_who_extend_or_claim_at_once_exactly_one_wins(ledger: Ledger, name: str) -> None:
+    """An acknowledged extension is never lost, and a claim never stands beside it."""
+    lease = opened(ledger, a_lease(name, state=LeaseState.MARKED))
+
+    def race(number: int) -> Entry[Lease] | None:
+        attempt = (
+            step(lease, "lease.extended", f"{number}", state=LeaseState.ACTIVE, extensions=1)
+            if number % 2
+            else step(lease, "deletion.intended", f"{number}", state=LeaseState.DELETING)
+        )
+        try:
+            ledger.commit(attempt)
+        except Conflict:
+            return None
+        return attempt
+
+    with ThreadPoolExecutor(50) as pool:
+        won = [attempt for attempt in pool.map(race, range(50)) if attempt]
+    assert len(won) == 1
+    assert ledger.lease(lease.stack_id) == won[0].record
+    events = list(ledger.chain(lease.stack_id))
+    assert events[1:] == list(won[0].events)
+    assert verify(lease.stack_id, events, won[0].record.head) == []
+
+
+def test_closed_leases_leave_the_open_set_and_stay_readable(ledger: Ledger) -> None:
+    """They cost a sweep nothing; and one that is opened again comes back."""
+    lease = opened(ledger, a_lease())
+    gone = step(lease, "lease.closed", state=LeaseState.GONE, closed_at=NOON)
+    ledger.commit(gone)
+    assert ledger.open_records()[1] == {}
+    assert ledger.lease(lease.stack_id) == gone.record
+    again = step(gone.record, "lease.opened", state=LeaseState.ACTIVE)
+    ledger.commit(again)
+    assert ledger.open_records()[1] == {lease.stack_id: again.record}
+
+
+def test_all_open_leases_are_read_however_many_pages_they_fill(ledger: Ledger) -> None:
+    """DynamoDB answers with 1 MB at most."""
+    for number in range(13):
+        opened(ledger, a_lease(f"feat-{number}", last_error="x" * 100_000))
+    assert len(ledger.open_records()[1]) == 13
+
+
+def test_a_lease_that_nobody_stored_is_none(ledger: Ledger) -> None:
+    """And has no chain."""
+    assert ledger.lease("arn:nobody") is None
+    assert list(ledger.chain("arn:nobody")) == []
+
+
+def test_a_chain_is_read_in_the_order_of_its_numbers(ledger: Ledger) -> None:
+    """Ten comes after nine, also where the store sorts."""
+    lease = opened(ledger, a_lease())
+    for _ in range(11):
+        ledger.commit(step(lease, "notice.delivered"))
+        stored = ledger.lease(lease.stack_id)
+        assert stored is not None
+        lease = stored
+    events = list(ledger.chain(lease.stack_id))
+    assert [event.seq for event in events] == list(range(1, 13))
+    assert verify(lease.stack_id, events, lease.head) == []
+
+
+def test_the_journal_names_every_chain_once(ledger: Ledger) -> None:
+    """The janitor's own included, once it has an event."""
+    one, two = opened(ledger, a_lease("one")), opened(ledger, a_lease("two"))
+    ledger.commit(step(one, "notice.delivered"))
+    account = ledger.account()
+    event = Draft(NOON, Actor("janitor", "j", "sweep"), "a.b", JANITOR_TARGET, Reason("x"))
+    ledger.commit(entry(account, account, event))
+    assert sorted(ledger.chain_keys()) == sorted([one.stack_id, two.stack_id, ACCOUNT_KEY])
+
+
+def test_events_of_some_days_come_in_order_from_the_first_up_to_the_last(ledger: Ledger) -> None:
+    """The end is not included; events of one instant keep the order of their chain."""
+    midnight = NOON.replace(hour=0) + timedelta(days=1)
+    moments = [NOON, midnight - timedelta(microseconds=1), midnight, midnight + timedelta(days=1)]
+    for name in ("b", "a"):
+        lease = a_lease(name)
+        drafts = [draft(lease, f"event.{index}", at=at) for index, at in enumerate(moments)]
+        twin = draft(lease, "event.twin", at=moments[-1])
+        ledger.commit(entry(lease, lease, *drafts, twin))
+
+    def told(since: datetime, until: datetime) -> list[str]:
+        return [f"{e.body['target']['name']} {e.action}" for e in ledger.events(since, until)]
+
+    everything = told(NOON, moments[-1] + timedelta(microseconds=1))
+    assert everything == [
+        *(f"{name} event.{index}" for index in range(3) for name in "ab"),
+        *("a event.3", "a event.twin", "b event.3", "b event.twin"),
+    ]
+    assert told(NOON + timedelta(microseconds=1), moments[-1]) == everything[2:6]
+    assert told(midnight, midnight) == []
+
+
+def test_tables_are_created_once(tables: Tables) -> None:
+    """`janitor init` may run again, and leaves alone what is there."""
+    assert tables.created == list(tables.names)
+    lease = opened(tables.ledger, a_lease())
+    assert create_tables(tables.client, *tables.names) == []
+    assert tables.ledger.lease(lease.stack_id) == lease
+
+
+def test_rows_of_closed_leases_expire_and_journals_do_not(tables: Tables) -> None:
+    """By the TTL attribute, which only the lease table has."""
+    leases, journal = (
+        tables.client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        for name in tables.names
+    )
+    assert (leases["TimeToLiveStatus"], leases["AttributeName"]) == ("ENABLED", "expires_ttl")
+    assert journal["TimeToLiveStatus"] == "DISABLED"
+
+
+def test_reading_more_than_a_page_takes_more_than_a_query(tables: Tables) -> None:
+    """Otherwise the paging test would prove nothing; and one page takes one call."""
+    calls: list[str] = []
+    tables.client.meta.events.register(
+        "before-call.dynamodb", lambda model, **_: calls.append(model.name)
+    )
+    tables.ledger.open_records()
+    assert calls == ["Query"]
+    for number in range(13):
+        opened(tables.ledger, a_lease(f"feat-{number}", last_error="x" * 100_000))
+    calls.clear()
+    tables.ledger.open_records()
+    assert set(calls) == {"Query"}
+    assert len(calls) > 1
+
+
+@pytest.mark.parametrize("schema", ["0", "2"])
+def test_records_of_another_schema_stop_everything(tables: Tables, schema: str) -> None:
+    """An older or newer release wrote them; nothing is guessed."""
+    lease = opened(tables.ledger, a_lease())
+    tables.set(lease.stack_id, "schema", {"N": schema})
+    expected = rf"{tables.names[0]} holds records of schema {schema}, .* reads schema 1"
+    with pytest.raises(ConfigurationError, match=expected):
+        tables.ledger.open_records()
+    with pytest.raises(ConfigurationError, match=expected):
+        tables.ledger.lease(lease.stack_id)
+
+
+def test_tables_without_the_account_row_are_not_initialised(tables: Tables) -> None:
+    """Somebody made the tables by hand: the way out is named."""
+    tables.client.delete_item(TableName=tables.names[0], Key={"stack_id": {"S": ACCOUNT_KEY}})
+    with pytest.raises(ConfigurationError, match="not initialised: run `janitor init`"):
+        tables.ledger.open_records()
+
+
+def test_an_account_row_that_the_index_does_not_show_yet_is_found(tables: Tables) -> None:
+    """The index lags behind the table by a moment."""
+    account = tables.ledger.account()
+    tables.client.update_item(
+        TableName=tables.names[0],
+        Key={"stack_id": {"S": ACCOUNT_KEY}},
+        UpdateExpression="REMOVE #open",
+        ExpressionAttributeNames={"#open": "open"},
+    )
+    assert tables.ledger.open_records() == (account, {})
+
+
+def test_missing_tables_are_named_with_the_way_to_make_them(tables: Tables) -> None:
+    """Every way to reach them says the same."""
+    ledger = DynamoLedger(tables.client, "no-leases", "no-journal")
+    lease = a_lease()
+    expected = "no-leases and no-journal .* in eu-central-1: run `janitor init`"
+    for call in (
+        ledger.open_records,
+        ledger.account,
+        lambda: list(ledger.chain("x")),
+        lambda: list(ledger.chain_keys()),
+        lambda: list(ledger.events(NOON, NOON)),
+        lambda: ledger.commit(step(lease, "lease.opened")),
+    ):
+        with pytest.raises(ConfigurationError, match=expected):
+            call()

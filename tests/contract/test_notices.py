@@ -1,0 +1,121 @@
+"""Notices as an SQS subscription of the topic receives them."""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from janitor.adapters.ports import Message
+from janitor.adapters.sns import CUT_NOTE, MAX_BYTES, SnsChannel
+from janitor.core.errors import DeliveryFailed
+from janitor.core.model import Contact, ContactKind
+
+OWNER = Contact(ContactKind.EMAIL, "ann@example.com")
+
+
+@pytest.fixture(params=["ministack", "moto"])
+def topic(request: pytest.FixtureRequest, connect: Callable[..., Any]) -> "Topic":
+    """Make a topic with a queue behind it in each emulator."""
+    return Topic(connect, request.param)
+
+
+class Topic:
+    """A topic with a queue behind it."""
+
+    def __init__(self, connect: Callable[..., Any], emulator: str) -> None:
+        self.sns = connect(emulator, "sns")
+        self.sqs = connect(emulator, "sqs")
+        name = f"notices-{uuid.uuid4().hex[:8]}"
+        self.arn = self.sns.create_topic(Name=name)["TopicArn"]
+        self.url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+        queue = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])
+        self.queue_arn = queue["Attributes"]["QueueArn"]
+
+    def subscribe(self, **attributes: str) -> None:
+        """Let the queue receive what matches."""
+        self.sns.subscribe(
+            TopicArn=self.arn, Protocol="sqs", Endpoint=self.queue_arn, Attributes=attributes
+        )
+
+    def received(self) -> list[dict[str, Any]]:
+        """Take what lies in the queue."""
+        answer = self.sqs.receive_message(
+            QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=1
+        )
+        messages = answer.get("Messages", [])
+        for message in messages:
+            self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        return [json.loads(message["Body"]) for message in messages]
+
+
+def a_message(**changes: Any) -> Message:
+    """Make a digest."""
+    values: dict[str, Any] = {
+        "contact": OWNER,
+        "subject": "2 stacks end tomorrow",
+        "text": "Hello Ann\n\nfeat-basket ends tomorrow: kept until then.",
+        "kinds": ("48h", "final"),
+        "regions": ("eu-central-1",),
+    }
+    return Message(**values | changes)
+
+
+def test_a_notice_arrives_as_it_was_written(topic: Topic) -> None:
+    """Subject, text and the attributes to filter by."""
+    topic.subscribe()
+    sent = SnsChannel(topic.sns, topic.arn).send(a_message())
+    (received,) = topic.received()
+    assert received["MessageId"] == sent
+    assert received["Subject"] == "2 stacks end tomorrow"
+    assert received["Message"] == a_message().text
+    attributes = {name: a["Value"] for name, a in received["MessageAttributes"].items()}
+    assert attributes["owner"] == "ann@example.com"
+    assert json.loads(attributes["kind"]) == ["48h", "final"]
+    assert json.loads(attributes["region"]) == ["eu-central-1"]
+
+
+def test_a_subscription_may_ask_for_its_owner_and_kind(topic: Topic) -> None:
+    """Attributes are what filter policies look at."""
+    topic.subscribe(FilterPolicy=json.dumps({"owner": ["ann@example.com"], "kind": ["final"]}))
+    channel = SnsChannel(topic.sns, topic.arn)
+    channel.send(a_message(subject="hers"))
+    channel.send(a_message(subject="his", contact=Contact(ContactKind.EMAIL, "bob@example.com")))
+    channel.send(a_message(subject="early", kinds=("48h",)))
+    assert [message["Subject"] for message in topic.received()] == ["hers"]
+
+
+def test_a_digest_that_is_too_long_is_cut_and_says_so(topic: Topic) -> None:
+    """Between characters, and small enough to be accepted."""
+    topic.subscribe()
+    for start in ("", "x"):
+        SnsChannel(topic.sns, topic.arn).send(a_message(text=start + "é" * MAX_BYTES))
+        (received,) = topic.received()
+        text = received["Message"]
+        assert text.endswith(CUT_NOTE)
+        assert set(text.removesuffix(CUT_NOTE)) == {*start, "é"}
+        assert len(text.encode()) <= MAX_BYTES
+
+
+def test_a_subject_of_hostile_text_is_one_short_line(topic: Topic) -> None:
+    """Tags are written by anybody."""
+    topic.subscribe()
+    SnsChannel(topic.sns, topic.arn).send(a_message(subject="a\r\nBcc: x\x1b[2J é " + "y" * 200))
+    (received,) = topic.received()
+    assert received["Subject"].startswith("a Bcc: x [2J ? yyy")
+    assert len(received["Subject"]) < 100
+
+
+def test_a_notice_about_no_region_has_no_such_attribute(topic: Topic) -> None:
+    """An empty list is not a valid attribute."""
+    topic.subscribe()
+    SnsChannel(topic.sns, topic.arn).send(a_message(regions=(), subject="", text=""))
+    (received,) = topic.received()
+    assert set(received["MessageAttributes"]) == {"owner", "kind"}
+
+
+def test_a_topic_that_is_not_there_fails_for_now(topic: Topic) -> None:
+    """It hits everybody and an operator puts it right: nobody is written off."""
+    with pytest.raises(DeliveryFailed, match="SNS did not take the notice"):
+        SnsChannel(topic.sns, topic.arn + "-gone").send(a_message())

@@ -1,0 +1,336 @@
+"""One contract for CloudFormation: its twin in memory, and the adapter over the wire."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import pytest
+
+from janitor.adapters.cloudformation import CloudFormation
+from janitor.adapters.memory_stacks import MemoryStacks
+from janitor.adapters.ports import Stacks
+from janitor.core.errors import DeleteRefused, StackNotFound, TagRefused
+from janitor.core.model import Stack
+
+REGIONS = ("eu-central-1", "us-east-1")
+HOME = REGIONS[0]
+DEADLINE = 20.0
+TEMPLATE = {
+    "Parameters": {
+        "Secret": {"Type": "String", "NoEcho": True, "Default": "default"},
+        "Plain": {"Type": "String", "Default": "default"},
+    },
+    "Resources": {
+        "Shown": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {"Type": "String", "Value": {"Fn::Sub": "${Secret}/${Plain}"}},
+        }
+    },
+    "Outputs": {"Name": {"Value": {"Ref": "Shown"}}},
+}
+
+
+class World(Protocol):
+    """What other hands do to stacks, and the port under test."""
+
+    @property
+    def stacks(self) -> Stacks:
+        """The port under test."""
+        ...
+
+    def create(
+        self,
+        name: str,
+        tags: Mapping[str, str],
+        *,
+        region: str = HOME,
+        termination_protection: bool = False,
+    ) -> Stack:
+        """Deploy a stack."""
+        ...
+
+    def redeploy(self, stack_id: str, tags: Mapping[str, str]) -> None:
+        """Deploy a stack again."""
+        ...
+
+    def finish(self, stack_id: str) -> Stack:
+        """Let what is under way come to its end."""
+        ...
+
+
+class InMemory:
+    """The twin is both sides at a time."""
+
+    def __init__(self) -> None:
+        self.stacks = MemoryStacks(lambda: datetime.now(UTC))
+
+    def create(self, name: str, tags: Mapping[str, str], **options: Any) -> Stack:
+        """Deploy a stack."""
+        return self.stacks.create(name, tags=tags, **options)
+
+    def redeploy(self, stack_id: str, tags: Mapping[str, str]) -> None:
+        """Deploy a stack again."""
+        self.stacks.redeploy(stack_id, tags)
+
+    def finish(self, stack_id: str) -> Stack:
+        """End a deletion."""
+        return self.stacks.finish(stack_id)
+
+
+class OverTheWire:
+    """An emulated account, and the adapter that looks at it."""
+
+    def __init__(self, connect: Callable[..., Any], emulator: str) -> None:
+        self.client = {region: connect(emulator, "cloudformation", region) for region in REGIONS}
+        self.ssm = connect(emulator, "ssm")
+        self.pages: list[tuple[str, int]] = []
+        self.calls: list[str] = []
+        for client in self.client.values():
+            client.meta.events.register(
+                "before-call.cloudformation", lambda model, **_: self.calls.append(model.name)
+            )
+        self.stacks = CloudFormation(
+            self.client.__getitem__, lambda region, count: self.pages.append((region, count))
+        )
+
+    def create(
+        self,
+        name: str,
+        tags: Mapping[str, str],
+        *,
+        region: str = HOME,
+        termination_protection: bool = False,
+        **parameters: str,
+    ) -> Stack:
+        """Deploy a stack and wait for it."""
+        answer = self.client[region].create_stack(
+            StackName=name,
+            TemplateBody=json.dumps(TEMPLATE),
+            Tags=_tag_list(tags),
+            Parameters=_parameter_list(parameters),
+            EnableTerminationProtection=termination_protection,
+        )
+        return self.finish(answer["StackId"])
+
+    def redeploy(self, stack_id: str, tags: Mapping[str, str]) -> None:
+        """Deploy a stack again with another parameter and wait for it."""
+        self.client[HOME].update_stack(
+            StackName=stack_id,
+            UsePreviousTemplate=True,
+            Tags=_tag_list(tags),
+            Parameters=_parameter_list({"Plain": "again"}),
+        )
+        self.finish(stack_id)
+
+    def finish(self, stack_id: str) -> Stack:
+        """Wait for the end of what is under way."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            stack = self.stacks.describe(stack_id)
+            if stack and not stack.status.endswith("_IN_PROGRESS"):
+                return stack
+            time.sleep(0.02)
+        raise TimeoutError(stack_id)
+
+
+def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _parameter_list(parameters: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+
+
+@pytest.fixture
+def cloud(connect: Callable[..., Any]) -> OverTheWire:
+    """Make an account in ministack."""
+    return OverTheWire(connect, "ministack")
+
+
+@pytest.fixture(params=["memory", "ministack"])
+def world(request: pytest.FixtureRequest) -> World:
+    """Make a world of each kind."""
+    if request.param == "memory":
+        return InMemory()
+    cloud: OverTheWire = request.getfixturevalue("cloud")
+    return cloud
+
+
+def listed(world: World, region: str = HOME) -> dict[str, Stack]:
+    """List one region by id."""
+    (listing,) = world.stacks.list_all([region])
+    assert listing.error == ""
+    return {stack.stack_id: stack for stack in listing.stacks}
+
+
+def described(world: World, stack: Stack) -> Stack:
+    """Describe a stack that must be there."""
+    found = world.stacks.describe(stack.stack_id)
+    assert found is not None
+    return found
+
+
+def test_every_region_is_listed_with_its_own_stacks(world: World) -> None:
+    """With tags, status and creation time, all in UTC."""
+    here = world.create("feat-here", {"owner": "a@b.c", "janitor:ttl": "3d"})
+    there = world.create("feat-here", {}, region=REGIONS[1])
+    found = {listing.region: listing for listing in world.stacks.list_all(REGIONS)}
+    assert {region: [s.stack_id for s in found[region].stacks] for region in REGIONS} == {
+        HOME: [here.stack_id],
+        REGIONS[1]: [there.stack_id],
+    }
+    (stack,) = found[HOME].stacks
+    assert stack.name == "feat-here"
+    assert stack.tags == {"owner": "a@b.c", "janitor:ttl": "3d"}
+    assert stack.status == "CREATE_COMPLETE"
+    assert stack.created == here.created
+    assert stack.created.tzinfo is UTC
+    assert stack.region == HOME
+
+
+def test_a_region_without_stacks_is_an_empty_listing(world: World) -> None:
+    """Empty is not an error, and an error is not empty."""
+    assert listed(world) == {}
+
+
+def test_a_new_tag_leaves_the_other_tags_alone(world: World) -> None:
+    """The full list goes out, and the time of the update comes back."""
+    stack = world.create("feat", {"owner": "a@b.c", "old": "1"})
+    moved = world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, ["old"], "token-1")
+    world.finish(stack.stack_id)
+    after = described(world, stack)
+    assert after.tags == {"owner": "a@b.c", "janitor:state": "marked-for-deletion"}
+    assert moved == after.updated
+    assert moved is not None
+    assert moved > stack.created
+    assert listed(world)[stack.stack_id].tags == after.tags
+
+
+def test_the_last_tag_can_be_removed(world: World) -> None:
+    """An empty list is sent as an empty list, not left out."""
+    stack = world.create("feat", {"janitor:state": "marked-for-deletion"})
+    world.stacks.tag(stack, {}, ["janitor:state"], "token-1")
+    world.finish(stack.stack_id)
+    assert described(world, stack).tags == {}
+
+
+def test_tags_that_are_there_already_are_no_update(world: World) -> None:
+    """Nothing moves, and nothing is taken for the janitor's own update."""
+    stack = world.create("feat", {"a": "1"})
+    assert world.stacks.tag(stack, {"a": "1"}, ["b"], "token-1") is None
+    assert described(world, stack).updated == stack.updated
+
+
+def test_a_redeployment_replaces_all_tags(world: World) -> None:
+    """The janitor's own vanish, which is why the lease is the truth."""
+    stack = world.create("feat", {"owner": "a@b.c"})
+    world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, (), "token-1")
+    world.finish(stack.stack_id)
+    world.redeploy(stack.stack_id, {"owner": "a@b.c"})
+    assert described(world, stack).tags == {"owner": "a@b.c"}
+
+
+def test_a_stack_that_was_updated_since_is_not_tagged(world: World) -> None:
+    """The decision saw another deployment; the owner's new tags stay."""
+    stack = world.create("feat", {"janitor:ttl": "1d"})
+    world.redeploy(stack.stack_id, {"janitor:ttl": "9d"})
+    with pytest.raises(TagRefused, match="in between"):
+        world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, (), "token-1")
+    assert described(world, stack).tags == {"janitor:ttl": "9d"}
+
+
+def test_a_stack_without_room_for_tags_is_left_alone(world: World) -> None:
+    """Fifty are the most."""
+    stack = world.create("feat", {f"tag-{number}": "x" for number in range(49)})
+    with pytest.raises(TagRefused, match="no room"):
+        world.stacks.tag(stack, {"a": "1", "b": "2"}, (), "token-1")
+    assert described(world, stack).tags == stack.tags
+
+
+@pytest.mark.parametrize("put", [{"k" * 129: "v"}, {"k": "v" * 257}, {"aws:k": "v"}])
+def test_tags_that_cannot_be_are_refused(world: World, put: dict[str, str]) -> None:
+    """Too long, or reserved."""
+    stack = world.create("feat", {})
+    with pytest.raises(TagRefused):
+        world.stacks.tag(stack, put, (), "token-1")
+
+
+def test_a_deleted_stack_leaves_the_list_and_is_still_described(world: World) -> None:
+    """By its id: this is how an end is confirmed."""
+    stack = world.create("feat", {})
+    other = world.create("other", {})
+    assert world.stacks.delete(stack.stack_id, "token-1")
+    assert world.finish(stack.stack_id).status == "DELETE_COMPLETE"
+    assert list(listed(world)) == [other.stack_id]
+    with pytest.raises(TagRefused, match="DELETE_COMPLETE"):
+        world.stacks.tag(stack, {"a": "1"}, (), "token-2")
+
+
+def test_asking_twice_for_a_deletion_is_harmless(world: World) -> None:
+    """With the same token, while it is under way and when it is over."""
+    stack = world.create("feat", {})
+    world.stacks.delete(stack.stack_id, "token-1")
+    world.stacks.delete(stack.stack_id, "token-1")
+    assert world.finish(stack.stack_id).status == "DELETE_COMPLETE"
+    world.stacks.delete(stack.stack_id, "token-1")
+    assert described(world, stack).status == "DELETE_COMPLETE"
+
+
+def test_termination_protection_is_respected(world: World) -> None:
+    """It is seen when describing, and asking again does not help."""
+    stack = world.create("feat", {}, termination_protection=True)
+    assert described(world, stack).termination_protection
+    with pytest.raises(DeleteRefused, match=r"(?i)termination.?protection") as refused:
+        world.stacks.delete(stack.stack_id, "token-1")
+    assert not refused.value.retry
+    assert described(world, stack).status == "CREATE_COMPLETE"
+
+
+def test_an_id_that_aws_does_not_know_is_none(world: World) -> None:
+    """And it takes no tags."""
+    stack = world.create("feat", {})
+    unknown = stack.stack_id[:-4] + "beef"
+    assert world.stacks.describe(unknown) is None
+    with pytest.raises(TagRefused, match="does not exist"):
+        world.stacks.tag(_renamed(stack, unknown), {"a": "1"}, (), "token-1")
+
+
+def test_a_name_is_never_taken_for_an_id(world: World) -> None:
+    """Names are used again: another stack could be hit."""
+    stack = world.create("feat", {})
+    with pytest.raises(StackNotFound, match="no stack id"):
+        world.stacks.describe("feat")
+    with pytest.raises(StackNotFound, match="no stack id"):
+        world.stacks.delete("feat", "token-1")
+    with pytest.raises(StackNotFound, match="no stack id"):
+        world.stacks.tag(_renamed(stack, "feat"), {}, (), "token-1")
+    assert described(world, stack).status == "CREATE_COMPLETE"
+
+
+def test_a_list_of_several_pages_is_whole_and_takes_one_call_a_page(cloud: OverTheWire) -> None:
+    """Not one call more than pages: throttling is what limits a sweep."""
+    for number in range(230):
+        cloud.client[HOME].create_stack(
+            StackName=f"feat-{number}", TemplateBody=json.dumps(TEMPLATE)
+        )
+    cloud.calls.clear()
+    assert len(listed(cloud)) == 230
+    assert cloud.calls == ["DescribeStacks"] * 3
+    assert cloud.pages == [(HOME, 100), (HOME, 200), (HOME, 230)]
+
+
+def test_tagging_keeps_every_parameter_the_secret_ones_too(cloud: OverTheWire) -> None:
+    """Re-sent values would be the masked ones."""
+    stack = cloud.create("feat", {}, Secret="tell-nobody", Plain="p")
+    cloud.stacks.tag(stack, {"a": "1"}, (), "token-1")
+    cloud.finish(stack.stack_id)
+    (raw,) = cloud.client[HOME].describe_stacks(StackName=stack.stack_id)["Stacks"]
+    shown = cloud.ssm.get_parameter(Name=raw["Outputs"][0]["OutputValue"])["Parameter"]
+    assert shown["Value"] == "tell-nobody/p"
+    assert described(cloud, stack).tags == {"a": "1"}
+
+
+def _renamed(stack: Stack, stack_id: str) -> Stack:
+    return Stack(stack_id, stack.name, stack.region, stack.status, stack.created)

@@ -1,0 +1,311 @@
+"""The command line on an emulated account, as a person or cron uses it."""
+
+import re
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.entrypoints.command_line import CommandLine, Ran
+from tests.entrypoints.proxy import proxied
+
+NOW = datetime.now(UTC)
+ENFORCE = ("--mode", "enforce", "--notify", "console")
+ANSI = re.compile("\x1b")
+DECISION_KEYS = [
+    "stack_id",
+    "name",
+    "region",
+    "decision",
+    "reason",
+    "state",
+    "expires_at",
+    "delete_after",
+    "owners",
+]
+
+
+def at(**later: float) -> str:
+    """Return an instant after the start of the tests, as `--now` takes it."""
+    return f"{NOW + timedelta(**later):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def next_weekday(hours: float) -> str:
+    """Return 10:00 UTC of the first weekday that is `hours` or more ahead: deletions run then."""
+    day = NOW + timedelta(hours=hours)
+    day = day.replace(hour=10, minute=0, second=0) + timedelta(days=day.hour >= 10)
+    while day.weekday() > 4:
+        day += timedelta(days=1)
+    return f"{day:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def sweep(janitor: CommandLine, now: str, *more: str) -> Ran:
+    """Make a whole sweep at `now`."""
+    return janitor("sweep", "--apply", *ENFORCE, "--now", now, *more)
+
+
+def decisions(ran: Ran) -> dict[str, str]:
+    """Return the decision on each stack by its name."""
+    return {d["name"]: d["decision"] for d in ran.json["decisions"]}
+
+
+def test_a_stack_lives_its_life_from_the_command_line(janitor: CommandLine) -> None:
+    """Plan, open, remind, mark, extend, delete and audit do what the README says."""
+    janitor.deploy("feat-goes", ttl="1d", owner="ada@example.com")
+    janitor.deploy("feat-stays", ttl="1d", owner="bob@example.com")
+    janitor.deploy("other", team="x")
+    first = janitor("plan")
+    assert first.code == 0
+    assert "Plan (observe): 2 new, 1 not managed." in first.out
+    assert "other" not in first.out
+    assert "other" in janitor("plan", "--all").out
+    assert sweep(janitor, at(minutes=1)).code == 0
+    reminded = sweep(janitor, at(hours=2))
+    assert re.search(r"Subject: \[janitor\] feat-goes expires in 2[12] hours", reminded.out)
+    marked = sweep(janitor, at(hours=25))
+    assert "2 to mark" in marked.out
+    assert "Subject: [janitor] feat-goes will be deleted" in marked.out
+    tags = janitor.client("cloudformation").describe_stacks(StackName="feat-goes")["Stacks"][0]
+    assert "janitor:state" in {tag["Key"] for tag in tags["Tags"]}
+    extended = janitor("extend", "feat-stays", "--by", "7d", "--now", at(hours=26), "--json")
+    assert extended.json["extensions"] == 1
+    deleted = sweep(janitor, next_weekday(52), "--json")
+    assert decisions(deleted) == {"feat-goes": "delete", "feat-stays": "unmark", "other": "ignore"}
+    assert deleted.json["applied"] is True
+    time.sleep(0.5)  # the emulator's deletion takes a moment
+    names = {s["StackName"] for s in janitor.client("cloudformation").describe_stacks()["Stacks"]}
+    assert names == {"feat-stays", "other"}
+    after = sweep(janitor, next_weekday(53))
+    assert "feat-goes has been deleted" in after.out
+    story = janitor("audit", "show", "feat-goes")
+    assert [a for a in ACTIONS if a not in story.out] == []
+    assert janitor("audit", "verify").out.startswith("Journal: ")
+    listed = janitor("audit", "list", "--now", next_weekday(54), "--action", "deletion")
+    assert "deletion.confirmed" in listed.out
+    assert "lease.opened" not in listed.out
+
+
+ACTIONS = (
+    "lease.opened",
+    "notice.delivered",
+    "stack.marked",
+    "tags.written",
+    "deletion.intended",
+    "deletion.started",
+    "deletion.confirmed",
+)
+
+
+def test_plan_json_is_as_the_design_says(janitor: CommandLine) -> None:
+    """One object on stdout and nothing else, with exactly the documented keys."""
+    janitor.deploy("feat-a", ttl="3d", owner="ada@example.com")
+    document = janitor("plan", "--json").json
+    assert list(document) == ["now", "mode", "regions", "decisions", "summary"]
+    assert document["regions"] == [{"region": "eu-central-1", "error": None}]
+    (decision,) = document["decisions"]
+    assert list(decision) == DECISION_KEYS
+    assert (decision["decision"], decision["owners"]) == ("open", ["ada@example.com"])
+    noisy = sweep(janitor, at(minutes=1), "--json")
+    assert noisy.json["outcomes"][-1]["action"] == "open"
+    told = sweep(janitor, at(days=2, hours=12), "--json")
+    assert told.json["decisions"][0]["decision"] == "remind"
+    assert "Subject: [janitor] feat-a expires" in told.err
+
+
+def test_many_stacks_in_two_regions_and_a_third_that_refuses(janitor: CommandLine) -> None:
+    """Pages matter, and a refused region is left alone as a whole and makes exit 1."""
+    for number in range(260):
+        janitor.deploy(f"feat-{number}", ttl="1d")
+    janitor.deploy("feat-paris", "eu-west-3", ttl="1d")
+    hidden = janitor.deploy("feat-dublin", "eu-west-1", ttl="1d")
+    three = ("--region", "eu-central-1", "--region", "eu-west-3", "--region", "eu-west-1")
+    assert sweep(janitor, at(minutes=1), *three).code == 0
+    with proxied(janitor.url, "eu-west-1") as url:
+        refused = CommandLine(url)("plan", "--json", "--now", at(days=2), *three)
+        assert refused.code == 1
+        found = {d["name"]: d for d in refused.json["decisions"]}
+        assert len(found) == 262
+        assert found["feat-259"]["decision"] == found["feat-paris"]["decision"] == "mark"
+        assert found["feat-dublin"]["decision"] == "wait"
+        assert found["feat-dublin"]["stack_id"] == hidden
+        (problem,) = [r for r in refused.json["regions"] if r["error"]]
+        assert problem["region"] == "eu-west-1"
+        assert "security token" in problem["error"]
+        applied = CommandLine(url)("sweep", "--apply", "--now", at(days=2), *three)
+        assert applied.code == 1
+    assert "region.refused" in janitor("audit", "show", "janitor").out
+    assert "lease.closed" not in janitor("audit", "show", "feat-dublin").out
+
+
+def test_audit_verify_names_an_event_that_was_changed(janitor: CommandLine) -> None:
+    """Someone who edits the table is found, and which event it was is said."""
+    stack_id = janitor.deploy("feat-a", ttl="3d")
+    sweep(janitor, at(minutes=1))
+    table = janitor.client("dynamodb")
+    key = {"stack_id": {"S": stack_id}, "seq": {"N": "1"}}
+    row = table.get_item(TableName="janitor-journal", Key=key)["Item"]
+    row["doc"]["S"] = row["doc"]["S"].replace("default", "another")
+    table.put_item(TableName="janitor-journal", Item=row)
+    found = janitor("audit", "verify")
+    assert found.code == 1
+    assert "feat-a: event 1 does not match its hash" in found.out
+    as_json = janitor("audit", "verify", "--json")
+    assert [(f["seq"], f["what"]) for f in as_json.json["findings"]] == [(1, "changed")]
+
+
+BAD_INPUT = {
+    "unknown region": (("plan", "--region", "eu-nowhere-1"), "region 'eu-nowhere-1' is unknown"),
+    "no such policy file": (("plan", "--policy", "nowhere.yaml"), "nowhere.yaml cannot be read"),
+    "no such parameter": (("plan", "--policy", "ssm:/no/such"), "there is no parameter /no/such"),
+    "tables missing": (("plan", "--lease-table", "other"), "run `janitor init`"),
+    "naive now": (("plan", "--now", "2026-06-01T12:00"), "--now '2026-06-01T12:00' has no time"),
+    "bad span": (("extend", "x", "--by", "soon"), "--by 'soon' is not a lifetime"),
+    "neither by nor until": (("extend", "x"), "give either --by or --until"),
+    "bad notify": (("sweep", "--apply", "--notify", "mail"), "--notify: 'mail' is not valid"),
+    "nothing to notify by": (("sweep", "--apply", "--mode", "enforce"), "give --notify console"),
+    "bad since": (("audit", "list", "--since", "never"), "--since 'never' is not a date"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_bad_input_gets_one_clear_line_and_exit_2(case: str, account: CommandLine) -> None:
+    """Settings that cannot be used are named, without a trace, before anything is done."""
+    arguments, line = BAD_INPUT[case]
+    ran = account(*arguments)
+    assert ran.code == 2
+    assert ran.out == ""
+    assert ran.err.startswith("janitor: ")
+    assert line in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_no_credentials_is_one_clear_line(account: CommandLine) -> None:
+    """Whoever has not logged in is told so."""
+    nothing = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
+    ran = account("plan", **nothing)
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    assert "credentials" in ran.err
+
+
+def test_no_region_is_one_clear_line(account: CommandLine) -> None:
+    """Without a region nobody knows where the tables are."""
+    ran = account("plan", AWS_REGION="", AWS_DEFAULT_REGION="")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "no AWS region is set" in ran.err
+
+
+def test_a_policy_is_refused_by_field_and_line(account: CommandLine, tmp_path: Path) -> None:
+    """Every problem has its line, in `policy check` and in every other command."""
+    file = tmp_path / "policy.yaml"
+    file.write_text("mode: observe\nrules:\n  - name: a\n    select: {tag: x}\n    ttl: 3 days\n")
+    for command in (("policy", "check", str(file)), ("plan", "--policy", str(file))):
+        ran = account(*command)
+        assert ran.code == 2
+        assert f"{file}:5: rules[0].ttl: '3 days' is not a duration" in ran.err
+
+
+def test_a_table_of_another_schema_is_refused(janitor: CommandLine) -> None:
+    """A version that does not know the rows leaves them alone."""
+    janitor.client("dynamodb").update_item(
+        TableName="janitor-leases",
+        Key={"stack_id": {"S": "janitor"}},
+        UpdateExpression="SET #s = :v",
+        ExpressionAttributeNames={"#s": "schema"},
+        ExpressionAttributeValues={":v": {"N": "99"}},
+    )
+    ran = janitor("plan")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "99" in ran.err
+
+
+def test_a_clock_that_went_backwards_is_refused(janitor: CommandLine) -> None:
+    """What the ledger has recorded cannot lie in the future."""
+    janitor.deploy("feat-a", ttl="3d")
+    sweep(janitor, at(days=1))
+    ran = janitor("plan", "--now", at(hours=1))
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "the clock stands at" in ran.err
+
+
+def test_a_pretended_time_never_changes_a_real_account(account: CommandLine) -> None:
+    """--now is for emulators; without AWS_ENDPOINT_URL it is refused before any call."""
+    changing = (
+        ("sweep", "--apply", *ENFORCE, "--now", at(days=9)),
+        ("extend", "feat-a", "--by", "3d", "--now", at(days=9)),
+        ("breaker", "lift", "--now", at(days=9)),
+    )
+    for arguments in changing:
+        ran = account(*arguments, AWS_ENDPOINT_URL="")
+        assert (ran.code, ran.err.count("\n")) == (2, 1)
+        assert "--now is for trying things out" in ran.err
+
+
+def test_the_breaker_stops_and_an_operator_lifts_it(janitor: CommandLine, tmp_path: Path) -> None:
+    """Much too much that is due goes only after an acknowledgement, and that is journalled."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "window: {days: [mon, tue, wed, thu, fri, sat, sun], hours: 00:00-24:00}\n"
+        "limits: {max_due: 2, max_deletes_per_sweep: 2}\n"
+    )
+    for number in range(3):
+        janitor.deploy(f"feat-{number}", ttl="1h")
+    for hours in (0.1, 2):
+        sweep(janitor, at(hours=hours), "--policy", str(policy))
+    stopped = sweep(janitor, at(hours=80), "--policy", str(policy))
+    assert "3 blocked" in stopped.out
+    assert "Subject: [janitor] deletions are stopped: too many stacks are due" in stopped.out
+    assert janitor("breaker", "show").out.startswith("Breaker: tripped since")
+    lifted = janitor("breaker", "lift", "--reason", "end of the project", "--now", at(hours=81))
+    assert lifted.code == 0
+    going = sweep(janitor, at(hours=82), "--policy", str(policy), "--json")
+    assert sorted(decisions(going).values()) == ["delete", "delete", "wait"]
+    assert "end of the project" in janitor("audit", "show", "janitor").out
+
+
+def test_nothing_but_text_goes_to_a_pipe(janitor: CommandLine) -> None:
+    """Off a terminal there is no colour, no progress, and no cut line."""
+    janitor.deploy("feat-a", ttl="3d", owner="ada@example.com")
+    for arguments in (("plan",), ("sweep", "--apply"), ("explain", "feat-a"), ("audit", "list")):
+        ran = janitor(*arguments, FORCE_COLOR="", TERM="xterm-256color")
+        assert (ran.code, ran.err) == (0, "")
+        assert not ANSI.search(ran.out)
+        assert "…" not in ran.out
+
+
+def test_hostile_tags_stay_text(janitor: CommandLine) -> None:
+    """Markup and control characters in a tag reach the terminal as plain text."""
+    janitor.deploy("feat-a", ttl="3d", owner="[bold red]<!channel>\u202ereversed")
+    ran = janitor("plan", FORCE_COLOR="1")
+    assert "[bold red]<!channel>" in ran.out
+    assert "\u202e" not in ran.out
+
+
+def test_ctrl_c_is_clean(janitor: CommandLine) -> None:
+    """An interrupt while a region hangs ends at once, with one line, and exit 130."""
+    janitor.deploy("feat-a", ttl="3d")
+    with proxied(janitor.url, "eu-west-1", held_seconds=20) as url:
+        process = CommandLine(url).start(
+            "sweep", "--apply", "--region", "eu-central-1", "--region", "eu-west-1"
+        )
+        time.sleep(3)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=15)
+    assert time.monotonic() - began < 10
+    assert process.returncode == 130
+    assert err.strip() == (
+        "janitor: interrupted; what was done is journalled, the next sweep does the rest"
+    )
+    assert janitor("audit", "verify").code == 0
+
+
+def test_explain_and_extend_say_what_they_do_not_know(janitor: CommandLine) -> None:
+    """A name that nobody knows is exit 1 with a line that says where it was looked for."""
+    for arguments in (("explain", "no-such"), ("audit", "show", "no-such")):
+        ran = janitor(*arguments)
+        assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+        assert "no-such" in ran.err
+    ran = janitor("extend", "no-such", "--by", "3d")
+    assert (ran.code, ran.out) == (1, "")

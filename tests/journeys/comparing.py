@@ -1,0 +1,58 @@
+"""What a sweep's plan says beside what the sweep did."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.journeys.world import Swept
+
+from janitor.adapters.ports import DeletionRequest, NoticeRequest
+from janitor.core.decisions import Close, decision_name
+from janitor.core.model import ACCOUNT_KEY, LeaseState, Mode
+
+
+def compared(swept: Swept) -> Iterator[tuple[str, object, object]]:
+    """7: yield what was planned beside what was done, for a sweep that nothing disturbed."""
+    assert swept.report is not None
+    plan = swept.planned.plan
+    yield "plan", plan, swept.report.plan
+    if any(outcome.action == "sweep" for outcome in swept.report.outcomes):
+        return  # The world itself refused something: a region, or a stale read.
+
+    def planned(name: str, which: Callable[[Any], bool] = lambda _: True) -> set[str]:
+        return {
+            (d.lease or d.stack).stack_id  # type: ignore[union-attr]
+            for d in plan.decisions
+            if decision_name(d) == name and which(d)
+        }
+
+    def done(*actions: str) -> set[str]:
+        return {
+            entry.record.key
+            for entry in swept.commits
+            for event in entry.events
+            if event.action in actions
+        }
+
+    def released(decision: Any) -> bool:
+        return isinstance(decision, Close) and decision.outcome is LeaseState.RELEASED
+
+    if plan.mode is Mode.OFF:
+        return
+    yield "open", planned("open"), done("lease.opened", "lease.reopened")
+    yield "close", planned("close", released), done("lease.closed") & planned("close", released)
+    if plan.mode.notifies:
+        yield "mark", planned("mark"), done("stack.marked")
+        moved = planned("unmark", lambda d: d.lease.state is not LeaseState.ACTIVE)
+        yield "unmark", moved, done("stack.unmarked")
+    asked = {q.request.stack_id for q in swept.queued if isinstance(q.request, DeletionRequest)}
+    enforced = planned("delete") | planned("retry") if plan.mode is Mode.ENFORCE else set[str]()
+    yield "delete", enforced, asked
+    told = {
+        item.stack_id
+        for q in swept.queued
+        if isinstance(q.request, NoticeRequest)
+        for item in q.request.items
+        if item.stage not in ("deleted", "attention")
+    } - {ACCOUNT_KEY}
+    wanted = planned("mark") | planned("remind") if plan.mode.notifies else set[str]()
+    yield "remind", told <= wanted, True

@@ -1,0 +1,66 @@
+"""What the machine draws from: names, tags, orders, jumps in time, faults."""
+
+from collections import Counter
+from datetime import timedelta
+
+from hypothesis import strategies as st
+from tests.journeys.faults import Fault
+
+from janitor.core.model import Mode
+
+NAMES = ("feat-a", "feat-b", "feat-c", "feat-d", "app-e", "keep-f", "SC-g")
+OWNERS = ("ann@x.org", "bob@x.org", "bob@x.org, ann@x.org", "")
+LIFETIMES = ("3h", "3h", "30h", "4d", "soon", "never", "+5h", "+40h", "-2h", "2026-13-40", "")
+EDITS = (
+    {"grace": 0},
+    {"grace": 2},
+    {"grace": 30},
+    {"ownerless_grace": 5},
+    {"ownerless_grace": 72},
+    {"office_hours": True},
+    {"office_hours": False},
+    {"max_deletes": 0},
+    {"max_deletes": 1},
+    {"max_deletes": 10},
+    {"max_due": 0},
+    {"max_due": 2},
+    {"max_due": 50},
+    {"floor": 2, "fraction": 0.4},
+    {"floor": 5, "fraction": 0.25},
+    {"max_attempts": 1},
+    {"max_attempts": 3},
+    {"max_days": 2},
+    {"max_days": 12},
+    {"max_extension": 1},
+    {"max_extensions": 1},
+    {"max_extensions": 5},
+    {"fallback": "ops@x.org"},
+    {"fallback": None},
+    {"tagging": "off"},
+    {"tagging": "on"},
+    {"by_name": True},
+    {"by_name": False},
+    {"min_observed": 0},
+    {"min_observed": 40},
+    {"allow_never": True},
+)
+ORDERS = (
+    *EDITS,
+    *[{"by_name": True}, {"by_name": False}] * 2,
+    *Mode,
+    *[Mode.ENFORCE] * 6,
+    *[None] * 4,
+)
+ORDERS_BETWEEN = (None, None, Mode.OFF, Mode.OBSERVE, {"max_due": 0}, {"max_deletes": 0})
+JUMPS = [timedelta(minutes=m) for m in (5, 20, 50, 60, 180, 720, 1440, 1440, 2880, 7200)]
+OTHERS = ("extend", "redeploy", "strip", "later", "protect", "remove", "owner", "observe", "off")
+
+which = st.integers(0, 63)
+faults_early = st.dictionaries(st.integers(0, 7), st.sampled_from(Fault), max_size=2)
+faults_anywhere = st.dictionaries(st.integers(2, 20), st.sampled_from(Fault), max_size=2)
+fates = st.sampled_from(["lost", "kept", "twice"])
+lifetimes = st.sampled_from(LIFETIMES)
+owners = st.sampled_from(OWNERS)
+others = st.sampled_from(OTHERS)
+
+COUNTS: Counter[str] = Counter()

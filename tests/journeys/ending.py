@@ -1,0 +1,129 @@
+"""5: once faults stop, some sweeps bring the account to its right end, and then to rest."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from tests.journeys import truth
+from tests.journeys.checkers import Checkers
+from tests.journeys.faults import Schedule
+from tests.journeys.timing import deadlines
+from tests.journeys.world import REGIONS, World
+
+from janitor.adapters.memory_stacks import GONE
+from janitor.core.lease import TAGGABLE
+from janitor.core.model import Lease, LeaseState, Mode, Stack
+
+ROUNDS = 14
+APART = timedelta(hours=12)
+"""Seven days in all: two graces of at most three days each, and then the line."""
+
+
+def come_to_rest(world: World, checkers: Checkers) -> None:
+    """Let the operators set everything right, and the janitor do the rest."""
+    begun = _settle(world)
+    for _ in range(2):
+        _round(world, checkers)
+    checkers.found += [f"invariant 5: {what}, at once" for what in _all_wrong_tags(world)]
+    # Who waits in line waits for everybody ahead, each of whom may take several attempts.
+    for number in range(ROUNDS + 3 * len(world.alive())):
+        if number >= ROUNDS and not world.in_line:
+            break
+        world.now += APART
+        _round(world, checkers)
+    # What remains at this instant (outcomes to record, new reminders) takes few sweeps.
+    for _ in range(len(world.stacks.stacks) + 3):
+        if not _round(world, checkers):
+            break
+    checkers.found += [f"invariant 5: {what}" for what in _wrong_end(world, begun)]
+    if changes := _round(world, checkers):
+        checkers.no(5, f"one more sweep at rest made {changes} changes")
+
+
+def _settle(world: World) -> datetime:
+    for region in REGIONS:
+        world.stacks.refuse(region, "")
+    world.stacks.unlistable.clear()
+    world.channel.refused.clear()
+    world.mode = Mode.ENFORCE
+    most = max(world.terms.max_deletes, 1)
+    world.terms = replace(
+        world.terms, office_hours=False, max_deletes=most, max_due=50, fraction=1.0
+    )
+    world.drain()
+    return world.now
+
+
+def _round(world: World, checkers: Checkers) -> int:
+    before = world.writes
+    terms = world.terms
+    swept = world.sweep(Schedule())
+    checkers.after_sweep(swept, world, terms)
+    world.drain()
+    for stack in world.alive():
+        world.stacks.finish(stack.stack_id)
+    return world.writes - before
+
+
+def _wrong_end(world: World, begun: datetime) -> Iterator[str]:
+    for stack in world.stacks.stacks.values():
+        lease = world.ledger.lease(stack.stack_id)
+        if stack.status == GONE:
+            if lease is not None and lease.state.is_open:
+                yield f"{stack.name} is gone, its lease is {lease.state}"
+            continue
+        if lease is not None and lease.state in (LeaseState.DELETED, LeaseState.GONE):
+            yield f"{stack.name} is there, its lease is {lease.state}"
+        if not truth.managed(stack, world.terms):
+            if lease is not None and lease.state.is_open:
+                yield f"{stack.name} is not managed, its lease is {lease.state}"
+        elif lease is None or not lease.state.is_open:
+            yield f"{stack.name} is managed, and has no open lease"
+        else:
+            yield from _wrong_lease(world, stack, lease, begun)
+
+
+def _wrong_lease(world: World, stack: Stack, lease: Lease, begun: datetime) -> Iterator[str]:
+    due = deadlines(world, stack, world.terms)
+    if lease.state is LeaseState.NEEDS_ATTENTION:
+        if lease.attempts < world.terms.max_attempts and due:
+            chain = [event.action for event in world.ledger.chain(stack.stack_id)]
+            if "deletion.given_up" not in chain:
+                yield f"{stack.name} was given up after {lease.attempts} attempts"
+        if stack.status != "DELETE_FAILED" and (not due or min(due) > world.now):
+            yield f"{stack.name} needs attention, and is not even due"
+        told = {n.to for n in world.told if n.name == stack.name and "could not be" in n.text}
+        if missing := {*truth.owners(stack, world.terms), truth.OPERATORS} - told:
+            yield f"{stack.name} needs attention, and nobody told {missing}"
+        return
+    if lease.state is LeaseState.DELETING:
+        yield f"{stack.name} is still being deleted, status {stack.status}"
+    # A day less than the sweeps had, since a deadline may have come up only meanwhile.
+    if due and max(due) <= begun and stack.status in truth.RESTING and not truth.protected(stack):
+        yield f"{stack.name} has been due since {max(due)}, status {stack.status}, {lease.state}"
+    if (
+        due
+        and min(due) > world.now
+        and stack.status != "DELETE_FAILED"
+        and lease.state is not LeaseState.ACTIVE
+    ):
+        yield f"{stack.name} is not due before {min(due)}, its lease is {lease.state}"
+    yield from _wrong_tags(world, stack, lease)
+
+
+def _all_wrong_tags(world: World) -> Iterator[str]:
+    for stack in world.alive():
+        lease = world.ledger.lease(stack.stack_id)
+        if lease is not None and lease.state.is_open and truth.managed(stack, world.terms):
+            yield from _wrong_tags(world, stack, lease)
+
+
+def _wrong_tags(world: World, stack: Stack, lease: Lease) -> Iterator[str]:
+    """Yield where tags do not mirror the lease though nothing was in the way."""
+    if world.terms.tagging == "off" or stack.status not in TAGGABLE or "filler-0" in stack.tags:
+        return
+    tagged = "janitor:state" in stack.tags
+    if lease.state is LeaseState.ACTIVE and tagged:
+        yield f"{stack.name} is active, and tagged as marked"
+    if lease.state is LeaseState.MARKED and not tagged:
+        yield f"{stack.name} is marked, and not tagged"

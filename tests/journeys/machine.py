@@ -1,0 +1,355 @@
+"""A machine that plays everybody in an account at once."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from tests.journeys.checkers import Checkers
+from tests.journeys.drawn import (
+    COUNTS,
+    EDITS,
+    JUMPS,
+    NAMES,
+    ORDERS,
+    ORDERS_BETWEEN,
+    OWNERS,
+    fates,
+    faults_anywhere,
+    faults_early,
+    lifetimes,
+    others,
+    owners,
+    which,
+)
+from tests.journeys.ending import come_to_rest
+from tests.journeys.faults import Fault, Schedule
+from tests.journeys.world import REGIONS, World
+
+from janitor.core.decisions import decision_name
+from janitor.core.errors import DeliveryFailed, Undeliverable
+from janitor.core.model import Contact, ContactKind, Mode, Stack
+
+
+class Account(RuleBasedStateMachine):
+    """Owners, operators, CloudFormation and the janitor, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checkers = Checkers()
+        self.world = World(self.checkers)
+
+    def step(self) -> None:
+        """Count a step, and say what does not hold after it."""
+        COUNTS["steps"] += 1
+        self.checkers.after_step(self.world)
+        assert not self.checkers.found, "\n".join(self.checkers.found)
+
+    def pick(self, n: int) -> Stack | None:
+        """Return one of the stacks that are not gone."""
+        alive = self.world.alive()
+        return alive[n % len(alive)] if alive else None
+
+    def plan(self, faults: dict[int, Fault], other: str, n: int) -> Schedule:
+        """Return a schedule whose other hand does `other` to a stack."""
+        return Schedule(faults, lambda: self.act(other, n))
+
+    def tags(self, lifetime: str, owner: str, *, fast: bool) -> dict[str, str]:
+        """Return a deployment's tags."""
+        tags = {"env": "fast" if fast else "dev"}
+        if lifetime.startswith(("+", "-", "2026")):
+            hours = lifetime.removesuffix("h")
+            when = lifetime if "2026" in lifetime else self._in(int(hours))
+            tags["janitor:expires"] = when
+        elif lifetime:
+            tags["janitor:ttl"] = lifetime
+        if owner:
+            tags["janitor:owner"] = owner
+        return tags
+
+    def _in(self, hours: int) -> str:
+        return f"{self.world.now + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+
+    def act(self, what: str, n: int) -> None:
+        """Let another hand do something, be it in the middle of a journey."""
+        world, stack = self.world, self.pick(n)
+        if what in {"off", "observe"}:
+            world.mode = Mode(what)
+        elif stack is not None and what == "extend":
+            world.extend(stack.stack_id, 1, Schedule())
+        elif stack is not None and what == "remove":
+            world.stacks.remove(stack.stack_id)
+        elif stack is not None:
+            tags = {
+                "redeploy": None,
+                "strip": {"env": "dev"},
+                "later": {**stack.tags, "janitor:expires": self._in(60)},
+                "protect": {**stack.tags, "janitor:protect": "demo on Friday"},
+                "owner": {**stack.tags, "janitor:owner": OWNERS[n % 3]},
+            }
+            world.redeploy(stack, tags[what])
+
+    # Owners.
+
+    @initialize(
+        edits=st.lists(st.sampled_from(EDITS), max_size=3),
+        some=st.integers(1, 5),
+        owner=owners,
+        bob=st.integers(2, 4),
+        office_hours=st.sampled_from([False, False, True]),
+        min_observed=st.sampled_from([1, 1, 40]),
+        theme=st.sampled_from(["", "", "narrow", "failing", "stubborn"]),
+    )
+    def begin(
+        self,
+        edits: list[dict[str, object]],
+        some: int,
+        owner: str,
+        bob: int,
+        theme: str,
+        **terms: Any,
+    ) -> None:
+        """Begin with a policy and some stacks, and perhaps an owner who cannot be reached."""
+        self.turn(0, bob)
+        self.world.terms = replace(self.world.terms, **terms)
+        for edit in edits:
+            self.world.terms = replace(self.world.terms, **edit)  # type: ignore[arg-type]
+        for name in NAMES[:some]:
+            self.world.create(name, REGIONS[0], self.tags("3h", owner, fast=False), nested=False)
+        stacks = self.world.stacks
+        match theme:
+            case "narrow":
+                self.world.terms = replace(self.world.terms, max_deletes=1)
+                stacks.protect(self.world.alive()[0].stack_id)
+            case "failing" | "stubborn":
+                most = 1 if theme == "failing" else 4
+                self.world.terms = replace(self.world.terms, max_attempts=most)
+                for stack in self.world.alive():
+                    stacks.fail(stack.stack_id, 2)
+            case _:
+                pass
+
+    @rule(n=which, lifetime=lifetimes, owner=owners, special=st.integers(0, 15))
+    def deploy(self, n: int, lifetime: str, owner: str, special: int) -> None:
+        """Deploy a stack, now and then an unusual one."""
+        tags = self.tags(lifetime, owner, fast=special in (1, 2, 3))
+        if special in {4, 7, 8}:
+            tags |= {f"filler-{i}": "" for i in range(49 - len(tags))}
+        if special == 5:
+            tags["janitor:self"] = "1"
+        name, region = NAMES[n % len(NAMES)], REGIONS[n % 3 // 2]
+        self.world.create(name, region, tags, nested=special == 6)
+        self.step()
+
+    @rule(n=which, lifetime=lifetimes, owner=owners, how=st.integers(0, 5))
+    def retag(self, n: int, lifetime: str, owner: str, how: int) -> None:
+        """Deploy again: as it was, without tags, with others, protected, set free."""
+        if stack := self.pick(n):
+            tags: dict[str, str] | None = {**stack.tags}
+            match how:
+                case 0:
+                    tags = None
+                case 1:
+                    tags = {}
+                case 2:
+                    tags = {**stack.tags, "janitor:protect": "demo"}
+                case 3:
+                    tags = {k: v for k, v in stack.tags.items() if k != "janitor:protect"}
+                case _:
+                    tags = self.tags(lifetime, owner, fast=how == 5)
+            self.world.redeploy(stack, tags)
+        self.step()
+
+    @rule(n=which, how=st.integers(0, 9))
+    def meddle(self, n: int, how: int) -> None:
+        """Delete by hand, switch termination protection, or get a status stuck."""
+        if stack := self.pick(n):
+            stacks, stack_id = self.world.stacks, stack.stack_id
+            match how:
+                case 0:
+                    stacks.remove(stack_id)
+                case 1 | 2:
+                    stacks.protect(stack_id, not stack.termination_protection)
+                case 3 if stack.status == "CREATE_COMPLETE":
+                    stacks.set(stack_id, "UPDATE_IN_PROGRESS")
+                case 4 if stack.status == "UPDATE_IN_PROGRESS":
+                    stacks.set(stack_id, "UPDATE_COMPLETE")
+                case 5 | 6 | 8 | 9:
+                    stacks.fail(stack_id, times=1 + n % 3)
+                case 7:
+                    stacks.hold(stack_id, "another stack")
+                case _:
+                    pass
+        self.step()
+
+    @rule(n=which, days=st.integers(1, 4), faults=faults_early, link=st.booleans())
+    def extend(self, n: int, days: int, faults: dict[int, Fault], link: bool) -> None:
+        """Extend by hand or by a link, an old one too."""
+        if link and self.world.texts:
+            self.world.click(n % 4)
+        elif stack := self.pick(n):
+            self.world.extend(stack.stack_id, days, self.plan(faults, "extend", n))
+        self.step()
+
+    # Operators, and the weather.
+
+    @rule(what=st.sampled_from(ORDERS), faults=faults_early)
+    def operate(self, what: Mode | dict[str, object] | None, faults: dict[int, Fault]) -> None:
+        """Switch the mode, edit the policy, or lift the breaker."""
+        match what:
+            case Mode():
+                self.world.mode = what
+            case None:
+                self.world.lift(Schedule(faults))
+            case edit:
+                self.world.terms = replace(self.world.terms, **edit)  # type: ignore[arg-type]
+        self.step()
+
+    @rule(n=which, how=st.integers(0, 6))
+    def weather(self, n: int, how: int) -> None:
+        """Let a region refuse, break off or recover; let a contact become unreachable."""
+        self.turn(n, how)
+        self.step()
+
+    def turn(self, n: int, how: int) -> None:
+        """Turn the weather."""
+        stacks, region = self.world.stacks, REGIONS[n % 2]
+        bob = Contact(ContactKind.EMAIL, "bob@x.org")
+        match how:
+            case 0:
+                stacks.refuse(region, "AccessDenied")
+            case 1:
+                stacks.unlistable[region] = n % 3
+            case 2:
+                self.world.channel.refuse(bob, Undeliverable("no such user"))
+            case 3:
+                self.world.channel.refuse(bob, DeliveryFailed("try later"))
+            case 4:
+                self.world.channel.accept(bob)
+            case _:
+                stacks.refuse(region, "")
+                stacks.unlistable.clear()
+
+    @rule(jump=st.sampled_from(JUMPS))
+    def wait(self, jump: timedelta) -> None:
+        """Let time pass."""
+        self.world.now += jump
+        self.step()
+
+    @rule(n=which)
+    def finish(self, n: int) -> None:
+        """Let a deletion under way come to its end."""
+        if stack := self.pick(n):
+            self.world.stacks.finish(stack.stack_id)
+        self.step()
+
+    # The janitor.
+
+    def _sweep(self, schedule: Schedule, fate: str = "lost", *, lag: bool = False) -> None:
+        terms = self.world.terms
+        swept = self.world.sweep(schedule, fate, lag=lag)
+        self.checkers.after_sweep(swept, self.world, terms)
+        if swept.report and self.world.mode is not Mode.OFF:
+            COUNTS.update(decision_name(d) for d in swept.report.plan.decisions)
+
+    @rule(faults=faults_anywhere, fate=fates, lag=st.booleans(), other=others, n=which)
+    def sweep(self, faults: dict[int, Fault], fate: str, lag: bool, other: str, n: int) -> None:
+        """Sweep under faults; what it queued stays in the queue."""
+        self._sweep(self.plan(faults, other, n), fate, lag=lag)
+        self.step()
+
+    @rule(jump=st.sampled_from(JUMPS))
+    def hours_pass(self, jump: timedelta) -> None:
+        """Let time pass, and then everything go well once."""
+        self.world.now += jump
+        self._sweep(Schedule())
+        self.world.drain()
+        self.step()
+
+    @rule(jump=st.sampled_from(JUMPS))
+    def day_passes(self, jump: timedelta) -> None:
+        """Let everything go well twice, deletions come to their end included."""
+        for span in (jump, timedelta(hours=25)):
+            self.world.now += span
+            self._sweep(Schedule())
+            self.world.drain()
+            for stack in self.world.alive():
+                self.world.stacks.finish(stack.stack_id)
+        self.step()
+
+    @rule(n=which)
+    def leave_and_return(self, n: int) -> None:
+        """Let a deployment without tags take a stack out, and the next one bring it back."""
+        if stack := self.pick(n):
+            for tags in ({"env": "dev"}, stack.tags):
+                self.world.now += timedelta(minutes=5)
+                self.world.redeploy(stack, tags)
+                self._sweep(Schedule())
+                self.world.drain()
+        self.step()
+
+    @rule(
+        jump=st.sampled_from(JUMPS),
+        sweeping=faults_anywhere,
+        delivering=st.lists(faults_early, min_size=1, max_size=3),
+        fate=fates,
+        other=others,
+        order=st.sampled_from(ORDERS_BETWEEN),
+    )
+    def stormy_day(
+        self,
+        jump: timedelta,
+        sweeping: dict[int, Fault],
+        delivering: list[dict[int, Fault]],
+        fate: str,
+        other: str,
+        order: Mode | dict[str, object] | None,
+    ) -> None:
+        """Let time pass, sweep, and process every message once, all under faults.
+
+        With an `order`, operators change something and sweep again before any message
+        is processed; at the end they take it back.
+        """
+        self.world.now += jump
+        for stack in self.world.alive():
+            self.world.stacks.finish(stack.stack_id)
+        self._sweep(self.plan(sweeping, other, 0), fate)
+        mode, terms = self.world.mode, self.world.terms
+        if isinstance(order, Mode):
+            self.world.mode = order
+        elif order is not None:
+            self.world.terms = replace(terms, **order)  # type: ignore[arg-type]
+            self._sweep(Schedule())
+        for n in range(len(self.world.queue)):
+            self.world.deliver(0, self.plan(delivering[n % len(delivering)], other, n))
+        if order is not None:
+            self.world.mode, self.world.terms = mode, terms
+        self.step()
+
+    @rule(n=which, faults=faults_early, again=st.booleans(), other=others)
+    def deliver(self, n: int, faults: dict[int, Fault], again: bool, other: str) -> None:
+        """Process one message, in any order, perhaps not for the last time."""
+        if self.world.queue:
+            self.world.deliver(n, self.plan(faults, other, n), again=again)
+        self.step()
+
+    @rule(n=which, faults=faults_early, other=others)
+    def track(self, n: int, faults: dict[int, Fault], other: str) -> None:
+        """Let a status event arrive, about a stack that is gone too."""
+        ids = list(self.world.stacks.stacks)
+        if ids:
+            self.world.track(ids[n % len(ids)], self.plan(faults, other, n))
+        self.step()
+
+    def teardown(self) -> None:
+        """Let the faults stop, and look at where it all comes to rest."""
+        if self.checkers.found:
+            return
+        come_to_rest(self.world, self.checkers)
+        self.checkers.after_step(self.world)
+        self.checkers.at_end(self.world)
+        COUNTS.update(self.world.seen)
+        for chain in self.world.ledger.journal.values():
+            COUNTS.update(event.action for event in chain)
+        assert not self.checkers.found, "\n".join(self.checkers.found)

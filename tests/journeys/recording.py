@@ -1,0 +1,174 @@
+"""Ports in memory that tell an observer about every change at the moment it is asked for."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tests.journeys.truth import read_notice
+
+from janitor.adapters.memory import MemoryChannel, MemoryLedger
+from janitor.adapters.memory_stacks import MemoryStacks
+from janitor.adapters.ports import DeletionRequest, Message, NoticeRequest
+from janitor.core.journal import Entry
+from janitor.core.model import Account, Lease, Mode, Stack
+from janitor.core.plan import Listing
+from janitor.core.policy import Policy
+
+if TYPE_CHECKING:
+    from tests.journeys.world import World
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A message, and the number of the sweep that it comes from."""
+
+    request: NoticeRequest | DeletionRequest
+    sweep: int
+
+
+class Observer:
+    """What the checkers are told about, at the moment when it happens."""
+
+    def on_tag(self, stack_id: str, world: "World") -> None:
+        """The tags of a stack are about to be changed."""
+
+    def on_delete(self, stack_id: str, world: "World") -> None:
+        """A stack is about to be deleted."""
+
+    def on_commit(self, entry: Entry[Any], world: "World") -> None:
+        """The ledger has been written."""
+
+    def on_send(self, message: Message, world: "World") -> None:
+        """A notice has been taken."""
+
+    def on_queue(self, request: NoticeRequest | DeletionRequest, world: "World") -> None:
+        """Something is about to be queued."""
+
+    def on_extended(self, stack_id: str, lease: Lease, days: int) -> None:
+        """An extension has been acknowledged."""
+
+
+class RecordingStacks(MemoryStacks):
+    """CloudFormation that tells the observer about every change it is asked for."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__(world.clock)
+        self.world = world
+        self.unlistable: dict[str, int] = {}
+        """Regions whose listing breaks off after so many stacks; other calls work."""
+        self.refused_in_list: set[str] = set()
+
+    def list_all(self, regions: Iterable[str]) -> Iterator[Listing]:
+        """List each region; some lists break off."""
+        self.refused_in_list = set()
+        for listing in super().list_all(regions):
+            if listing.region in self.unlistable and not listing.error:
+                partial = listing.stacks[: self.unlistable[listing.region]]
+                yield_this = Listing(listing.region, partial, "Throttling on page 2")
+            else:
+                yield_this = listing
+            if yield_this.error:
+                self.refused_in_list.add(listing.region)
+            yield yield_this
+
+    def tag(
+        self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
+    ) -> datetime | None:
+        """Record the call, then change the tags."""
+        world = self.world
+        world.mutations += 1
+        world.observer.on_tag(stack.stack_id, world)
+        updated = super().tag(stack, put, remove, token)
+        if updated is not None and world.schedule.faults:
+            # Should its record be lost, nobody can tell this from a deployment.
+            world.maybe_deployed.setdefault(stack.stack_id, set()).add(updated)
+        return updated
+
+    def delete(self, stack_id: str, token: str) -> str:
+        """Record the call with everything as it is right now, then delete."""
+        self.world.mutations += 1
+        self.world.observer.on_delete(stack_id, self.world)
+        return super().delete(stack_id, token)
+
+
+class RecordingLedger(MemoryLedger):
+    """A ledger that tells the observer about every write, and whose index may lag."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self.world = world
+        self.lag = False
+        self._before = super().open_records()
+
+    def open_records(self) -> tuple[Account, dict[str, Lease]]:
+        """Return the account and the open leases, perhaps as they were one write ago."""
+        return self._before if self.lag else super().open_records()
+
+    def commit(self, entry: Entry[Any]) -> None:
+        """Write, and record what was written."""
+        before = super().open_records()
+        known = self.journal.get(entry.record.key, [])
+        super().commit(entry)
+        if self.journal[entry.record.key] is not known:
+            self._before = before
+            self.world.mutations += 1
+            self.world.commits.append(entry)
+            self.world.observer.on_commit(entry, self.world)
+
+
+class RecordingChannel(MemoryChannel):
+    """A channel that remembers when it took what, as its reader understands it."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__()
+        self.world = world
+
+    def send(self, message: Message) -> str:
+        """Take a message."""
+        message_id = super().send(message)
+        world = self.world
+        world.mutations += 1
+        world.observer.on_send(message, world)
+        world.told += read_notice(message.text, world.now)
+        if "/extend/" in message.text:
+            world.texts.append(message.text)
+        if message.contact.kind.value == "operators":
+            world.seen["told operators"] += 1
+        return message_id
+
+
+@dataclass
+class WorldQueue:
+    """The way into the world's queue."""
+
+    world: "World"
+
+    def notify(self, request: NoticeRequest) -> None:
+        """Queue a digest."""
+        self._put(request)
+
+    def delete(self, request: DeletionRequest) -> None:
+        """Queue a deletion."""
+        self._put(request)
+
+    def _put(self, request: NoticeRequest | DeletionRequest) -> None:
+        self.world.mutations += 1
+        self.world.puts += 1
+        self.world.observer.on_queue(request, self.world)
+        self.world.queue.append(Queued(request, self.world.sweeps))
+
+
+@dataclass
+class WorldPolicies:
+    """The world's policy and mode as a port."""
+
+    world: "World"
+
+    def policy(self) -> Policy:
+        """Return the policy in force."""
+        return self.world.policy()
+
+    def mode(self) -> Mode:
+        """Return the mode in force."""
+        return self.world.mode

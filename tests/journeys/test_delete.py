@@ -1,0 +1,266 @@
+"""Deleting: everything is read and decided again, the intent is written, then AWS is asked."""
+
+from dataclasses import replace
+
+import pytest
+from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, Story
+
+from janitor.adapters.memory_stacks import MemoryStacks
+from janitor.adapters.ports import DeletionRequest
+from janitor.core.errors import DeleteRefused
+from janitor.core.model import LeaseState, Mode, Outcome, Status
+from janitor.journeys.delete import deletion_token
+
+
+def a_queued_deletion() -> tuple[Story, str]:
+    """Go on until a deletion stands in the queue: Friday, 08:00."""
+    story = Story()
+    stack_id = story.until_marked()
+    story.wait(1)
+    story.look()
+    assert story.janitor.queue.deletions == [DeletionRequest(stack_id, story.now)]
+    return story, stack_id
+
+
+def skipped(story: Story, stack_id: str) -> str:
+    """Do what is queued, see that nothing was deleted, and return why."""
+    (outcome,) = story.janitor.drain()
+    assert outcome.status is Status.SKIPPED
+    assert story.calls("delete") == []
+    return outcome.detail
+
+
+def test_a_stack_that_is_due_is_deleted_by_its_id() -> None:
+    """Claimed, intended, asked for, and accepted."""
+    story, stack_id = a_queued_deletion()
+    assert story.janitor.drain() == (Outcome(stack_id, "delete", Status.DONE),)
+    assert story.stack(stack_id).status == "DELETE_IN_PROGRESS"
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.attempts, lease.claimed_at) == (
+        LeaseState.DELETING,
+        1,
+        story.now,
+    )
+    assert story.actions(stack_id)[-2:] == ["deletion.intended", "deletion.started"]
+    assert story.findings() == []
+
+
+def test_the_intent_is_in_the_journal_with_its_reason_and_facts() -> None:
+    """What an auditor reads first."""
+    story, stack_id = a_queued_deletion()
+    story.janitor.drain()
+    intended = list(story.ledger.chain(stack_id))[-2]
+    assert intended.body["reason"] == {
+        "sentence": "expired 1 day ago (tag janitor:ttl=3d), told, and the grace is over",
+        "facts": {
+            "status": "UPDATE_COMPLETE",
+            "rule": "default",
+            "deadline": "Thu 4 Jun 2026 08:00 UTC",
+            "deadline_source": "tag janitor:ttl=3d",
+        },
+    }
+    assert intended.body["target"]["owner"] == "ana@example.com"
+    assert intended.body["target"]["tags"]["janitor:ttl"] == "3d"
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.OBSERVE, Mode.NOTIFY])
+def test_the_mode_is_read_again_right_before(mode: Mode) -> None:
+    """An operator who switches off stops what stands in the queue."""
+    story, stack_id = a_queued_deletion()
+    story.policies.override = mode
+    assert skipped(story, stack_id) == f"mode is {mode.value} by now"
+
+
+def test_an_extension_in_the_last_moment_wins() -> None:
+    """It was acknowledged, so it holds."""
+    story, stack_id = a_queued_deletion()
+    story.extend(stack_id, by=DAY)
+    assert skipped(story, stack_id) == (
+        "no longer due: not due, yet tagged as marked; expires in 1 day (an extension)"
+    )
+    assert story.lease(stack_id).state is LeaseState.ACTIVE
+
+
+def test_a_tag_changed_in_the_last_moment_wins() -> None:
+    """The stack is described again, by its id."""
+    story, stack_id = a_queued_deletion()
+    story.stacks.redeploy(stack_id, {**OWNED, "janitor:ttl": "9d"})
+    assert skipped(story, stack_id) == (
+        "no longer due: no longer due; expires in 5 days (tag janitor:ttl=9d)"
+    )
+
+
+def test_a_protecting_tag_in_the_last_moment_wins() -> None:
+    """With what it says."""
+    story, stack_id = a_queued_deletion()
+    story.stacks.redeploy(stack_id, {**OWNED, "janitor:protect": "demo"})
+    assert (
+        skipped(story, stack_id) == "no longer due: due, but protected by tag janitor:protect: demo"
+    )
+
+
+def test_termination_protection_shows_only_when_described_and_is_respected() -> None:
+    """It is journalled once, however often the sweep asks."""
+    story = Story()
+    stack_id = story.until_marked()
+    story.stacks.protect(stack_id)
+    story.wait(1)
+    for _ in range(3):
+        story.sweep()
+        story.wait(hours=1)
+    assert story.calls("delete") == []
+    assert story.actions(stack_id).count("deletion.blocked") == 1
+    assert story.reason(stack_id, "deletion.blocked") == (
+        "due, but protected by CloudFormation's termination protection"
+    )
+    story.stacks.protect(stack_id, on=False)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETING
+
+
+def test_protection_is_journalled_again_for_a_deadline_of_its_own() -> None:
+    """After an extension the next refusal is news."""
+    story = Story()
+    stack_id = story.until_marked()
+    story.stacks.protect(stack_id)
+    story.wait(1)
+    story.sweep()
+    story.extend(stack_id, by=DAY)
+    story.wait(1)
+    story.sweep()
+    story.wait(1)
+    story.sweep()
+    assert story.actions(stack_id).count("deletion.blocked") == 2
+
+
+def test_a_stack_that_is_busy_is_left_alone() -> None:
+    """An owner deploys just now."""
+    story, stack_id = a_queued_deletion()
+    story.stacks.set(stack_id, "UPDATE_IN_PROGRESS")
+    assert skipped(story, stack_id) == "no longer due: due, but busy: UPDATE_IN_PROGRESS"
+
+
+def test_a_stack_deleted_by_another_hand_is_left_alone() -> None:
+    """There is nothing left to ask for."""
+    story, stack_id = a_queued_deletion()
+    story.stacks.remove(stack_id)
+    assert skipped(story, stack_id).startswith("no longer due: no longer listed")
+
+
+def test_the_window_is_looked_at_again() -> None:
+    """A message that stood in the queue until after five waits for the morning."""
+    story = Story("")
+    stack_id = story.until_marked()
+    story.now = MONDAY + 4 * DAY + 8 * HOUR + 59 * (HOUR / 60)  # Friday, 16:59
+    story.look()
+    story.wait(minutes=1)
+    assert skipped(story, stack_id) == (
+        "no longer due: due, but deletions run only from Mon 8 Jun 2026 09:00 UTC"
+    )
+
+
+@pytest.mark.parametrize("seconds, is_done", [(0, True), (1, False)])
+def test_a_verdict_is_good_for_an_hour(seconds: int, is_done: bool) -> None:
+    """After that the breaker and the pace it came from say nothing any more."""
+    story, stack_id = a_queued_deletion()
+    story.wait(hours=1, seconds=seconds)
+    if is_done:
+        story.janitor.drain()
+        assert story.lease(stack_id).state is LeaseState.DELETING
+    else:
+        assert skipped(story, stack_id) == "decided too long ago; the next sweep decides anew"
+
+
+def test_a_request_that_comes_twice_deletes_once() -> None:
+    """Queues deliver at least once."""
+    story, stack_id = a_queued_deletion()
+    story.janitor.queue.deletions.extend(story.janitor.queue.deletions)
+    first, second = story.janitor.drain()
+    assert (first.status, second.status) == (Status.DONE, Status.SKIPPED)
+    assert story.calls("delete") == [stack_id]
+    assert story.lease(stack_id).attempts == 1
+
+
+def test_a_request_for_a_closed_lease_is_dropped() -> None:
+    """And one for a stack that was never known."""
+    story = Story()
+    story.janitor.queue.delete(DeletionRequest("arn:x", story.now))
+    (outcome,) = story.janitor.drain()
+    assert outcome == Outcome("arn:x", "delete", Status.SKIPPED, "its lease is closed")
+
+
+class Refusing(MemoryStacks):
+    """CloudFormation that says no to every deletion."""
+
+    def delete(self, stack_id: str, token: str) -> str:
+        """Refuse."""
+        raise DeleteRefused("feat cannot be deleted while in status UPDATE_IN_PROGRESS")
+
+
+def test_a_refusal_by_cloudformation_is_a_failed_attempt() -> None:
+    """Recorded with its reason, and tried again after half an hour."""
+    story, stack_id = a_queued_deletion()
+    refusing = Refusing(lambda: story.now)
+    refusing.stacks = story.stacks.stacks
+    (outcome,) = replace(story.janitor, stacks=refusing).drain()
+    why = "feat cannot be deleted while in status UPDATE_IN_PROGRESS"
+    assert outcome == Outcome(stack_id, "delete", Status.FAILED, why)
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.attempts, lease.last_error) == (LeaseState.FAILED, 1, why)
+    assert lease.next_attempt_at == story.now + HOUR / 2
+    assert story.actions(stack_id)[-2:] == ["deletion.intended", "deletion.failed"]
+
+
+def test_a_region_that_refuses_in_the_last_moment_is_told() -> None:
+    """The lease is as it was, and the next sweep asks again."""
+    story, stack_id = a_queued_deletion()
+    before = story.lease(stack_id)
+    story.stacks.refuse(HERE, "Throttling")
+    (outcome,) = story.janitor.drain()
+    assert outcome.status is Status.FAILED
+    assert "Throttling" in outcome.detail
+    assert story.lease(stack_id) == before
+
+
+def test_each_attempt_has_a_token_of_its_own() -> None:
+    """The same attempt repeated has the same; CloudFormation tells them apart by it."""
+    story, stack_id = a_queued_deletion()
+    story.janitor.drain()
+    lease = story.lease(stack_id)
+    (call,) = [call for call in story.stacks.calls if call[0] == "delete"]
+    assert call[2] == deletion_token(lease)
+    assert deletion_token(lease).endswith("-1-1")
+    assert len(deletion_token(lease)) <= 128
+
+
+def test_no_stack_goes_without_having_been_told() -> None:
+    """Found long overdue, it is marked, told, and stands for a whole grace."""
+    story = Story()
+    stack_id = story.deploy(created=MONDAY - 20 * DAY)
+    for _ in range(25):
+        story.sweep()
+        assert story.calls("delete") == []
+        story.wait(hours=1)
+    assert story.lease(stack_id).notices[0].delivered_at == MONDAY + HOUR
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETING
+
+
+def test_a_stack_protected_for_a_while_is_told_again_before_it_goes() -> None:
+    """The old final notice was taken back with the mark."""
+    story = Story()
+    stack_id = story.until_marked()
+    tags = dict(story.stack(stack_id).tags)
+    story.stacks.redeploy(stack_id, {**tags, "janitor:protect": "demo"})
+    story.sweep()
+    story.wait(5)
+    story.stacks.redeploy(stack_id, OWNED)
+    story.sweep()
+    assert story.lease(stack_id).delete_after == story.now + DAY
+    story.wait(hours=23)
+    story.sweep()
+    assert story.calls("delete") == []
+    story.wait(hours=1)
+    story.sweep()
+    assert story.calls("delete") == [stack_id]
+    assert story.subjects() == ["[janitor] feat will be deleted"] * 2

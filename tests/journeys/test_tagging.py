@@ -1,0 +1,156 @@
+"""Tags that mirror the lease: written once, never the truth, a refusal changes nothing else."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from tests.journeys.stories import DAY, MONDAY, OWNED, POLICY, SWEEPER, Story, failures
+
+from janitor.adapters.memory_stacks import MemoryStacks
+from janitor.core.errors import JanitorError
+from janitor.core.model import LeaseState, Mode, Stack
+
+MARK = {"janitor:state": "marked-for-deletion", "janitor:delete-after": "20260605T080000Z"}
+
+
+def test_a_mark_is_written_on_the_stack_beside_its_own_tags() -> None:
+    """With the date that will hold, in intent, call and outcome."""
+    story = Story()
+    stack_id = story.until_marked()
+    assert story.stack(stack_id).tags == {**OWNED, **MARK}
+    assert story.actions(stack_id) == [
+        "lease.opened",
+        "stack.marked",
+        "tags.intended",
+        "tags.written",
+        "notice.delivered",
+    ]
+    assert story.findings() == []
+
+
+def test_tags_are_written_once() -> None:
+    """However often it is swept."""
+    story = Story()
+    story.until_marked()
+    for _ in range(5):
+        story.wait(hours=1)
+        story.sweep()
+    assert len(story.calls("tag")) == 1
+
+
+def test_a_redeploy_that_wipes_the_tags_is_tagged_again() -> None:
+    """The lease is the truth, and the rule still selects the stack."""
+    story = Story(POLICY + "rules: [{name: all, select: {name: '*'}, ttl: 3d}]")
+    stack_id = story.until_marked()
+    story.wait(hours=1)
+    story.stacks.redeploy(stack_id, {"janitor:owner": "ana@example.com"})
+    story.sweep()
+    assert story.stack(stack_id).tags == {"janitor:owner": "ana@example.com", **MARK}
+    assert story.lease(stack_id).state is LeaseState.MARKED
+
+
+def test_the_own_tags_are_no_deployment() -> None:
+    """A ttl from the last update would start anew with every mark."""
+    policy = "rules: [{name: all, select: {name: '*'}, ttl: 3d, ttl_from: updated}]"
+    story = Story(POLICY + policy)
+    stack_id = story.until_marked()
+    assert story.stack(stack_id).updated == MONDAY + 3 * DAY
+    story.wait(hours=1)
+    story.sweep()
+    lease = story.lease(stack_id)
+    assert (lease.expires_at, lease.state) == (MONDAY + 3 * DAY, LeaseState.MARKED)
+    story.wait(1)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETING
+
+
+def test_a_refusal_is_journalled_once_and_changes_nothing_else() -> None:
+    """The owner is told all the same, and the stack goes when it should."""
+    story = Story()
+    full = {f"t{number}": "x" for number in range(48)}
+    stack_id = story.until_marked(tags={**OWNED, **full})
+    for _ in range(5):
+        story.wait(hours=1)
+        story.sweep()
+    assert story.actions(stack_id).count("tags.refused") == 1
+    assert story.reason(stack_id, "tags.refused") == "feat has no room for more tags (50 at most)"
+    assert story.lease(stack_id).state is LeaseState.MARKED
+    assert story.stack(stack_id).tags == {**OWNED, **full}
+    story.wait(1)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETING
+
+
+class Flaky(MemoryStacks):
+    """CloudFormation whose tagging is cut off, before or after it took effect."""
+
+    def __init__(self, story: Story, *, takes_effect: bool) -> None:
+        super().__init__(lambda: story.now)
+        self.stacks = story.stacks.stacks
+        self.takes_effect = takes_effect
+
+    def tag(
+        self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
+    ) -> datetime | None:
+        """Be cut off."""
+        if self.takes_effect:
+            super().tag(stack, put, remove, token)
+        raise JanitorError("timed out")
+
+
+@pytest.mark.parametrize("takes_effect", [False, True])
+def test_tagging_that_was_cut_off_is_finished_by_the_next_sweep(takes_effect: bool) -> None:
+    """It is not known whether it happened: what the stack shows is what counts."""
+    story = Story()
+    stack_id = story.deploy()
+    story.sweep()
+    story.wait(3)
+    flaky = replace(story.janitor, stacks=Flaky(story, takes_effect=takes_effect))
+    assert failures(flaky.sweep(SWEEPER)) == ["timed out"]
+    assert story.lease(stack_id).state is LeaseState.MARKED
+    story.wait(hours=1)
+    story.sweep()
+    assert story.stack(stack_id).tags == {**OWNED, **MARK}
+
+
+def test_a_policy_may_switch_tagging_off() -> None:
+    """Some accounts cannot have their stacks updated."""
+    story = Story(POLICY + "defaults: {tagging: off}")
+    stack_id = story.until_marked()
+    assert story.lease(stack_id).state is LeaseState.MARKED
+    assert story.stack(stack_id).tags == OWNED
+    assert story.calls("tag") == []
+
+
+def test_a_status_that_takes_no_tags_is_not_asked() -> None:
+    """Marked and told without."""
+    story = Story()
+    stack_id = story.until_marked(status="ROLLBACK_COMPLETE")
+    assert story.calls("tag") == []
+    assert story.lease(stack_id).delete_after == MONDAY + 4 * DAY
+
+
+def test_a_released_stack_loses_the_janitors_tags() -> None:
+    """The owner took it out; nothing of ours stays behind."""
+    story = Story()
+    stack_id = story.until_marked()
+    tags = dict(story.stack(stack_id).tags)
+    del tags["janitor:ttl"]
+    story.stacks.redeploy(stack_id, tags)
+    story.sweep()
+    assert story.stack(stack_id).tags == {"janitor:owner": "ana@example.com"}
+    assert story.lease(stack_id).state is LeaseState.RELEASED
+    assert story.findings() == []
+
+
+def test_observe_writes_no_tags_and_takes_none_away() -> None:
+    """It changes nothing outside the ledger."""
+    story = Story()
+    stack_id = story.until_marked()
+    story.extend(stack_id, by=DAY)
+    story.policies.override = Mode.OBSERVE
+    story.wait(hours=1)
+    story.sweep()
+    assert story.stack(stack_id).tags == {**OWNED, **MARK}
+    assert len(story.calls("tag")) == 1

@@ -1,0 +1,198 @@
+"""What is true of a stack by DESIGN.md, worked out apart from the code under test.
+
+Nothing here calls the janitor's own rules: tags, rules and dates are read anew, and what
+owners were told is read from the text that they were sent.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from functools import cache
+
+from janitor.core.model import Stack
+from janitor.core.policy import Policy
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TTLS = {"3h": 3 * HOUR, "30h": 30 * HOUR, "4d": 4 * DAY}
+OWNERS = {
+    "ann@x.org": ("ann@x.org",),
+    "bob@x.org": ("bob@x.org",),
+    "bob@x.org, ann@x.org": ("ann@x.org", "bob@x.org"),
+}
+OPERATORS = "operators"
+NEVER_DELETED = ("CDKToolkit", "SC-*", "keep-*")
+RESTING = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_FAILED"})
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What operators may change in the policy."""
+
+    grace: int = 24
+    ownerless_grace: int = 48
+    office_hours: bool = False
+    max_deletes: int = 10
+    max_due: int = 50
+    floor: int = 5
+    fraction: float = 0.25
+    max_attempts: int = 2
+    max_days: int = 12
+    max_extension: int = 3
+    max_extensions: int = 3
+    fallback: str | None = None
+    tagging: str = "on"
+    by_name: bool = False
+    min_observed: int = 1
+    allow_never: bool = False
+
+
+@cache
+def policy_of(terms: Terms) -> Policy:
+    """Return the policy document that says so."""
+    tagged = {"any": [{"tag": "janitor:ttl"}, {"tag": "janitor:expires"}]}
+    named = {"name": "feat-[cd]"}
+    return Policy.model_validate(
+        {
+            "defaults": {
+                "grace": f"{terms.grace}h",
+                "ownerless_grace": f"{terms.ownerless_grace}h",
+                "max_lifetime": f"{terms.max_days}d",
+                "max_extension": f"{terms.max_extension}d",
+                "max_extensions": terms.max_extensions,
+                "fallback_contact": terms.fallback,
+                "tagging": terms.tagging,
+                "allow_never": terms.allow_never,
+                "owner_tags": ["janitor:owner", "owner"],
+                "reminders": ["24h", "2h"],
+            },
+            "rules": [
+                {
+                    "name": "fast",
+                    "select": {"tag": "env", "equals": "fast"},
+                    "ttl": "6h",
+                    "ttl_from": "updated",
+                },
+                {"name": "main", "select": named if terms.by_name else tagged, "ttl": "30h"},
+            ],
+            "window": {
+                "days": ["mon", "tue", "wed", "thu", "fri"]
+                if terms.office_hours
+                else ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+                "hours": "09:00-17:00" if terms.office_hours else "00:00-24:00",
+            },
+            "limits": {
+                "max_deletes_fraction": terms.fraction,
+                "breaker_floor": terms.floor,
+                "max_due": terms.max_due,
+                "max_deletes_per_sweep": terms.max_deletes,
+                "min_observed": f"{terms.min_observed}h",
+                "max_attempts": terms.max_attempts,
+            },
+            "never_delete": ["keep-*"],
+        }
+    )
+
+
+def rule_of(stack: Stack, terms: Terms) -> str:
+    """Return the name of the rule that selects the stack, or nothing."""
+    if stack.tags.get("env") == "fast":
+        return "fast"
+    if terms.by_name:
+        return "main" * (stack.name in {"feat-c", "feat-d"})
+    return "main" * bool({"janitor:ttl", "janitor:expires"} & stack.tags.keys())
+
+
+def managed(stack: Stack, terms: Terms) -> bool:
+    """Tell whether the stack is the janitor's business at all."""
+    return (
+        bool(rule_of(stack, terms))
+        and stack.parent_id is None
+        and "janitor:self" not in stack.tags
+        and not any(fnmatchcase(stack.name, pattern) for pattern in NEVER_DELETED)
+    )
+
+
+def protected(stack: Stack) -> bool:
+    """Tell whether its owner has put the stack out of reach."""
+    return "janitor:protect" in stack.tags or stack.termination_protection
+
+
+def owners(stack: Stack, terms: Terms) -> tuple[str, ...]:
+    """Return whom the notices about the stack must reach."""
+    for tag in ("janitor:owner", "owner"):
+        if stack.tags.get(tag):
+            return OWNERS[stack.tags[tag]]
+    return (terms.fallback or OPERATORS,)
+
+
+def grace(stack: Stack, terms: Terms) -> timedelta:
+    """Return how long the stack stands after the final notice."""
+    ownerless = not (stack.tags.get("janitor:owner") or stack.tags.get("owner"))
+    return (terms.ownerless_grace if ownerless else terms.grace) * HOUR
+
+
+def asked(stack: Stack, terms: Terms, deployed: datetime) -> datetime | None:
+    """Return the deadline that tags and rule ask for; None for never and for unreadable."""
+    if (expires := stack.tags.get("janitor:expires")) is not None:
+        try:
+            return datetime.fromisoformat(expires)
+        except ValueError:
+            return None
+    fast = rule_of(stack, terms) == "fast"
+    if (ttl := stack.tags.get("janitor:ttl")) is not None:
+        lifetime = TTLS.get(ttl)
+    else:
+        lifetime = 6 * HOUR if fast else 30 * HOUR
+    return None if lifetime is None else (deployed if fast else stack.created) + lifetime
+
+
+def window_open(terms: Terms, now: datetime) -> bool:
+    """Tell whether deletions may run."""
+    return not terms.office_hours or (now.weekday() < 5 and 9 <= now.hour < 17)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A paragraph of a notice, as its reader understands it."""
+
+    name: str
+    region: str
+    to: str
+    sent: datetime
+    text: str
+    created: datetime | None = None
+    expired: datetime | None = None
+    promised: datetime | None = None
+    """Not deleted before: only a final notice says so."""
+
+
+def read_notice(text: str, sent: datetime) -> Iterator[Told]:
+    """Read a digest paragraph by paragraph."""
+    greeting, *paragraphs = text.split("\n\n")
+    to = OPERATORS
+    if found := re.match(r"To (\S+): this is about", greeting):
+        to = found[1]
+    for paragraph in paragraphs:
+        if head := re.match(r"(\S+)  \((\S+)\)\n", paragraph):
+            yield Told(
+                head[1],
+                head[2],
+                to,
+                sent,
+                paragraph,
+                _instant(paragraph, r"created"),
+                _instant(paragraph, r"Expired"),
+                _instant(paragraph, r"at the earliest on"),
+            )
+
+
+@cache
+def _read(text: str) -> datetime:
+    return datetime.strptime(text, "%a %d %b %Y %H:%M UTC").replace(tzinfo=UTC)
+
+
+def _instant(text: str, before: str) -> datetime | None:
+    found = re.search(before + r" (\w{3} \d+ \w{3} \d{4} \d\d:\d\d UTC) \(", text)
+    return _read(found[1]) if found else None

@@ -1,0 +1,304 @@
+"""One account in memory, with everybody in it, that keeps its own record of what was done."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from tests.journeys.faults import Crash, Schedule, faulty
+from tests.journeys.recording import (
+    Observer,
+    Queued,
+    RecordingChannel,
+    RecordingLedger,
+    RecordingStacks,
+    WorldPolicies,
+    WorldQueue,
+)
+from tests.journeys.truth import Terms, Told, policy_of
+
+from janitor.adapters.ports import NoticeRequest
+from janitor.core.errors import ExtensionRefused, JanitorError, StackNotFound
+from janitor.core.journal import Actor, Entry
+from janitor.core.links import Links
+from janitor.core.model import Lease, Mode, Stack
+from janitor.core.policy import Policy
+from janitor.journeys.account import lift_breaker
+from janitor.journeys.delete import delete
+from janitor.journeys.extend import extend
+from janitor.journeys.notify import notify
+from janitor.journeys.sweep import Report, sweep
+from janitor.journeys.track import track
+
+START = datetime(2026, 6, 1, 10, tzinfo=UTC)
+"""A Monday. All instants here are whole minutes, since notices tell no seconds."""
+REGIONS = ("eu-central-1", "us-east-1")
+LINKS = Links(("k" * 32,), "https://janitor.example")
+OWNER = Actor("owner", "ann@x.org", "link")
+OPERATOR = Actor("operator", "olga", "cli")
+SWEEPER = Actor("janitor", "janitor", "sweep")
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class View:
+    """How things stood at one moment of a journey: other hands may act during it."""
+
+    stacks: Mapping[str, Stack]
+    terms: Terms
+    mode: Mode
+
+
+@dataclass
+class Swept:
+    """What one sweep was seen to do; `queued` is what it put into the queue."""
+
+    number: int
+    report: Report | None
+    planned: Report
+    queued: tuple[Queued, ...]
+    commits: tuple[Entry[Any], ...]
+    refused: frozenset[str]
+    calls_by_plan: int
+    undisturbed: bool
+
+
+class World:
+    """The account, its people, and the record of what the janitor did to them."""
+
+    def __init__(self, observer: Observer) -> None:
+        self.observer = observer
+        self.now = START
+        self.terms = Terms()
+        self.mode = Mode.ENFORCE
+        self.schedule = Schedule()
+        self.stacks = RecordingStacks(self)
+        self.ledger = RecordingLedger(self)
+        self.channel = RecordingChannel(self)
+        self.queue: list[Queued] = []
+        self.views: list[View] = []
+        self.doing = ""
+        self.message: Queued | None = None
+        self.sweeps = 0
+        self.commits: list[Entry[Any]] = []
+        self.told: list[Told] = []
+        self.texts: list[str] = []
+        self.deployed: dict[str, datetime] = {}
+        self.maybe_deployed: dict[str, set[datetime]] = {}
+        self.extended: dict[str, datetime] = {}
+        self.lifted_until = START
+        self.mutations = 0
+        self.puts = 0
+        self.in_line = 0
+        self.seen: Counter[str] = Counter()
+
+    # The ports, as the journeys get them.
+
+    def clock(self) -> datetime:
+        """Return the time; reading it never fails."""
+        return self.now
+
+    def policy(self) -> Policy:
+        """Return the policy in force."""
+        return policy_of(self.terms)
+
+    def current_mode(self) -> Mode:
+        """Return the mode in force."""
+        return self.mode
+
+    def ports(self, *names: str) -> dict[str, Any]:
+        """Return the ports of these names, each of whose calls may be hit."""
+        real = {
+            "stacks": self.stacks,
+            "ledger": self.ledger,
+            "channel": self.channel,
+            "queue": WorldQueue(self),
+            "policies": WorldPolicies(self),
+        }
+        return {name: faulty(real[name], lambda: self.schedule) for name in names}
+
+    def run(
+        self, doing: str, schedule: Schedule, act: Callable[[], Result]
+    ) -> tuple[Result | None, BaseException | None]:
+        """Run a journey under a schedule of faults; return its result, or how it ended."""
+        self.schedule, self.doing = schedule, doing
+        self.views = [self.view()]
+        other_hands = schedule.meanwhile
+
+        def meanwhile() -> None:
+            kept, self.schedule = self.schedule, Schedule()
+            other_hands()
+            self.schedule = kept
+            self.views.append(self.view())
+
+        schedule.meanwhile = meanwhile
+        try:
+            return act(), None
+        except (Crash, JanitorError) as end:
+            return None, end
+        finally:
+            self.seen.update(fault.name for fault in schedule.hit)
+            self.schedule, self.doing, self.views = Schedule(), "", []
+
+    def view(self) -> View:
+        """Return how things stand."""
+        return View(dict(self.stacks.stacks), self.terms, self.mode)
+
+    @property
+    def writes(self) -> int:
+        """Count the changes so far, but for messages in the queue."""
+        return self.mutations - self.puts
+
+    # The journeys.
+
+    def sweep(self, schedule: Schedule, fate: str = "lost", *, lag: bool = False) -> Swept:
+        """Plan, then sweep the same account at the same instant.
+
+        `fate` is what becomes of the queue in a crash; with `lag` the open leases are
+        read as they were one write ago.
+        """
+        self.sweeps += 1
+        self.ledger.lag = lag
+        before, queued, commits = self.mutations, len(self.queue), len(self.commits)
+        planned, _ = self.run("plan", Schedule(), lambda: self._sweep(apply=False))
+        assert planned is not None
+        by_plan = self.mutations - before
+        report, end = self.run("sweep", schedule, lambda: self._sweep(apply=True))
+        self.ledger.lag = False
+        decided = report.plan.decisions if report else ()
+        self.in_line = sum("in line" in str(decision.reason) for decision in decided)
+        new = tuple(self.queue[queued:])
+        if isinstance(end, Crash):
+            kept = {"lost": [], "kept": self.queue, "twice": [*self.queue, *self.queue]}
+            self.queue = list(kept[fate])
+        return Swept(
+            self.sweeps,
+            report,
+            planned,
+            new,
+            tuple(self.commits[commits:]),
+            frozenset(self.stacks.refused_in_list),
+            by_plan,
+            not schedule.hit and not lag,
+        )
+
+    def _sweep(self, *, apply: bool) -> Report:
+        ports = self.ports("policies", "stacks", "ledger", "queue")
+        return sweep(clock=self.clock, regions=REGIONS, actor=SWEEPER, apply=apply, **ports)
+
+    def deliver(self, place: int, schedule: Schedule, *, again: bool = False) -> None:
+        """Process one message, from any place in the queue; `again`: it comes once more."""
+        message = self.queue.pop(place % len(self.queue))
+        self.message = message
+        request = message.request
+        if isinstance(request, NoticeRequest):
+            ports = self.ports("policies", "ledger", "channel")
+            self.run(
+                "notify",
+                schedule,
+                lambda: notify(request, clock=self.clock, links=LINKS, **ports),
+            )
+        else:
+            ports = self.ports("policies", "stacks", "ledger")
+            self.run("delete", schedule, lambda: delete(request, clock=self.clock, **ports))
+        self.message = None
+        if again:
+            self.queue.append(message)
+
+    def drain(self) -> None:
+        """Process all messages in order, without faults."""
+        while self.queue:
+            self.deliver(0, Schedule())
+
+    def track(self, stack_id: str, schedule: Schedule) -> None:
+        """Let a status event about the stack arrive."""
+        ports = self.ports("policies", "stacks", "ledger", "queue")
+        self.run("track", schedule, lambda: track(stack_id, clock=self.clock, **ports))
+
+    def extend(
+        self, stack_id: str, days: int, schedule: Schedule, generation: int | None = None
+    ) -> None:
+        """Let an owner extend; remember what was acknowledged."""
+
+        def act() -> Lease:
+            return extend(
+                stack_id,
+                by=timedelta(days=days),
+                actor=OWNER,
+                reason="still needed",
+                now=self.now,
+                policy=self.policy(),
+                ledger=ledger,
+                generation=generation,
+            )
+
+        ledger: Any = faulty(self.ledger, lambda: self.schedule)
+        nested = bool(self.doing)
+        try:
+            if nested:
+                lease: Lease | None = act()
+            else:
+                lease, end = self.run("extend", schedule, act)
+                if isinstance(end, ExtensionRefused):
+                    raise end
+        except (ExtensionRefused, StackNotFound):
+            self.seen["extension refused"] += 1
+            return
+        if lease is not None and lease.expires_at is not None:
+            self.seen["extension granted"] += 1
+            self.observer.on_extended(stack_id, lease, days)
+            self.extended[stack_id] = max(lease.expires_at, self.extended.get(stack_id, START))
+
+    def click(self, which: int) -> None:
+        """Let an owner click a link of some notice, the latest for 0."""
+        text = self.texts[-1 - which % len(self.texts)]
+        tokens = [part.split()[0] for part in text.split("/extend/")[1:]]
+        for token in tokens[:1]:
+            try:
+                claims = LINKS.verify(token, self.now)
+            except JanitorError:
+                return
+            self.seen["click"] += 1
+            self.extend(claims.stack_id, 1, Schedule(), claims.generation)
+
+    def lift(self, schedule: Schedule) -> None:
+        """Let an operator lift the breaker."""
+        ledger: Any = faulty(self.ledger, lambda: self.schedule)
+        self.run(
+            "lift",
+            schedule,
+            lambda: lift_breaker(
+                actor=OPERATOR, reason="", now=self.now, policy=self.policy(), ledger=ledger
+            ),
+        )
+
+    # Owners and their deployments.
+
+    def alive(self) -> list[Stack]:
+        """Return the stacks that are not gone."""
+        return [s for s in self.stacks.stacks.values() if s.status != "DELETE_COMPLETE"]
+
+    def create(self, name: str, region: str, tags: Mapping[str, str], *, nested: bool) -> None:
+        """Deploy a stack, if the name is free there."""
+        if any(stack.name == name and stack.region == region for stack in self.alive()):
+            return
+        parent = "arn:aws:cloudformation:x:1:stack/parent/1" if nested else None
+        stack = self.stacks.create(name, region, tags, parent_id=parent)
+        self.deployed[stack.stack_id] = stack.created
+        self.now += timedelta(minutes=1)  # So that name and creation tell stacks apart.
+
+    def redeploy(self, stack: Stack, tags: Mapping[str, str] | None) -> None:
+        """Deploy a stack again, where CloudFormation takes an update.
+
+        No two updates of a stack are of one instant, as their times tell them apart.
+        """
+        if stack.updated == self.now and self.doing:
+            return
+        if stack.updated == self.now:
+            self.now += timedelta(minutes=1)
+        if self.stacks.stacks[stack.stack_id].status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            self.stacks.redeploy(stack.stack_id, tags)
+            self.deployed[stack.stack_id] = self.now
+            self.maybe_deployed.pop(stack.stack_id, None)

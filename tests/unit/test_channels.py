@@ -1,0 +1,16 @@
+"""Notices on a terminal."""
+
+from janitor.adapters.console import ConsoleChannel
+from janitor.adapters.ports import Message
+from janitor.core.model import Contact, ContactKind
+
+
+def test_a_digest_on_the_terminal_cannot_steer_it() -> None:
+    """Owners and names come from tags, which anybody may write."""
+    written: list[str] = []
+    channel = ConsoleChannel(written.append)
+    message = Message(
+        Contact(ContactKind.EMAIL, "a\x1b[31m@b.c"), "two\nlines", "first\nsec\x07ond\u202e", (), ()
+    )
+    assert [channel.send(message), channel.send(message)] == ["console-1", "console-2"]
+    assert written[0] == "To: a[31m@b.c\nSubject: twolines\n\nfirst\nsecond\n"

@@ -1,0 +1,382 @@
+"""What CloudFormation answers becomes our types, our errors, and nothing else."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
+from botocore.stub import Stubber
+
+from janitor.adapters.cloudformation import (
+    CAPABILITIES,
+    CLIENT_CONFIG,
+    CloudFormation,
+    read_timestamp,
+    speed_up_timestamps,
+)
+from janitor.core.errors import (
+    ConfigurationError,
+    DeleteRefused,
+    JanitorError,
+    StackNotFound,
+    TagRefused,
+)
+from janitor.core.model import Stack
+
+ARN = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat/1"
+CREATED = datetime(2026, 6, 1, 12, tzinfo=UTC)
+UPDATED = CREATED + timedelta(hours=1)
+BY_ID = {"StackName": ARN}
+ONCE = Config(retries={"total_max_attempts": 1})
+META = {"RequestId": "request-1", "HTTPStatusCode": 200}
+
+
+def raw(**changes: Any) -> dict[str, Any]:
+    """Make a stack as CloudFormation answers with it."""
+    return {
+        "StackId": ARN,
+        "StackName": "feat",
+        "CreationTime": CREATED,
+        "StackStatus": "CREATE_COMPLETE",
+        "Tags": [{"Key": "owner", "Value": "a@b.c"}],
+        **changes,
+    }
+
+
+def seen(**changes: Any) -> Stack:
+    """Make the stack as the decision saw it."""
+    values: dict[str, Any] = {"status": "CREATE_COMPLETE", "tags": {"owner": "a@b.c"}}
+    return Stack(
+        stack_id=ARN, name="feat", region="eu-central-1", created=CREATED, **values | changes
+    )
+
+
+@pytest.fixture
+def aws() -> Iterator[Stubber]:
+    """Make a client that answers what a test puts into it, in that order."""
+    client = boto3.client("cloudformation", region_name="eu-central-1")
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def stacks(aws: Stubber) -> CloudFormation:
+    """Make the adapter on that client; it never really waits."""
+    client: Any = aws.client
+    return CloudFormation(lambda _: client, pause=lambda _: None)
+
+
+def page(*stacks: dict[str, Any], token: str | None = None) -> dict[str, Any]:
+    """Make a page of an answer."""
+    return {"Stacks": list(stacks), **({"NextToken": token} if token else {})}
+
+
+def test_all_that_we_know_of_a_stack_comes_from_the_answer(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """Nested stacks keep their parent."""
+    answer = raw(
+        LastUpdatedTime=UPDATED,
+        StackStatus="UPDATE_ROLLBACK_FAILED",
+        StackStatusReason="why",
+        ParentId="arn:parent",
+        EnableTerminationProtection=True,
+    )
+    aws.add_response("describe_stacks", page(answer), BY_ID)
+    assert stacks.describe(ARN) == seen(
+        status="UPDATE_ROLLBACK_FAILED",
+        updated=UPDATED,
+        status_reason="why",
+        parent_id="arn:parent",
+        termination_protection=True,
+    )
+
+
+def test_a_region_that_refuses_a_later_page_is_refused_whole(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """Half a list would make the other half look gone."""
+    aws.add_response("describe_stacks", page(raw(), token="more"), {})
+    aws.add_client_error("describe_stacks", "AccessDenied", "not\n authorized")
+    (listing,) = stacks.list_all(["eu-central-1"])
+    assert listing.stacks == ()
+    assert listing.error == "listing eu-central-1 failed: AccessDenied: not authorized"
+
+
+def test_a_region_that_cannot_be_reached_does_not_keep_the_others_waiting() -> None:
+    """Nor does one whose client cannot even be made."""
+    client = boto3.client("cloudformation", region_name="eu-central-1")
+    release = threading.Event()
+
+    def clients(region: str) -> Any:
+        if region == "broken":
+            raise RuntimeError("no such region")
+        if region == "slow":
+            release.wait(10)
+        return client
+
+    with Stubber(client) as aws:
+        aws.add_response("describe_stacks", page(raw()), {})
+        aws.add_response("describe_stacks", page(), {})
+        listings = CloudFormation(clients).list_all(["slow", "eu-central-1", "broken"])
+        first = {next(listings).region, next(listings).region}
+        release.set()
+        last = next(listings)
+    assert first == {"eu-central-1", "broken"}
+    assert last.region == "slow"
+
+
+def test_regions_are_listed_once_each(aws: Stubber, stacks: CloudFormation) -> None:
+    """A region named twice is a slip, not twice the work."""
+    aws.add_response("describe_stacks", page(raw()), {})
+    assert len(list(stacks.list_all(["eu-central-1", "eu-central-1"]))) == 1
+    assert list(stacks.list_all([])) == []
+
+
+def test_listing_ends_after_the_page_at_hand_when_nobody_wants_it_any_more() -> None:
+    """Ctrl-C does not wait for a thousand pages."""
+    clients = {
+        name: boto3.client("cloudformation", region_name="eu-central-1")
+        for name in ("short", "long")
+    }
+    closed, pages = threading.Event(), []
+
+    def on_page(region: str, count: int) -> None:
+        if region == "long":
+            pages.append(count)
+            closed.wait(10)
+
+    with Stubber(clients["short"]) as short, Stubber(clients["long"]) as long:
+        short.add_response("describe_stacks", page(raw()), {})
+        long.add_response("describe_stacks", page(raw(), token="more"), {})
+        long.add_response("describe_stacks", page(raw()), {"NextToken": "more"})
+        before = set(threading.enumerate())
+        listings = CloudFormation(clients.__getitem__, on_page).list_all(["long", "short"])
+        lister = set(threading.enumerate()) - before
+        assert next(listings).region == "short"
+        listings.close()
+        closed.set()
+        for thread in lister:
+            thread.join(10)
+    assert pages == [1]
+
+
+def test_an_update_of_tags_says_that_everything_else_stays(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """No values, no topics, no role: each of them would change the stack."""
+    parameters = [{"ParameterKey": "Secret", "ParameterValue": "****"}]
+    aws.add_response("describe_stacks", page(raw(Parameters=parameters)), BY_ID)
+    aws.add_response(
+        "update_stack",
+        {"StackId": ARN},
+        {
+            "StackName": ARN,
+            "UsePreviousTemplate": True,
+            "Parameters": [{"ParameterKey": "Secret", "UsePreviousValue": True}],
+            "Capabilities": list(CAPABILITIES),
+            "Tags": [{"Key": "owner", "Value": "a@b.c"}, {"Key": "new", "Value": "1"}],
+            "ClientRequestToken": "token-1",
+        },
+    )
+    aws.add_response("describe_stacks", page(raw()), BY_ID)
+    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
+    assert stacks.tag(seen(), {"new": "1"}, (), "token-1") == UPDATED
+
+
+def test_waiting_for_the_update_time_has_an_end(aws: Stubber, stacks: CloudFormation) -> None:
+    """Unknown is said as unknown."""
+    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
+    aws.add_response("update_stack", {"StackId": ARN})
+    for _ in range(4):
+        aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
+    assert stacks.tag(seen(updated=UPDATED), {"new": "1"}, (), "token-1") is None
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["ROLLBACK_COMPLETE", "UPDATE_FAILED", "DELETE_FAILED", "UPDATE_IN_PROGRESS", "BRAND_NEW"],
+)
+def test_a_status_that_takes_no_tags_is_refused_before_asking(
+    aws: Stubber, stacks: CloudFormation, status: str
+) -> None:
+    """Statuses that AWS has yet to invent included."""
+    aws.add_response("describe_stacks", page(raw(StackStatus=status)), BY_ID)
+    with pytest.raises(TagRefused, match=status):
+        stacks.tag(seen(), {"new": "1"}, (), "token-1")
+
+
+def test_no_updates_to_be_performed_is_success(aws: Stubber, stacks: CloudFormation) -> None:
+    """But no update of ours."""
+    aws.add_response("describe_stacks", page(raw()), BY_ID)
+    aws.add_client_error("update_stack", "ValidationError", "No updates are to be performed.")
+    assert stacks.tag(seen(), {"new": "1"}, (), "token-1") is None
+
+
+def test_an_update_that_was_submitted_before_is_waited_for(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """The token was taken by an earlier try."""
+    aws.add_response("describe_stacks", page(raw()), BY_ID)
+    aws.add_client_error("update_stack", "TokenAlreadyExistsException", "exists")
+    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
+    assert stacks.tag(seen(), {"new": "1"}, (), "token-1") == UPDATED
+
+
+@pytest.mark.parametrize(
+    "code, status, kind",
+    [
+        ("ValidationError", 400, TagRefused),
+        ("InsufficientCapabilitiesException", 400, TagRefused),
+        ("AccessDenied", 403, TagRefused),
+        ("Throttling", 400, JanitorError),
+        ("Whatever", 500, JanitorError),
+        ("ExpiredToken", 403, ConfigurationError),
+    ],
+)
+def test_a_refusal_to_tag_is_told_from_a_bad_moment(
+    aws: Stubber, stacks: CloudFormation, code: str, status: int, kind: type[JanitorError]
+) -> None:
+    """A refusal is not tried again upon the same deployment, a bad moment is."""
+    aws.add_response("describe_stacks", page(raw()), BY_ID)
+    aws.add_client_error("update_stack", code, "no", http_status_code=status)
+    with pytest.raises(JanitorError, match="no") as raised:
+        stacks.tag(seen(), {"new": "1"}, (), "token-1")
+    assert type(raised.value) is kind
+
+
+def test_a_deletion_asks_by_id_and_names_its_request(aws: Stubber, stacks: CloudFormation) -> None:
+    """No role, no mode: CloudFormation uses the stack's own."""
+    expected = {"StackName": ARN, "ClientRequestToken": "token-1"}
+    aws.add_response("delete_stack", {"ResponseMetadata": META}, expected)
+    assert stacks.delete(ARN, "token-1") == "request-1"
+
+
+def test_a_deletion_that_was_submitted_before_is_success(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """The token was taken by an earlier try."""
+    aws.add_client_error(
+        "delete_stack", "TokenAlreadyExistsException", "exists", response_meta=META
+    )
+    assert stacks.delete(ARN, "token-1") == "request-1"
+
+
+@pytest.mark.parametrize(
+    "code, message, retry",
+    [
+        (
+            "ValidationError",
+            f"Stack [{ARN}] cannot be deleted while TerminationProtection is enabled",
+            False,
+        ),
+        ("ValidationError", f"Stack [{ARN}] cannot be deleted while in status UPDATE_…", True),
+        ("Throttling", "Rate exceeded", True),
+        ("AccessDenied", "not authorized to perform: cloudformation:DeleteStack", True),
+        ("ValidationError", "Export feat is imported by stack other", True),
+    ],
+)
+def test_a_refusal_to_delete_says_whether_asking_later_may_help(
+    aws: Stubber, stacks: CloudFormation, code: str, message: str, retry: bool
+) -> None:
+    """With what CloudFormation said."""
+    aws.add_client_error("delete_stack", code, message)
+    with pytest.raises(DeleteRefused, match="will not delete feat: ") as refused:
+        stacks.delete(ARN, "token-1")
+    assert refused.value.retry is retry
+    assert message in str(refused.value)
+
+
+def test_deleting_a_stack_that_is_not_there_is_said_as_such(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """Gone, unverified: not deleted by us."""
+    aws.add_client_error("delete_stack", "ValidationError", f"Stack [{ARN}] does not exist")
+    with pytest.raises(StackNotFound):
+        stacks.delete(ARN, "token-1")
+
+
+def test_a_deletion_whose_answer_was_lost_is_neither_done_nor_refused() -> None:
+    """It may have been taken: `DeleteRefused` would be a lie."""
+    client = boto3.client("cloudformation", region_name="eu-central-1", config=ONCE)
+
+    def lose(**_: Any) -> None:
+        raise ReadTimeoutError(endpoint_url="https://aws")
+
+    client.meta.events.register("before-send.cloudformation.DeleteStack", lose)
+    with pytest.raises(JanitorError, match="deleting feat in eu-central-1 failed") as raised:
+        CloudFormation(lambda _: client).delete(ARN, "token-1")
+    assert type(raised.value) is JanitorError
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ValidationError", "Throttling"])
+def test_only_does_not_exist_means_that_a_stack_is_unknown(
+    aws: Stubber, stacks: CloudFormation, code: str
+) -> None:
+    """Anything else says nothing about the stack."""
+    aws.add_client_error("describe_stacks", code, "something else")
+    with pytest.raises(JanitorError):
+        stacks.describe(ARN)
+    aws.add_client_error("describe_stacks", "ValidationError", "Stack with id x does not exist")
+    assert stacks.describe(ARN) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-06-01T12:00:00.000Z",
+        "2026-06-01T12:00:00+00:00",
+        "2026-06-01T14:00:00+02:00",
+        "Mon, 01 Jun 2026 12:00:00 GMT",
+        "1780315200",
+        1780315200,
+        1780315200.0,
+    ],
+)
+def test_a_timestamp_is_the_same_instant_in_utc_whatever_its_form(value: object) -> None:
+    """What botocore reads, we read."""
+    assert read_timestamp(value) == CREATED
+    assert read_timestamp(value).tzinfo is UTC
+
+
+def test_a_timestamp_without_a_zone_is_utc(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """AWS means UTC, wherever this machine stands."""
+    request.addfinalizer(time.tzset)
+    with monkeypatch.context() as here:
+        here.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        assert read_timestamp("2026-06-01T12:00:00") == CREATED
+
+
+def test_local_times_of_other_readers_become_utc(aws: Stubber, stacks: CloudFormation) -> None:
+    """Without the faster reader botocore answers in another zone."""
+    there = timezone(timedelta(hours=2))
+    aws.add_response("describe_stacks", page(raw(CreationTime=CREATED.astimezone(there))), BY_ID)
+    stack = stacks.describe(ARN)
+    assert stack is not None
+    assert stack.created.tzinfo is UTC
+
+
+def test_a_session_reads_timestamps_with_the_faster_reader() -> None:
+    """As botocore lets its users choose."""
+    session = botocore.session.get_session()
+    speed_up_timestamps(session)
+    parser = session.get_component("response_parser_factory").create_parser("query")
+    assert parser._timestamp_parser is read_timestamp
+
+
+def test_the_client_settings_slow_down_under_throttling() -> None:
+    """And do not hang on a dead network."""
+    client = boto3.client("cloudformation", region_name="eu-central-1", config=CLIENT_CONFIG)
+    config: Any = client.meta.config
+    assert config.retries == {"mode": "adaptive", "total_max_attempts": 8}
+    assert (config.connect_timeout, config.read_timeout) == (5, 30)

@@ -1,0 +1,95 @@
+"""Records survive their JSON documents whole."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from janitor.core import records
+from janitor.core.decisions import Reason
+from janitor.core.journal import JANITOR_TARGET, Actor, Draft, entry
+from janitor.core.model import Account, Contact, ContactKind, Lease, Notice
+
+instants = st.datetimes(timezones=st.just(UTC))
+st.register_type_strategy(datetime, instants)
+leases = st.builds(Lease, **{name: st.from_type(t) for name, t in Lease.__annotations__.items()})
+accounts = st.builds(
+    Account, **{name: st.from_type(t) for name, t in Account.__annotations__.items()}
+)
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@given(leases)
+def test_a_lease_comes_back_from_its_document_as_it_was(lease: Lease) -> None:
+    """Through the very text that the table stores."""
+    text = json.dumps(records.lease_document(lease))
+    assert records.lease_from(json.loads(text)) == lease
+
+
+@given(accounts)
+def test_an_account_comes_back_from_its_document_as_it_was(account: Account) -> None:
+    """The janitor's own record is stored in the same way."""
+    text = json.dumps(records.account_document(account))
+    assert records.account_from(json.loads(text)) == account
+
+
+@given(st.text(), instants, st.dictionaries(st.text(), st.text()))
+def test_an_event_comes_back_from_its_document_as_it_was(
+    sentence: str, when: datetime, facts: dict[str, str]
+) -> None:
+    """Whatever stands in it, its hash still holds."""
+    draft = Draft(
+        when, Actor("owner", "a@b.c", "link"), "a.b", JANITOR_TARGET, Reason(sentence, facts)
+    )
+    event = entry(Account(), Account(), draft).events[0]
+    text = json.dumps(records.event_document(event))
+    assert records.event_from(json.loads(text)) == event
+
+
+def test_a_document_leaves_out_what_is_still_at_its_default() -> None:
+    """Rows stay small and quick to read."""
+    lease = Lease("arn", "feat", "eu-central-1", "all", NOON, NOON)
+    assert set(records.lease_document(lease)) == {
+        "stack_id",
+        "name",
+        "region",
+        "rule",
+        "created",
+        "first_seen",
+    }
+    assert records.account_document(Account()) == {}
+
+
+def test_keys_that_a_later_release_added_are_ignored() -> None:
+    """A field may come within a schema without breaking the release before it."""
+    lease = Lease("arn", "feat", "eu-central-1", "all", NOON, NOON, generation=3)
+    document = {**records.lease_document(lease), "colour": "blue"}
+    assert records.lease_from(document) == lease
+    assert records.account_from({"colour": "blue"}) == Account()
+
+
+def test_an_event_found_in_another_place_keeps_that_place() -> None:
+    """Verifying a chain needs both: where an event stands and as what it was written."""
+    draft = Draft(NOON, Actor("janitor", "janitor", "sweep"), "a.b", JANITOR_TARGET, Reason("x"))
+    document = records.event_document(entry(Account(), Account(), draft).events[0])
+    moved = records.event_from(document, seq=7)
+    assert (moved.seq, moved.body["seq"]) == (7, 1)
+
+
+def test_a_lease_needs_its_name() -> None:
+    """A required field that is missing is an error, never a guess."""
+    lease = Lease("arn", "feat", "eu-central-1", "all", NOON, NOON)
+    document = records.lease_document(lease)
+    del document["created"]
+    with pytest.raises(TypeError, match="created"):
+        records.lease_from(document)
+
+
+def test_a_notice_without_a_deadline_comes_back_without_one() -> None:
+    """A `problem` notice may speak of no deadline at all."""
+    owner = Contact(ContactKind.EMAIL, "a@b.c")
+    notice = Notice("problem", None, owner, NOON, "sns", detail="ttl")
+    lease = Lease("arn", "feat", "eu-central-1", "all", NOON, NOON, notices=(notice,))
+    assert records.lease_from(records.lease_document(lease)).notices == (notice,)
