@@ -71,7 +71,7 @@ bench: setup ## measure calls, time and memory; results and machine go to a file
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet $(UPGRADE) --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 lock: setup ## write requirements/*.txt anew from pyproject.toml
-	@$(COMPILE) --extra demo --group dev --output-file requirements/dev.txt
+	@$(COMPILE) --extra demo --extra lambda --group dev --output-file requirements/dev.txt
 	@$(COMPILE) --constraints requirements/dev.txt --output-file requirements/runtime.txt
 
 audit-deps: setup ## ask for known vulnerabilities in what is pinned (needs the network)

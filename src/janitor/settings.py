@@ -19,6 +19,22 @@ VARIABLES = {
 }
 """Which variable holds which setting; a command's option comes before its variable."""
 
+DEPLOYED_VARIABLES = {
+    "stage": "JANITOR_STAGE",
+    "mode_parameter": "JANITOR_MODE_PARAMETER",
+    "notice_queue": "JANITOR_NOTICE_QUEUE",
+    "deletion_queue": "JANITOR_DELETION_QUEUE",
+    "link_secret": "JANITOR_LINK_SECRET",
+    "link_base": "JANITOR_LINK_BASE",
+    "slack_secret": "JANITOR_SLACK_SECRET",
+}
+"""Those that template.yaml alone sets, for the deployed functions."""
+
+_ALL_VARIABLES = {**VARIABLES, **DEPLOYED_VARIABLES}
+
+
+_URL = r"^(|https?://\S+)$"
+
 
 class Settings(BaseModel):
     """The settings in force."""
@@ -37,6 +53,23 @@ class Settings(BaseModel):
     regions: tuple[str, ...] = ()
     """Where to look for stacks; empty: what the policy says, or else `region`."""
     endpoint_url: str | None = None
+    # Of the deployed functions alone; template.yaml sets them.
+    stage: str = Field("", pattern=r"^[a-z0-9-]{0,16}$")
+    mode_parameter: str = ""
+    """The SSM parameter that holds the mode."""
+    notice_queue: str = Field("", pattern=_URL)
+    deletion_queue: str = Field("", pattern=_URL)
+    link_secret: str = ""
+    """The secret that holds the key of the extension links."""
+    link_base: str = Field("", pattern=_URL)
+    """The address under which the extension page is served."""
+    slack_secret: str = ""
+
+    def require(self, *fields: str) -> None:
+        """Raise `ConfigurationError` naming each of the variables that is not set."""
+        missing = [_ALL_VARIABLES[field] for field in fields if not getattr(self, field)]
+        if missing:
+            raise ConfigurationError(f"{', '.join(missing)} must be set; template.yaml does so")
 
     @property
     def is_emulated(self) -> bool:
@@ -49,6 +82,10 @@ _EXAMPLES = {
     "notify": "console or sns:arn:aws:sns:eu-central-1:123456789012:janitor",
     "lease_table": "janitor-leases",
     "journal_table": "janitor-journal",
+    "stage": "dev",
+    "notice_queue": "https://sqs.eu-central-1.amazonaws.com/123456789012/notices.fifo",
+    "deletion_queue": "https://sqs.eu-central-1.amazonaws.com/123456789012/deletions.fifo",
+    "link_base": "https://abc123.execute-api.eu-central-1.amazonaws.com/live",
 }
 
 
@@ -61,7 +98,7 @@ def read_settings(environment: Mapping[str, str], **options: object) -> Settings
     if not named.get("AWS_REGION") and named.get("AWS_DEFAULT_REGION"):
         named["AWS_REGION"] = named["AWS_DEFAULT_REGION"]
     found: dict[str, object] = {
-        field: named[variable] for field, variable in VARIABLES.items() if named.get(variable)
+        field: named[variable] for field, variable in _ALL_VARIABLES.items() if named.get(variable)
     }
     given = {field: value for field, value in options.items() if value not in (None, "", (), [])}
     try:
@@ -79,5 +116,5 @@ def settings_now(**options: object) -> Settings:
 
 
 def _problem(field: str, given: Mapping[str, object], value: object) -> str:
-    name = f"--{field.replace('_', '-')}" if field in given else VARIABLES.get(field, field)
+    name = f"--{field.replace('_', '-')}" if field in given else _ALL_VARIABLES.get(field, field)
     return f"{name}: {value!r} is not valid; for instance {_EXAMPLES.get(field, 'another value')}"

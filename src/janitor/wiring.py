@@ -3,14 +3,19 @@
 import gc
 import getpass
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from janitor.adapters.console import ConsoleChannel
-from janitor.adapters.parameters import DefaultPolicies, FilePolicies, ParameterPolicies
-from janitor.adapters.ports import Channel, Clock, Ledger, Policies
+from janitor.adapters.parameters import (
+    DefaultPolicies,
+    FilePolicies,
+    ModeParameter,
+    ParameterPolicies,
+)
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies, Queue, Stacks
 from janitor.core.errors import ConfigurationError
 from janitor.core.links import Links
 from janitor.settings import Settings
@@ -18,6 +23,7 @@ from janitor.settings import Settings
 if TYPE_CHECKING:
     import boto3
 
+    from janitor.journeys.doctor import Copy
     from janitor.journeys.inprocess import Janitor
 
 MOST_REGIONS_AT_ONCE = 8
@@ -73,7 +79,7 @@ class Aws:
             return f"{getpass.getuser()} (unconfirmed)"
 
 
-def connect(settings: Settings) -> Aws:
+def connect(settings: Settings, *, check_regions: bool = True) -> Aws:
     """Open an AWS session by the ordinary settings of the AWS tools."""
     import boto3
 
@@ -90,7 +96,8 @@ def connect(settings: Settings) -> Aws:
     gc.set_threshold(COLLECT_AFTER)
     speed_up_timestamps(session._session)  # noqa: SLF001 - boto3 has no other way to botocore's
     aws = Aws(session, session.region_name)
-    aws.check_regions((aws.home, *settings.regions))
+    if check_regions:
+        aws.check_regions((aws.home, *settings.regions))
     return aws
 
 
@@ -100,7 +107,10 @@ def policies_of(settings: Settings, aws: Aws | None) -> Policies:
         if aws is None:
             raise ConfigurationError("a policy in SSM needs an AWS session")
         name = settings.policy.removeprefix("ssm:")
-        return ParameterPolicies(aws.client("ssm"), name, settings.mode)
+        policies = ParameterPolicies(aws.client("ssm"), name, settings.mode)
+        if settings.mode_parameter and settings.mode is None:
+            return ModeParameter(policies, aws.client("ssm"), settings.mode_parameter)
+        return policies
     if settings.policy:
         return FilePolicies(Path(settings.policy), settings.mode)
     return DefaultPolicies(settings.mode)
@@ -118,11 +128,68 @@ def channel_of(settings: Settings, aws: Aws, write: Callable[[str], None]) -> Ch
     return None
 
 
+def queue_of(settings: Settings, aws: Aws) -> Queue:
+    """Return the way to the functions that notify and delete."""
+    from janitor.adapters.sqs import SqsQueue
+
+    return SqsQueue(aws.client("sqs"), settings.notice_queue, settings.deletion_queue)
+
+
+def links_of(settings: Settings, aws: Aws) -> Links:
+    """Return the signer of extension links, with its present and its previous key."""
+    from janitor.adapters.secrets import link_keys
+
+    return Links(link_keys(aws.client("secretsmanager"), settings.link_secret), settings.link_base)
+
+
+def stacks_of(aws: Aws, on_page: Callable[[str, int], None] | None = None) -> Stacks:
+    """Return CloudFormation in all regions."""
+    from janitor.adapters.cloudformation import CloudFormation
+
+    def client(region: str) -> Any:
+        return aws.client("cloudformation", region)
+
+    return CloudFormation(client, on_page, MOST_REGIONS_AT_ONCE)
+
+
 def create_tables_of(settings: Settings, aws: Aws) -> list[str]:
     """Create what is missing of the two tables; return the names of those created."""
     from janitor.adapters.tables import create_tables
 
     return create_tables(aws.client("dynamodb"), settings.lease_table, settings.journal_table)
+
+
+def put_account_of(settings: Settings, aws: Aws) -> None:
+    """Begin the ledger in tables that CloudFormation made; safe to repeat."""
+    from janitor.adapters.tables import put_account
+
+    put_account(aws.client("dynamodb"), settings.lease_table)
+
+
+def answer_hook(event: Mapping[str, str], aws: Aws, *, passed: bool) -> None:
+    """Tell CodeDeploy whether the new version may have the traffic."""
+    aws.client("codedeploy").put_lifecycle_event_hook_execution_status(
+        deploymentId=event["DeploymentId"],
+        lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
+        status="Succeeded" if passed else "Failed",
+    )
+
+
+def deployment_of(stack: str, aws: Aws) -> "Copy":
+    """Return a deployed copy of the janitor, to be looked at."""
+    from janitor.adapters.deployment import Deployment
+
+    return Deployment(aws.client, stack)
+
+
+def check_secret(arn: str, parameter: str, aws: Aws) -> None:
+    """Raise `ConfigurationError` naming the parameter if the secret is not there."""
+    from janitor.adapters.aws_errors import AwsError, message_of
+
+    try:
+        aws.client("secretsmanager").describe_secret(SecretId=arn)
+    except AwsError as error:
+        raise ConfigurationError(f"{parameter}: {arn} is no secret: {message_of(error)}") from error
 
 
 def ledger_of(settings: Settings, aws: Aws) -> Ledger:
@@ -142,7 +209,6 @@ def build(
     links: Links | None = None,
 ) -> "Janitor":
     """Put the janitor together for one run against an account."""
-    from janitor.adapters.cloudformation import CloudFormation
     from janitor.journeys.inprocess import Janitor
 
     policies = policies_of(settings, aws)
@@ -150,9 +216,7 @@ def build(
     return Janitor(
         clock=clock,
         policies=policies,
-        stacks=CloudFormation(
-            lambda region: aws.client("cloudformation", region), on_page, MOST_REGIONS_AT_ONCE
-        ),
+        stacks=stacks_of(aws, on_page),
         ledger=ledger_of(settings, aws),
         channel=channel_of(settings, aws, write),
         regions=settings.regions,

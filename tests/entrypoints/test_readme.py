@@ -24,7 +24,8 @@ from janitor.settings import VARIABLES
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 EVERYWHERE = {"--json", "--region", "--lease-table", "--journal-table", "--help"}
-WITHOUT_ACCOUNT = {"janitor demo", "janitor policy check"}
+WITHOUT_ACCOUNT = {"janitor demo", "janitor doctor", "janitor policy check"}
+"""Commands that do not take what all others take."""
 
 
 def commands() -> dict[str, Any]:

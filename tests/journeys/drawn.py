@@ -53,7 +53,19 @@ ORDERS = (
 )
 ORDERS_BETWEEN = (None, None, Mode.OFF, Mode.OBSERVE, {"max_due": 0}, {"max_deletes": 0})
 JUMPS = [timedelta(minutes=m) for m in (5, 20, 50, 60, 180, 720, 1440, 1440, 2880, 7200)]
-OTHERS = ("extend", "redeploy", "strip", "later", "protect", "remove", "owner", "observe", "off")
+OTHERS = (
+    "extend",
+    "extend",
+    "extend",
+    "redeploy",
+    "strip",
+    "later",
+    "protect",
+    "remove",
+    "owner",
+    "observe",
+    "off",
+)
 
 which = st.integers(0, 63)
 faults_early = st.dictionaries(st.integers(0, 7), st.sampled_from(Fault), max_size=2)

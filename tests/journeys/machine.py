@@ -27,9 +27,10 @@ from tests.journeys.ending import come_to_rest
 from tests.journeys.faults import Fault, Schedule
 from tests.journeys.world import REGIONS, World
 
+from janitor.adapters.ports import DeletionRequest
 from janitor.core.decisions import decision_name
 from janitor.core.errors import DeliveryFailed, Undeliverable
-from janitor.core.model import Contact, ContactKind, Mode, Stack
+from janitor.core.model import Contact, ContactKind, LeaseState, Mode, Stack
 
 
 class Account(RuleBasedStateMachine):
@@ -50,6 +51,12 @@ class Account(RuleBasedStateMachine):
         """Return one of the stacks that are not gone."""
         alive = self.world.alive()
         return alive[n % len(alive)] if alive else None
+
+    def subject(self) -> Stack | None:
+        """Return the stack that the message in process is about, where races are."""
+        request = self.world.message.request if self.world.message else None
+        stack_id = request.stack_id if isinstance(request, DeletionRequest) else ""
+        return next((stack for stack in self.world.alive() if stack.stack_id == stack_id), None)
 
     def plan(self, faults: dict[int, Fault], other: str, n: int) -> Schedule:
         """Return a schedule whose other hand does `other` to a stack."""
@@ -73,7 +80,7 @@ class Account(RuleBasedStateMachine):
 
     def act(self, what: str, n: int) -> None:
         """Let another hand do something, be it in the middle of a journey."""
-        world, stack = self.world, self.pick(n)
+        world, stack = self.world, self.subject() or self.pick(n)
         if what in {"off", "observe"}:
             world.mode = Mode(what)
         elif stack is not None and what == "extend":
@@ -249,6 +256,7 @@ class Account(RuleBasedStateMachine):
     def _sweep(self, schedule: Schedule, fate: str = "lost", *, lag: bool = False) -> None:
         terms = self.world.terms
         swept = self.world.sweep(schedule, fate, lag=lag)
+        self.world.now += timedelta(minutes=1)  # No two sweeps are of one instant.
         self.checkers.after_sweep(swept, self.world, terms)
         if swept.report and self.world.mode is not Mode.OFF:
             COUNTS.update(decision_name(d) for d in swept.report.plan.decisions)
@@ -276,6 +284,21 @@ class Account(RuleBasedStateMachine):
             self.world.drain()
             for stack in self.world.alive():
                 self.world.stacks.finish(stack.stack_id)
+        self.step()
+
+    @rule(n=which, days=st.integers(1, 2), faults=faults_anywhere, protect=st.booleans())
+    def rescue(self, n: int, days: int, faults: dict[int, Fault], protect: bool) -> None:
+        """Let the owner of a marked stack extend, and cut off the sweep that unmarks it."""
+        leases = [self.world.ledger.lease(stack.stack_id) for stack in self.world.alive()]
+        marked = [le.stack_id for le in leases if le and le.state is LeaseState.MARKED]
+        if marked:
+            stack = self.world.stacks.stacks[marked[n % len(marked)]]
+            self.world.extend(stack.stack_id, days, Schedule())
+            if protect:
+                self.world.redeploy(stack, {**stack.tags, "janitor:protect": "demo"})
+                self.world.now += timedelta(days=days, hours=1)
+            else:
+                self._sweep(Schedule(faults))
         self.step()
 
     @rule(n=which)

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from janitor.adapters.aws_errors import AwsError, code_of, is_denied, message_of, translated
+from janitor.adapters.ports import Policies
 from janitor.core.errors import ConfigurationError
+from janitor.core.expiry import shown
 from janitor.core.model import Mode
 from janitor.core.policy import Policy, default_policy
 from janitor.core.policy_file import parse_policy
@@ -64,6 +66,33 @@ class ParameterPolicies:
     def mode(self) -> Mode:
         """Return the override, or what the policy says now."""
         return self._override or self.policy().mode
+
+
+class ModeParameter:
+    """The `Policies` port where an SSM parameter of its own holds the mode.
+
+    Operators switch a deployed janitor by it; it comes before what the policy says.
+    """
+
+    def __init__(self, policies: Policies, client: "SSMClient", name: str) -> None:
+        self._policies = policies
+        self._client = client
+        self._name = name
+
+    def policy(self) -> Policy:
+        """Read the policy from where it is."""
+        return self._policies.policy()
+
+    def mode(self) -> Mode:
+        """Read the parameter."""
+        value = read_parameter(self._client, self._name).strip()
+        try:
+            return Mode(value)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"the parameter {self._name} holds {shown(value)};"
+                " it must be off, observe, notify or enforce"
+            ) from error
 
 
 def read_parameter(client: "SSMClient", name: str) -> str:

@@ -4,7 +4,6 @@ YAML 1.1 reads `off` as false and `12:30` as 750; here only `true`, `false`, num
 `null` are anything but text, which is YAML 1.2's core schema.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -172,6 +171,8 @@ def _unknown_field(where: tuple[int | str, ...]) -> str:
     model = models.get(where[0], Policy) if len(where) > 1 else Policy
     if "select" in where:
         model = Selector
+    import difflib  # noqa: PLC0415 - cold starts do not need it
+
     close = difflib.get_close_matches(str(where[-1]), model.model_fields, n=1)
     return "no such field" + (f"; did you mean {close[0]}?" if close else "")
 

@@ -1,5 +1,6 @@
 """Commands about the account: its tables, its policy, its breaker."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,22 +15,17 @@ from janitor.core.policy_file import parse_policy
 from janitor.core.times import instant_text
 from janitor.entrypoints import tables
 from janitor.entrypoints.options import (
-    JournalTable,
-    Json,
-    LeaseTable,
-    Now,
-    PolicySource,
+    Options,
     Reason,
-    Regions,
-    clock_of,
     err,
     out,
     print_json,
-    session,
+    taking,
+    taking_only,
 )
 from janitor.journeys.account import lift_breaker
-from janitor.settings import settings_now
-from janitor.wiring import connect, create_tables_of
+from janitor.journeys.doctor import examine
+from janitor.wiring import connect, create_tables_of, deployment_of
 
 app = typer.Typer()
 policy_app = typer.Typer(no_args_is_help=True, help="Look at policy documents.")
@@ -37,32 +33,52 @@ breaker_app = typer.Typer(no_args_is_help=True, help="The stop for when too much
 
 
 @app.command()
+@taking()
 def init(
-    region: Regions = None,
-    lease_table: LeaseTable = None,
-    journal_table: JournalTable = None,
-    as_json: Json = False,
+    options: Options,
 ) -> None:
     """Create the two tables, if they are not there."""
-    settings = settings_now(regions=region, lease_table=lease_table, journal_table=journal_table)
+    settings = options.settings()
     aws = connect(settings)
     with err().status("creating tables", spinner="dots"):
         created = create_tables_of(settings, aws)
-    if as_json:
+    if options.as_json:
         print_json({"region": aws.home, "created": created})
         return
     for name in (settings.lease_table, settings.journal_table):
         out().print(f"{name} in {aws.home}: {'created' if name in created else 'was there'}")
 
 
+@app.command()
+@taking_only("regions", "as_json")
+def doctor(
+    options: Options,
+    stack: Annotated[
+        str, typer.Argument(metavar="STACK", help="The stack of the deployed janitor.")
+    ] = "janitor-dev",
+) -> None:
+    """Look at a deployed copy: settings, permissions, schedule, last sweep, subscriptions."""
+    aws = connect(options.settings())
+    with err().status("looking", spinner="dots"):
+        found = list(examine(deployment_of(stack, aws), datetime.now(UTC)))
+    if options.as_json:
+        print_json([{"what": e.what, "fine": e.fine, "seen": e.seen} for e in found])
+    else:
+        out().print(tables.examined_view(found))
+    if not all(examined.fine for examined in found):
+        raise typer.Exit(1)
+
+
 @policy_app.command("check")
+@taking_only("now", "as_json")
 def policy_check(
-    file: Annotated[Path | None, typer.Argument(help="YAML or JSON. [default: built in]")] = None,
-    now: Now = None,
-    as_json: Json = False,
+    options: Options,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="YAML or JSON. [default: built in]")
+    ] = None,
 ) -> None:
     """Say what is wrong with a policy by field and line, and what it would do."""
-    clock = clock_of(now, settings_now(), changes=False)
+    clock = options.clock(options.settings(), changes=False)
     if file is None:
         document, source = default_policy(), "the built-in policy"
     else:
@@ -73,7 +89,7 @@ def policy_check(
             raise ConfigurationError(f"the policy {file} cannot be read: {said}") from error
         document = parse_policy(text, source)
     rows = examples(document, clock())
-    if as_json:
+    if options.as_json:
         played = [{"name": r.name, "tags": dict(r.tags), "fate": r.fate} for r in rows]
         print_json({"policy": document.model_dump(mode="json"), "examples": played})
         return
@@ -85,28 +101,18 @@ def policy_check(
 
 
 @breaker_app.command("show")
+@taking("policy", "now")
 def breaker_show(
-    region: Regions = None,
-    policy: PolicySource = None,
-    now: Now = None,
-    lease_table: LeaseTable = None,
-    journal_table: JournalTable = None,
-    as_json: Json = False,
+    options: Options,
 ) -> None:
     """Show whether the breaker stopped the last sweep, and whether it is lifted."""
-    with session(
-        now=now,
-        regions=region,
-        policy=policy,
-        lease_table=lease_table,
-        journal_table=journal_table,
-    ) as (janitor, _):
+    with options.session() as (janitor, _):
         account, instant = janitor.ledger.account(), janitor.clock()
         zone = janitor.policies.policy().window.window.zone
     lifted = account.breaker_lifted_until
     if lifted is not None and lifted <= instant:
         lifted = None
-    if as_json:
+    if options.as_json:
         tripped = iso(account.breaker_tripped_at)
         print_json({"tripped_at": tripped, "lifted_until": iso(lifted)})
         return
@@ -118,24 +124,13 @@ def breaker_show(
 
 
 @breaker_app.command("lift")
+@taking("policy", "now")
 def breaker_lift(
+    options: Options,
     reason: Reason = "",
-    region: Regions = None,
-    policy: PolicySource = None,
-    now: Now = None,
-    lease_table: LeaseTable = None,
-    journal_table: JournalTable = None,
-    as_json: Json = False,
 ) -> None:
     """Acknowledge that much is due: deletions go on, for one day."""
-    with session(
-        now=now,
-        changes=True,
-        regions=region,
-        policy=policy,
-        lease_table=lease_table,
-        journal_table=journal_table,
-    ) as (janitor, aws):
+    with options.session(changes=True) as (janitor, aws):
         account = lift_breaker(
             actor=Actor("operator", aws.identity(), "cli"),
             reason=reason,
@@ -144,7 +139,7 @@ def breaker_lift(
             ledger=janitor.ledger,
         )
         zone = janitor.policies.policy().window.window.zone
-    if as_json:
+    if options.as_json:
         print_json({"lifted_until": iso(account.breaker_lifted_until)})
     else:
         until = instant_text(account.breaker_lifted_until, zone)

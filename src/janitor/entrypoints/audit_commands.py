@@ -14,52 +14,42 @@ from janitor.core.expiry import Unreadable, parse_duration, parse_instant
 from janitor.core.journal import Event
 from janitor.core.model import ACCOUNT_KEY
 from janitor.entrypoints import tables
-from janitor.entrypoints.options import (
-    JournalTable,
-    Json,
-    LeaseTable,
-    Now,
-    PolicySource,
-    Regions,
-    out,
-    print_json,
-    session,
-)
+from janitor.entrypoints.options import Options, out, print_json, taking
 from janitor.journeys.inprocess import Janitor
 from janitor.journeys.verify import verify_chains
 
 app = typer.Typer(no_args_is_help=True, help="Read and check the journal.")
-Name = Annotated[str, typer.Argument(help="A stack's name or id (ARN), or janitor for sweeps.")]
+Name = Annotated[
+    str, typer.Argument(metavar="STACK", help="A stack's name or id (ARN), or janitor for sweeps.")
+]
 
 
 @app.command("list")
+@taking("policy", "now")
 def list_events(
-    since: Annotated[str, typer.Option(help="A date, an instant, or how long ago: 7d.")] = "7d",
-    until: Annotated[str | None, typer.Option(help="As --since. [default: now]")] = None,
-    stack: Annotated[str | None, typer.Option(help="Only this name or id.")] = None,
-    action: Annotated[str | None, typer.Option(help="Only this action, or its noun.")] = None,
-    region: Regions = None,
-    policy: PolicySource = None,
-    now: Now = None,
-    lease_table: LeaseTable = None,
-    journal_table: JournalTable = None,
-    as_json: Json = False,
+    options: Options,
+    since: Annotated[
+        str, typer.Option(metavar="WHEN", help="A date, an instant, or how long ago: 7d.")
+    ] = "7d",
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="As --since. [default: now]")
+    ] = None,
+    stack: Annotated[
+        str | None, typer.Option(metavar="STACK", help="Only this name or id.")
+    ] = None,
+    action: Annotated[
+        str | None, typer.Option(metavar="ACTION", help="Only this action, or its noun.")
+    ] = None,
 ) -> None:
     """List events, the oldest first; --json prints one object a line."""
-    with session(
-        now=now,
-        regions=region,
-        policy=policy,
-        lease_table=lease_table,
-        journal_table=journal_table,
-    ) as (janitor, _):
+    with options.session() as (janitor, _):
         zone = janitor.policies.policy().window.window.zone
         instant = janitor.clock()
         # The end is not part of a span, and what has just happened should be.
         end = _instant(until, "--until", instant, zone) if until else instant + timedelta(seconds=1)
         events = janitor.ledger.events(_instant(since, "--since", instant, zone), end)
         chosen = (event for event in events if _is_asked(event, stack, action))
-        if as_json:
+        if options.as_json:
             for event in chosen:
                 sys.stdout.write(json.dumps(event.document(), ensure_ascii=False) + "\n")
             return
@@ -90,22 +80,17 @@ def _is_asked(event: Event, stack: str | None, action: str | None) -> bool:
 
 
 @app.command("show")
+@taking("policy")
 def show(
+    options: Options,
     stack: Name,
-    region: Regions = None,
-    policy: PolicySource = None,
-    lease_table: LeaseTable = None,
-    journal_table: JournalTable = None,
-    as_json: Json = False,
 ) -> None:
     """Tell the whole life of a stack, deleted ones too."""
-    with session(
-        regions=region, policy=policy, lease_table=lease_table, journal_table=journal_table
-    ) as (janitor, _):
+    with options.session() as (janitor, _):
         zone = janitor.policies.policy().window.window.zone
         chains = [(key, list(janitor.ledger.chain(key))) for key in _keys(janitor, stack)]
     chains.sort(key=lambda chain: chain[1][0].occurred_at if chain[1] else "")
-    if as_json:
+    if options.as_json:
         documents = [[event.document() for event in events] for _, events in chains]
         print_json(
             [{"key": key, "events": d} for (key, _), d in zip(chains, documents, strict=True)]
@@ -134,24 +119,19 @@ def _matching(janitor: Janitor, stack: str) -> Iterator[str]:
 
 
 @app.command("verify")
+@taking("policy")
 def verify(
+    options: Options,
     stack: Annotated[
-        str | None, typer.Argument(help="Only this name or id. [default: all]")
+        str | None, typer.Argument(metavar="STACK", help="Only this name or id. [default: all]")
     ] = None,
-    region: Regions = None,
-    policy: PolicySource = None,
-    lease_table: LeaseTable = None,
-    journal_table: JournalTable = None,
-    as_json: Json = False,
 ) -> None:
     """Check the journal: which event was changed, removed, inserted or swapped. Exit 1 if any."""
-    with session(
-        regions=region, policy=policy, lease_table=lease_table, journal_table=journal_table
-    ) as (janitor, _):
+    with options.session() as (janitor, _):
         only = _keys(janitor, stack) if stack else ()
         checks = list(verify_chains(janitor.ledger, only))
     findings = [finding for check in checks for finding in check.findings]
-    if as_json:
+    if options.as_json:
         print_json(
             {
                 "chains": len(checks),

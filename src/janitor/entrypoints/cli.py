@@ -11,20 +11,7 @@ from janitor.core.journal import Actor
 from janitor.core.model import Status
 from janitor.core.plan import plan_document
 from janitor.entrypoints import account_commands, audit_commands, plan_tables, stack_commands
-from janitor.entrypoints.options import (
-    JournalTable,
-    Json,
-    LeaseTable,
-    ModeOption,
-    Notify,
-    Now,
-    PolicySource,
-    Regions,
-    err,
-    out,
-    print_json,
-    session,
-)
+from janitor.entrypoints.options import Options, err, out, print_json, taking
 from janitor.journeys.sweep import Report
 
 
@@ -49,6 +36,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # else "[env: …]" in a help text is taken for markup
     add_completion=False,
     help="Leases for temporary CloudFormation stacks: remind, extend, delete, keep the evidence.",
 )
@@ -69,28 +57,16 @@ def _main(
 
 
 @app.command()
+@taking("policy", "mode", "now")
 def plan(
-    region: Regions = None,
-    policy: PolicySource = None,
-    mode: ModeOption = None,
+    options: Options,
     everything: Annotated[bool, typer.Option("--all", help="Show unmanaged stacks too.")] = False,
-    now: Now = None,
-    lease_table: LeaseTable = None,
-    journal_table: JournalTable = None,
-    as_json: Json = False,
 ) -> None:
     """Show what a sweep would do, and change nothing."""
-    with session(
-        now=now,
-        regions=region,
-        policy=policy,
-        mode=mode,
-        lease_table=lease_table,
-        journal_table=journal_table,
-    ) as (janitor, _):
+    with options.session() as (janitor, _):
         report = janitor.plan()
         zone = janitor.policies.policy().window.window.zone
-    if as_json:
+    if options.as_json:
         print_json(plan_document(report.plan))
     else:
         out().print(plan_tables.plan_view(report.plan, zone, everything=everything))
@@ -98,32 +74,16 @@ def plan(
 
 
 @app.command()
+@taking("policy", "mode", "notify", "now")
 def sweep(
+    options: Options,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without this, only plan.")] = False,
-    region: Regions = None,
-    policy: PolicySource = None,
-    mode: ModeOption = None,
-    notify: Notify = None,
-    now: Now = None,
-    lease_table: LeaseTable = None,
-    journal_table: JournalTable = None,
-    as_json: Json = False,
 ) -> None:
     """Make one pass over the account: remind, mark, delete, as far as the mode allows."""
-    with session(
-        now=now,
-        changes=apply,
-        json_only=as_json,
-        regions=region,
-        policy=policy,
-        mode=mode,
-        notify=notify,
-        lease_table=lease_table,
-        journal_table=journal_table,
-    ) as (janitor, _):
+    with options.session(changes=apply) as (janitor, _):
         report = janitor.sweep(Actor("janitor", "janitor", "cli")) if apply else janitor.plan()
         zone = janitor.policies.policy().window.window.zone
-    if as_json:
+    if options.as_json:
         outcomes = [
             {"key": o.key, "action": o.action, "status": o.status.value, "detail": o.detail}
             for o in report.outcomes

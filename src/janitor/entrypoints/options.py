@@ -4,8 +4,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, Concatenate, ParamSpec
 from zoneinfo import ZoneInfo
 
 import typer
@@ -18,39 +21,66 @@ from janitor.journeys.inprocess import Janitor
 from janitor.settings import Settings, settings_now
 from janitor.wiring import Aws, build, connect
 
-Regions = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--region",
-        help="Region to look at; may be repeated. [default: the policy's, or AWS_REGION]",
-    ),
-]
-PolicySource = Annotated[
-    str | None,
-    typer.Option("--policy", help="Policy file, or ssm:NAME. [env: JANITOR_POLICY]"),
-]
-ModeOption = Annotated[
-    Mode | None,
-    typer.Option("--mode", help="How far to go, before what the policy says. [env: JANITOR_MODE]"),
-]
-Notify = Annotated[
-    str | None,
-    typer.Option("--notify", help="console, or sns:TOPIC_ARN. [env: JANITOR_NOTIFY]"),
-]
-LeaseTable = Annotated[
-    str | None,
-    typer.Option("--lease-table", help="[env: JANITOR_LEASE_TABLE] [default: janitor-leases]"),
-]
-JournalTable = Annotated[
-    str | None,
-    typer.Option("--journal-table", help="[env: JANITOR_JOURNAL_TABLE] [default: janitor-journal]"),
-]
-Now = Annotated[
-    str | None,
-    typer.Option("--now", help="Pretend that it is this instant, for trying things out."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why, for the journal.")]
+P = ParamSpec("P")
+
+_OPTIONS: dict[str, Any] = {
+    "regions": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--region",
+            metavar="REGION",
+            help="Region to look at; may be repeated. [default: the policy's, or AWS_REGION]",
+        ),
+    ],
+    "policy": Annotated[
+        str | None,
+        typer.Option(
+            "--policy", metavar="SOURCE", help="Policy file, or ssm:NAME. [env: JANITOR_POLICY]"
+        ),
+    ],
+    "mode": Annotated[
+        Mode | None,
+        typer.Option(
+            "--mode", metavar="MODE", help="off, observe, notify or enforce. [env: JANITOR_MODE]"
+        ),
+    ],
+    "notify": Annotated[
+        str | None,
+        typer.Option(
+            "--notify", metavar="CHANNEL", help="console, or sns:TOPIC_ARN. [env: JANITOR_NOTIFY]"
+        ),
+    ],
+    "now": Annotated[
+        str | None,
+        typer.Option(
+            "--now",
+            metavar="INSTANT",
+            help="Pretend that it is this instant, for trying things out.",
+        ),
+    ],
+    "lease_table": Annotated[
+        str | None,
+        typer.Option(
+            "--lease-table",
+            metavar="NAME",
+            help="[env: JANITOR_LEASE_TABLE] [default: janitor-leases]",
+        ),
+    ],
+    "journal_table": Annotated[
+        str | None,
+        typer.Option(
+            "--journal-table",
+            metavar="NAME",
+            help="[env: JANITOR_JOURNAL_TABLE] [default: janitor-journal]",
+        ),
+    ],
+    "as_json": Annotated[
+        bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")
+    ],
+}
+"""The options that several commands take, by their names in `Options`."""
+
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the journal.")]
 
 NARROWEST = 120
 """Columns of a table that does not go to a terminal, whose width nobody knows."""
@@ -74,47 +104,108 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def clock_of(now: str | None, settings: Settings, *, changes: bool) -> Callable[[], datetime]:
-    """Return the clock: the real one, or one that stands at `--now`.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was said on the command line of the options that commands share."""
 
-    A pretended instant never decides about a real account's stacks.
-    """
-    if now is None:
-        return lambda: datetime.now(UTC)
-    if changes and not settings.is_emulated:
-        raise ConfigurationError(
-            "--now is for trying things out, and this would change a real account;"
-            " leave it away, or set AWS_ENDPOINT_URL to an emulator"
+    regions: list[str] | None = None
+    policy: str | None = None
+    mode: Mode | None = None
+    notify: str | None = None
+    now: str | None = None
+    lease_table: str | None = None
+    journal_table: str | None = None
+    as_json: bool = False
+
+    def settings(self) -> Settings:
+        """Return the settings: an option first, then its variable."""
+        return settings_now(
+            regions=self.regions,
+            policy=self.policy,
+            mode=self.mode,
+            notify=self.notify,
+            lease_table=self.lease_table,
+            journal_table=self.journal_table,
         )
-    try:
-        instant = parse_instant(now, ZoneInfo("UTC"))
-    except Unreadable as error:
-        raise ConfigurationError(f"--now {error}") from error
-    return lambda: instant
+
+    def clock(self, settings: Settings, *, changes: bool) -> Callable[[], datetime]:
+        """Return the clock: the real one, or one that stands at `--now`.
+
+        A pretended instant never decides about a real account's stacks.
+        """
+        if self.now is None:
+            return lambda: datetime.now(UTC)
+        if changes and not settings.is_emulated:
+            raise ConfigurationError(
+                "--now is for trying things out, and this would change a real account;"
+                " leave it away, or set AWS_ENDPOINT_URL to an emulator"
+            )
+        try:
+            instant = parse_instant(self.now, ZoneInfo("UTC"))
+        except Unreadable as error:
+            raise ConfigurationError(f"--now {error}") from error
+        return lambda: instant
+
+    @contextmanager
+    def session(self, *, changes: bool = False) -> Iterator[tuple[Janitor, Aws]]:
+        """Connect to the account and put the janitor together; show what is being listed.
+
+        With `--json` notices go to stderr, so that stdout is JSON alone.
+        """
+        settings = self.settings()
+        clock = self.clock(settings, changes=changes)
+        aws = connect(settings)
+        notices = err() if self.as_json else out()
+        with err().status("listing stacks", spinner="dots") as status:
+            counts: dict[str, int] = {}
+
+            def on_page(region: str, count: int) -> None:
+                counts[region] = counts.get(region, 0) + count
+                listed = ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
+                status.update(f"listing stacks: {listed}")
+
+            def write(text: str) -> None:
+                notices.print(text, markup=False, soft_wrap=True)
+
+            yield build(settings, aws, clock=clock, write=write, on_page=on_page), aws
 
 
-@contextmanager
-def session(
-    *, now: str | None = None, changes: bool = False, json_only: bool = False, **options: object
-) -> Iterator[tuple[Janitor, Aws]]:
-    """Connect to the account and put the janitor together; show what is being listed.
+Command = Callable[Concatenate[Options, P], None]
 
-    With `json_only` notices go to stderr, so that stdout is JSON alone.
+
+def taking(*names: str) -> Callable[[Command[P]], Callable[..., None]]:
+    """Give a command the options of everything that reads the ledger, and those in `names`."""
+    return taking_only(*names, "regions", "lease_table", "journal_table", "as_json")
+
+
+def taking_only(*names: str) -> Callable[[Command[P]], Callable[..., None]]:
+    """Give a command the shared options `names`, which it gets as its first argument.
+
+    typer reads a command's options off its signature, so that is what is added to.
     """
-    settings = settings_now(**options)
-    clock = clock_of(now, settings, changes=changes)
-    aws = connect(settings)
-    progress = err()
-    notices = err() if json_only else out()
-    with progress.status("listing stacks", spinner="dots") as status:
-        counts: dict[str, int] = {}
 
-        def on_page(region: str, count: int) -> None:
-            counts[region] = counts.get(region, 0) + count
-            listed = ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
-            status.update(f"listing stacks: {listed}")
+    def decorate(command: Command[P]) -> Callable[..., None]:
+        @wraps(command)
+        def run(*own: P.args, **given: P.kwargs) -> None:
+            shared: dict[str, Any] = {name: given.pop(name) for name in names}
+            command(Options(**shared), *own, **given)
 
-        def write(text: str) -> None:
-            notices.print(text, markup=False, soft_wrap=True)
+        defaults = {field.name: field.default for field in fields(Options)}
+        own = list(signature(command).parameters.values())[1:]
+        parameters = [
+            *(parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in own),
+            *(
+                Parameter(
+                    name,
+                    Parameter.KEYWORD_ONLY,
+                    default=defaults[name],
+                    annotation=_OPTIONS[name],
+                )
+                for name in names
+            ),
+        ]
+        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        return run
 
-        yield build(settings, aws, clock=clock, write=write, on_page=on_page), aws
+    return decorate

@@ -10,46 +10,22 @@ from janitor.core.journal import Actor
 from janitor.core.plan import iso
 from janitor.core.times import instant_text
 from janitor.entrypoints import tables
-from janitor.entrypoints.options import (
-    JournalTable,
-    Json,
-    LeaseTable,
-    ModeOption,
-    Now,
-    PolicySource,
-    Reason,
-    Regions,
-    out,
-    print_json,
-    session,
-)
+from janitor.entrypoints.options import Options, Reason, out, print_json, taking
 from janitor.journeys.explain import explain as explain_stack
 from janitor.journeys.extend import extend as extend_lease
 
 app = typer.Typer()
-Stack = Annotated[str, typer.Argument(help="A stack's name or id (ARN).")]
+Stack = Annotated[str, typer.Argument(metavar="STACK", help="A stack's name or id (ARN).")]
 
 
 @app.command()
+@taking("policy", "mode", "now")
 def explain(
+    options: Options,
     stack: Stack,
-    region: Regions = None,
-    policy: PolicySource = None,
-    mode: ModeOption = None,
-    now: Now = None,
-    lease_table: LeaseTable = None,
-    journal_table: JournalTable = None,
-    as_json: Json = False,
 ) -> None:
     """Explain what the janitor makes of one stack, and why."""
-    with session(
-        now=now,
-        regions=region,
-        policy=policy,
-        mode=mode,
-        lease_table=lease_table,
-        journal_table=journal_table,
-    ) as (janitor, _):
+    with options.session() as (janitor, _):
         _, facts = explain_stack(
             stack,
             janitor.find(stack),
@@ -59,36 +35,29 @@ def explain(
             regions=janitor.where(),
             stacks=janitor.stacks,
         )
-    if as_json:
+    if options.as_json:
         print_json([{"fact": label, "text": text} for label, text in facts])
     else:
         out().print(tables.facts_view(facts))
 
 
 @app.command()
+@taking("policy", "now")
 def extend(
+    options: Options,
     stack: Stack,
-    by: Annotated[str | None, typer.Option(help="For how long: 36h, 3d, 1w.")] = None,
-    until: Annotated[str | None, typer.Option(help="Until a date or an instant.")] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="SPAN", help="For how long: 36h, 3d, 1w.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Until a date or an instant.")
+    ] = None,
     reason: Reason = "",
-    region: Regions = None,
-    policy: PolicySource = None,
-    now: Now = None,
-    lease_table: LeaseTable = None,
-    journal_table: JournalTable = None,
-    as_json: Json = False,
 ) -> None:
     """Give a stack a later deadline, within the policy's limits."""
     if (by is None) == (until is None):
         raise ConfigurationError("give either --by or --until; for instance --by 3d")
-    with session(
-        now=now,
-        changes=True,
-        regions=region,
-        policy=policy,
-        lease_table=lease_table,
-        journal_table=journal_table,
-    ) as (janitor, aws):
+    with options.session(changes=True) as (janitor, aws):
         document = janitor.policies.policy()
         zone = document.window.window.zone
         try:
@@ -112,7 +81,7 @@ def extend(
             ledger=janitor.ledger,
         )
     expires = instant_text(extended.expires_at, zone)
-    if as_json:
+    if options.as_json:
         print_json(
             {
                 "stack_id": extended.stack_id,

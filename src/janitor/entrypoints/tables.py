@@ -12,6 +12,7 @@ from janitor.core.contacts import clean
 from janitor.core.examples import Example
 from janitor.core.journal import Event
 from janitor.core.times import instant_text
+from janitor.journeys.doctor import Examined
 from janitor.journeys.verify import Checked
 
 
@@ -85,6 +86,16 @@ def checks_view(checks: Sequence[Checked]) -> RenderableType:
     style = "bold red" if broken else "bold green"
     parts.append(Text(f"Journal: {events} events in {len(checks)} chains: {verdict}.", style=style))
     return Group(*parts)
+
+
+def examined_view(found: Iterable[Examined]) -> Table:
+    """Show what a doctor saw, one thing a line."""
+    table = columns("", "What")
+    table.add_column("Seen", ratio=1, overflow="fold")
+    for examined in found:
+        verdict = Text("fine", style="green") if examined.fine else Text("wrong", style="bold red")
+        table.add_row(verdict, examined.what, Text(clean(examined.seen)))
+    return table
 
 
 def examples_view(rows: Iterable[Example]) -> Table:

@@ -51,7 +51,7 @@ def extend(
             lease,
             state=LeaseState.ACTIVE,
             expires_at=wanted,
-            extended_until=wanted,
+            extended_until=max(wanted, lease.extended_until or wanted),
             deadline_source="an extension",
             extensions=lease.extensions + 1,
             generation=lease.generation + 1,

@@ -34,7 +34,7 @@ from janitor.core.decisions import (
 )
 from janitor.core.errors import Conflict
 from janitor.core.journal import Actor, about, entry
-from janitor.core.lease import is_told
+from janitor.core.lease import is_told, observe
 from janitor.core.model import (
     ATTENTION,
     FINAL,
@@ -163,6 +163,8 @@ class Applying:
                 extended_until=before.extended_until,
                 extensions=before.extensions,
             )
+            if decision.stack and (rule := self.policy.rule_for(decision.stack)):
+                kept, _ = observe(decision.stack, kept, rule, self.policy)
             self._write(kept, "lease.reopened", decision, before)
         return Outcome(lease.stack_id, "open", Status.DONE)
 

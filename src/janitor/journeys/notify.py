@@ -170,7 +170,7 @@ def _record(
                 break
             after = lease.delete_after
             is_final = item.stage == FINAL and lease.expires_at == item.deadline
-            if is_final and lease.state is LeaseState.MARKED:
+            if is_final and lease.state in (LeaseState.MARKED, LeaseState.FAILED):
                 after = promise(lease, policy, delivery.at)
             draft = about(
                 lease,

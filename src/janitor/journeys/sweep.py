@@ -52,8 +52,13 @@ def sweep(
     queue: Queue,
     actor: Actor,
     apply: bool,
+    may_go_on: Callable[[], bool] = lambda: True,
 ) -> Report:
-    """Make one pass over the account. Raises `ClockError` if the clock went backwards."""
+    """Make one pass over the account. Raises `ClockError` if the clock went backwards.
+
+    `may_go_on` is asked before each decision is applied: what is left when it says no is
+    for the next sweep, and what was gathered until then is still queued.
+    """
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
     listings = stacks.list_all(regions)
@@ -67,7 +72,11 @@ def sweep(
     gathered = Gathered()
     applying = Applying(plan, policy, actor, clock, policies, stacks, ledger, gathered)
     outcomes = list(guarded(ACCOUNT_KEY, "sweep", partial(record_sweep, account, applying)))
-    for decision in plan.decisions:
+    for done, decision in enumerate(plan.decisions):
+        if not may_go_on():
+            left = f"out of time: {len(plan.decisions) - done} stacks are left to the next sweep"
+            outcomes.append(Outcome(ACCOUNT_KEY, "sweep", Status.SKIPPED, left))
+            break
         outcomes += guarded(_key(decision), "sweep", partial(applying.apply, decision))
     for contact, items in sorted(gathered.notices.items()):
         for first in range(0, len(items), MOST_IN_ONE_DIGEST):

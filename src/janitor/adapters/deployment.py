@@ -1,0 +1,89 @@
+"""A deployed copy as its CloudFormation stack shows it: outputs, parameters, queues, schedule."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from janitor.adapters.aws_errors import AwsError, code_of, translated
+from janitor.core.errors import StackNotFound
+
+QUIET_FOR = timedelta(days=2)
+"""How far back to look for a completed sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployed stack; every method asks AWS anew."""
+
+    clients: Callable[[str], Any]
+    """Returns the client of a service in the region of the stack."""
+    name: str
+
+    def outputs(self) -> Mapping[str, str]:
+        """Return the stack's outputs, and its status as `StackStatus`.
+
+        Raises `StackNotFound` where there is no such stack.
+        """
+        try:
+            (stack,) = self.clients("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        except AwsError as error:
+            if code_of(error) == "ValidationError":
+                raise StackNotFound(f"there is no stack {self.name}") from error
+            raise translated(error, f"describing the stack {self.name}") from error
+        outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
+        return {**outputs, "StackStatus": stack["StackStatus"]}
+
+    def subscriptions(self, topic: str) -> tuple[int, int]:
+        """Return how many subscriptions a topic has, and how many wait to be confirmed."""
+        pages = self.clients("sns").get_paginator("list_subscriptions_by_topic")
+        arns = [
+            subscription["SubscriptionArn"]
+            for page in pages.paginate(TopicArn=topic)
+            for subscription in page["Subscriptions"]
+        ]
+        return len(arns), sum(not arn.startswith("arn:") for arn in arns)
+
+    def schedules(self) -> Mapping[str, str]:
+        """Return the schedules of the stack and the state of each."""
+        found = {}
+        pages = self.clients("cloudformation").get_paginator("list_stack_resources")
+        for page in pages.paginate(StackName=self.name):
+            for resource in page["StackResourceSummaries"]:
+                if resource["ResourceType"] == "AWS::Scheduler::Schedule":
+                    name = resource["PhysicalResourceId"].rpartition("/")[2]
+                    state = self.clients("scheduler").get_schedule(Name=name)["State"]
+                    found[name] = str(state)
+        return found
+
+    def waiting(self, queue_url: str) -> int:
+        """Return how many messages a queue holds."""
+        answer = self.clients("sqs").get_queue_attributes(
+            QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+    def checked(self, function: str) -> str:
+        """Let the deployed check function look, under its own role; return what is wrong."""
+        answer = self.clients("lambda").invoke(FunctionName=function, Payload=b"{}")
+        payload = json.loads(answer["Payload"].read() or b"{}")
+        if "FunctionError" in answer:
+            return str(payload.get("errorMessage", "the check function failed"))
+        return str(payload.get("reason", ""))
+
+    def last_sweep(self, stage: str, now: datetime) -> datetime | None:
+        """Return the end of the last hour in which a sweep completed, if there was one."""
+        answer = self.clients("cloudwatch").get_metric_statistics(
+            Namespace="janitor",
+            MetricName="SweepCompleted",
+            Dimensions=[{"Name": "service", "Value": "janitor"}, {"Name": "stage", "Value": stage}],
+            StartTime=now - QUIET_FOR,
+            EndTime=now,
+            Period=3600,
+            Statistics=["Sum"],
+        )
+        hours: list[datetime] = [
+            point["Timestamp"].astimezone(UTC) for point in answer["Datapoints"] if point["Sum"] > 0
+        ]
+        return max(hours, default=None)

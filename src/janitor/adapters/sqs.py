@@ -1,0 +1,54 @@
+"""The way from the sweep to notify and delete: two SQS queues, in order per owner and stack."""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from janitor.adapters.aws_errors import AwsError, translated
+from janitor.adapters.ports import DeletionRequest, NoticeRequest
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+NOTICES = TypeAdapter(NoticeRequest)
+DELETIONS = TypeAdapter(DeletionRequest)
+"""How requests look in a message's body, both ways; what does not fit raises ValueError."""
+
+
+class SqsQueue:
+    """The `Queue` port on two FIFO queues.
+
+    A group is worked off one message after the other: the digests of one owner, and the
+    deletions of one stack, never run side by side. The same request twice within five
+    minutes is one.
+    """
+
+    def __init__(self, client: "SQSClient", notice_url: str, deletion_url: str) -> None:
+        self._client = client
+        self._notice_url = notice_url
+        self._deletion_url = deletion_url
+
+    def notify(self, request: NoticeRequest) -> None:
+        contact = request.contact
+        group = f"{contact.kind.value}:{contact.address}"
+        self._send(self._notice_url, group, NOTICES.dump_json(request).decode())
+
+    def delete(self, request: DeletionRequest) -> None:
+        self._send(self._deletion_url, request.stack_id, DELETIONS.dump_json(request).decode())
+
+    def _send(self, url: str, group: str, body: str) -> None:
+        try:
+            self._client.send_message(
+                QueueUrl=url,
+                MessageBody=body,
+                MessageGroupId=_digest(group),
+                MessageDeduplicationId=_digest(body),
+            )
+        except AwsError as error:
+            raise translated(error, f"sending to the queue {url.rpartition('/')[2]}") from error
+
+
+def _digest(text: str) -> str:
+    """Return an id that SQS takes, whatever a tag said."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,55 @@
+"""The door of the api function: API Gateway's event in, the extension page out."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from janitor.entrypoints.api import handle
+from janitor.entrypoints.deployed import deployed
+from janitor.entrypoints.http import Request
+
+# Never `log_event` here: the path holds the token.
+logger = Logger(service="janitor")
+
+
+@logger.inject_lambda_context(clear_state=True)
+def api(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+    """Answer one request of API Gateway."""
+    janitor = deployed("link_secret")
+    request = read_request(event)
+    response = handle(
+        request,
+        clock=lambda: datetime.now(UTC),
+        policies=janitor.policies,
+        ledger=janitor.ledger,
+        links=janitor.links,
+    )
+    logger.info("page.answered", extra={"method": request.method, "status": response.status})
+    return {
+        "statusCode": response.status,
+        "headers": dict(response.headers),
+        "body": response.body.decode(),
+        "isBase64Encoded": False,
+    }
+
+
+def read_request(event: dict[str, Any]) -> Request:
+    """Read a REST API proxy event (payload 1.0); a body that cannot be decoded is empty."""
+    body = (event.get("body") or "").encode()
+    if event.get("isBase64Encoded"):
+        try:
+            body = base64.b64decode(body, validate=True)
+        except binascii.Error:
+            body = b""
+    identity = event.get("requestContext", {}).get("identity", {})
+    return Request(
+        method=str(event.get("httpMethod", "")),
+        path=str(event.get("path", "")),
+        headers={str(k): str(v) for k, v in (event.get("headers") or {}).items()},
+        body=body,
+        ip=str(identity.get("sourceIp", "")),
+    )

@@ -1,0 +1,91 @@
+"""The door that looks before anything goes live: at deployment, and before a new sweep.
+
+As a custom resource it makes a deployment with unusable settings fail early, naming the
+parameter; as CodeDeploy's hook it makes a dry sweep with the new code.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from janitor.core.errors import JanitorError
+from janitor.core.journal import Actor
+from janitor.entrypoints.deployed import Deployed, deployed
+from janitor.journeys.sweep import sweep
+from janitor.wiring import answer_hook, check_secret, put_account_of
+
+logger = Logger(service="janitor")
+
+
+@logger.inject_lambda_context(clear_state=True)
+def check(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer CloudFormation, CodeDeploy, or whoever asks by hand."""
+    if "RequestType" in event:
+        why = "" if event["RequestType"] == "Delete" else _reason(_look)
+        _answer_cloudformation(event, context, why)
+    elif "LifecycleEventHookExecutionId" in event:
+        why = _reason(_dry_sweep)
+        answer_hook(event, deployed().aws, passed=not why)
+    else:
+        why = _reason(_look) or _reason(_dry_sweep)
+    logger.info("check.failed" if why else "check.passed", extra={"reason": why})
+    return {"fine": not why, "reason": why}
+
+
+def _reason(look: Callable[[Deployed], None]) -> str:
+    """Return why something is not fine, or nothing."""
+    try:
+        look(deployed())
+    except JanitorError as error:
+        return str(error)
+    except Exception as error:
+        logger.exception("check.broken")
+        return repr(error)
+    return ""
+
+
+def _look(janitor: Deployed) -> None:
+    """Look at every setting that a person may have got wrong, and begin the ledger."""
+    janitor.settings.require("link_secret")
+    janitor.policies.policy()
+    janitor.policies.mode()
+    _ = janitor.links
+    if janitor.settings.slack_secret:
+        check_secret(janitor.settings.slack_secret, "SlackSecretArn", janitor.aws)
+    put_account_of(janitor.settings, janitor.aws)
+
+
+def _dry_sweep(janitor: Deployed) -> None:
+    sweep(
+        clock=lambda: datetime.now(UTC),
+        policies=janitor.policies,
+        regions=janitor.regions(),
+        stacks=janitor.stacks,
+        ledger=janitor.ledger,
+        queue=janitor.queue,
+        actor=Actor("janitor", "janitor", "check"),
+        apply=False,
+    )
+
+
+def _answer_cloudformation(event: dict[str, Any], context: LambdaContext, why: str) -> None:
+    """Put the outcome where CloudFormation waits for it."""
+    import urllib.request  # noqa: PLC0415 - neither the hook nor doctor needs it
+
+    answer = {
+        "Status": "FAILED" if why else "SUCCESS",
+        "Reason": why or "fine",
+        "PhysicalResourceId": event.get("PhysicalResourceId") or context.log_stream_name,
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+    }
+    request = urllib.request.Request(  # noqa: S310 - the address is CloudFormation's own
+        event["ResponseURL"], json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT"
+    )
+    with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+        pass

@@ -1,0 +1,79 @@
+"""What the deployed functions are made of, built when first needed and kept while warm."""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from janitor.adapters.ports import Channel, Ledger, Policies, Queue, Stacks
+from janitor.core.errors import ConfigurationError
+from janitor.core.links import Links
+from janitor.settings import Settings, settings_now
+from janitor.wiring import (
+    Aws,
+    channel_of,
+    connect,
+    ledger_of,
+    links_of,
+    policies_of,
+    queue_of,
+    stacks_of,
+)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """One function's view of the world; it has only what its role lets it reach."""
+
+    settings: Settings
+
+    @cached_property
+    def aws(self) -> Aws:
+        """Return the session of the function's own role."""
+        return connect(self.settings, check_regions=False)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """Return policy and mode, read anew at every call."""
+        return policies_of(self.settings, self.aws)
+
+    @cached_property
+    def stacks(self) -> Stacks:
+        """Return CloudFormation."""
+        return stacks_of(self.aws)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Return leases and journal."""
+        return ledger_of(self.settings, self.aws)
+
+    @cached_property
+    def queue(self) -> Queue:
+        """Return the queues of notices and deletions."""
+        return queue_of(self.settings, self.aws)
+
+    @cached_property
+    def channel(self) -> Channel:
+        """Return the way to reach people."""
+        channel = channel_of(self.settings, self.aws, print)
+        if channel is None:
+            raise ConfigurationError("JANITOR_NOTIFY must be set; template.yaml does so")
+        return channel
+
+    @property
+    def links(self) -> Links:
+        """Return the signer with the keys of this moment: a key may be rotated any time."""
+        return links_of(self.settings, self.aws)
+
+    def regions(self) -> tuple[str, ...]:
+        """Return the regions that the policy names, or the function's own."""
+        return self.policies.policy().regions or (self.aws.home,)
+
+
+@lru_cache
+def deployed(*needs: str) -> Deployed:
+    """Read the settings once, see that those in `needs` are there, and build on them.
+
+    Raises `ConfigurationError` naming the variable that is wrong or missing.
+    """
+    settings = settings_now()
+    settings.require("policy", "mode_parameter", *needs)
+    return Deployed(settings)

@@ -1,0 +1,149 @@
+"""The doors of the deployed functions: read the event, call a journey, log what came of it."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import (
+    SqsFifoPartialProcessor,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import TypeAdapter
+
+from janitor.adapters.ports import DeletionRequest, NoticeRequest
+from janitor.core.errors import DeliveryFailed
+from janitor.core.journal import Actor
+from janitor.core.model import Outcome, Status
+from janitor.entrypoints.deployed import Deployed, deployed
+from janitor.journeys.delete import delete as delete_stack
+from janitor.journeys.notify import notify as notify_owner
+from janitor.journeys.sweep import sweep as sweep_account
+from janitor.journeys.track import track as track_stack
+
+RESERVE_MILLISECONDS = 30_000
+"""So much of a sweep's time is kept for the decision at hand and for queueing."""
+
+logger = Logger(service="janitor")
+metrics = Metrics(namespace="janitor", service="janitor")
+by_group = SqsFifoPartialProcessor(skip_group_on_error=True)
+"""What fails holds up its own owner or stack, and nobody else's."""
+
+NOTICES = TypeAdapter(NoticeRequest)
+DELETIONS = TypeAdapter(DeletionRequest)
+
+
+def now() -> datetime:
+    """Return the clock's instant."""
+    return datetime.now(UTC)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def sweep(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Make one pass over the account; the time that is left decides how far it gets."""
+    janitor = deployed("notice_queue", "deletion_queue")
+    report = sweep_account(
+        clock=now,
+        policies=janitor.policies,
+        regions=janitor.regions(),
+        stacks=janitor.stacks,
+        ledger=janitor.ledger,
+        queue=janitor.queue,
+        actor=Actor("janitor", "janitor", "sweep"),
+        apply=not event.get("dry_run", False),
+        may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+    )
+    plan = report.plan
+    for region, error in plan.regions:
+        if error:
+            logger.error("region.refused", extra={"region": region, "error": error})
+    _log(report.outcomes)
+    _count(janitor, "StacksManaged", plan.managed)
+    _count(janitor, "StacksDue", plan.due)
+    _count(janitor, "BreakerTripped", bool(plan.tripped))
+    _count(janitor, "SweepCompleted", 1)
+    summary = {"mode": plan.mode.value, "managed": plan.managed, "due": plan.due, **plan.counts}
+    logger.info("sweep.completed", extra=summary)
+    return summary
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def notify(event: dict[str, Any], context: LambdaContext) -> Any:
+    """Send the digests in a batch; what fails goes back to the queue."""
+    return process_partial_response(event, _notify, by_group, context)
+
+
+def _notify(record: SQSRecord) -> None:
+    janitor = deployed("notify", "link_secret", "link_base")
+    outcomes = notify_owner(
+        NOTICES.validate_json(record.body),
+        clock=now,
+        policies=janitor.policies,
+        ledger=janitor.ledger,
+        channel=janitor.channel,
+        links=janitor.links,
+    )
+    _log(outcomes)
+    failed = outcomes[0].status is Status.FAILED
+    _count(janitor, "NoticesFailed", failed)
+    # What was sent but not recorded stays: the next sweep finds it undelivered.
+    if failed:
+        raise DeliveryFailed(outcomes[0].detail)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def delete(event: dict[str, Any], context: LambdaContext) -> Any:
+    """Delete the stacks in a batch; each is decided upon again."""
+    return process_partial_response(event, _delete, by_group, context)
+
+
+def _delete(record: SQSRecord) -> None:
+    janitor = deployed()
+    outcome = delete_stack(
+        DELETIONS.validate_json(record.body),
+        clock=now,
+        policies=janitor.policies,
+        stacks=janitor.stacks,
+        ledger=janitor.ledger,
+    )
+    _log([outcome])
+    _count(janitor, "DeletionsFailed", outcome.status is Status.FAILED)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def track(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:  # noqa: ARG001
+    """Record how a deletion ended, upon CloudFormation's word of a status change."""
+    janitor = deployed("notice_queue")
+    outcome = track_stack(
+        EventBridgeEvent(event).detail["stack-id"],
+        clock=now,
+        policies=janitor.policies,
+        stacks=janitor.stacks,
+        ledger=janitor.ledger,
+        queue=janitor.queue,
+    )
+    _log([outcome])
+    _count(janitor, "DeletionsFailed", outcome.status is Status.FAILED)
+    return {"status": outcome.status.value, "detail": outcome.detail}
+
+
+def _log(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        write = logger.error if outcome.status is Status.FAILED else logger.info
+        write(
+            f"{outcome.action}.{outcome.status.value}",
+            extra={"key": outcome.key, "detail": outcome.detail},
+        )
+
+
+def _count(janitor: Deployed, name: str, value: float) -> None:
+    metrics.add_dimension("stage", janitor.settings.stage or "none")
+    metrics.add_metric(name, MetricUnit.Count, value)

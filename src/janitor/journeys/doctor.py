@@ -1,0 +1,97 @@
+"""Doctor: look at a deployed copy from outside, and say what would keep it from its work."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from janitor.core.errors import JanitorError
+from janitor.core.times import relative_text
+
+
+class Copy(Protocol):
+    """A deployed copy, as `adapters/deployment.py` reads it from AWS."""
+
+    def outputs(self) -> Mapping[str, str]:
+        """Return the stack's outputs, and its status as `StackStatus`."""
+        ...
+
+    def subscriptions(self, topic: str) -> tuple[int, int]:
+        """Return how many subscriptions a topic has, and how many wait to be confirmed."""
+        ...
+
+    def schedules(self) -> Mapping[str, str]:
+        """Return the schedules of the stack and the state of each."""
+        ...
+
+    def waiting(self, queue_url: str) -> int:
+        """Return how many messages a queue holds."""
+        ...
+
+    def checked(self, function: str) -> str:
+        """Let the check function look under its own role; return what is wrong."""
+        ...
+
+    def last_sweep(self, stage: str, now: datetime) -> datetime | None:
+        """Return the hour in which a sweep completed last, if lately."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One thing that was looked at: whether it is fine, and what was seen."""
+
+    what: str
+    fine: bool
+    seen: str
+
+
+def examine(copy: Copy, now: datetime) -> Iterator[Examined]:
+    """Look at everything that a deployment needs; one finding does not hide another.
+
+    Raises `StackNotFound` where there is no such deployment.
+    """
+    outputs = copy.outputs()
+    status = outputs["StackStatus"]
+    yield Examined("stack", status.endswith("_COMPLETE") and "ROLLBACK" not in status, status)
+
+    def subscriptions() -> tuple[bool, str]:
+        count, pending = copy.subscriptions(outputs["NoticesTopicArn"])
+        seen = f"{count} subscriptions, {pending} not confirmed"
+        return count > pending and not pending, seen if count else "nobody subscribes to notices"
+
+    def schedule() -> tuple[bool, str]:
+        states = copy.schedules()
+        seen = ", ".join(f"{name} {state.lower()}" for name, state in states.items())
+        return "ENABLED" in states.values(), seen or "the stack has no schedule"
+
+    def dead_letters() -> tuple[bool, str]:
+        urls = [url for name, url in outputs.items() if name.endswith("DeadLetterQueueUrl")]
+        count = sum(copy.waiting(url) for url in urls)
+        return not count, f"{count} messages that nobody could work off"
+
+    def settings() -> tuple[bool, str]:
+        problem = copy.checked(outputs["CheckFunctionName"])
+        return not problem, problem or "policy, mode, secrets and a dry sweep are fine"
+
+    def sweeps() -> tuple[bool, str]:
+        last = copy.last_sweep(outputs["Stage"], now)
+        return last is not None, f"completed {relative_text(last, now)}" if last else "none lately"
+
+    looks: dict[str, Callable[[], tuple[bool, str]]] = {
+        "settings": settings,
+        "schedule": schedule,
+        "last sweep": sweeps,
+        "subscriptions": subscriptions,
+        "dead letters": dead_letters,
+    }
+    for what, look in looks.items():
+        try:
+            fine, seen = look()
+        except KeyError as error:
+            fine, seen = False, f"the stack has no output {error}: is it a janitor?"
+        except JanitorError as error:
+            fine, seen = False, str(error)
+        except Exception as error:
+            fine, seen = False, f"could not be looked at: {error}"
+        yield Examined(what, fine, seen)

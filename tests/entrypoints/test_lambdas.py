@@ -1,0 +1,290 @@
+"""The functions' doors, called as Lambda calls them, on an emulated account."""
+
+import base64
+import json
+import re
+import time
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from tests.entrypoints.command_line import TEMPLATE
+
+from janitor.adapters.tables import create_tables
+from janitor.core.errors import ConfigurationError
+from janitor.entrypoints import api_door, check, deployed, lambdas
+from janitor.entrypoints.emulator import emulated_aws
+
+EVENTS = Path(__file__).parents[2] / "events"
+POLICY = """
+window: {days: [mon, tue, wed, thu, fri, sat, sun], hours: 00:00-24:00}
+defaults: {grace: 0m, ownerless_grace: 0m}
+limits: {min_observed: 0m}
+"""
+
+
+class Context(LambdaContext):
+    """What Lambda tells a function about itself; the last of the times that are left holds on."""
+
+    def __init__(self, *milliseconds: int) -> None:
+        self._function_name = "janitor"
+        self._memory_limit_in_mb = 512
+        self._invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:janitor"
+        self._aws_request_id = "request"
+        self._log_stream_name = "stream"
+        self._left = [*milliseconds] or [60_000]
+
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]
+        """Return the time that is left."""
+        return self._left.pop(0) if len(self._left) > 1 else self._left[0]
+
+
+@dataclass(frozen=True)
+class Account:
+    """An emulated account with everything that the template would make."""
+
+    url: str
+
+    def client(self, service: str) -> Any:
+        """Return a client of another hand."""
+        make: Any = boto3.client
+        return make(service, region_name="eu-central-1", endpoint_url=self.url)
+
+    def deploy(self, name: str, **tags: str) -> str:
+        """Deploy a stack with `janitor:` tags."""
+        pairs = [{"Key": f"janitor:{key}", "Value": value} for key, value in tags.items()]
+        created = self.client("cloudformation").create_stack(
+            StackName=name, TemplateBody=TEMPLATE, Tags=pairs
+        )
+        return str(created["StackId"])
+
+    def messages(self, queue: str) -> dict[str, Any]:
+        """Take what is in a queue, as Lambda's trigger would hand it on."""
+        sqs = self.client("sqs")
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        taken = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]
+        ).get("Messages", [])
+        for message in taken:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        (template,) = event("notify.json")["Records"]
+        return {
+            "Records": [{**template, "messageId": m["MessageId"], "body": m["Body"]} for m in taken]
+        }
+
+
+def event(name: str) -> Any:
+    """Read one of the events that `sam local invoke` takes as well."""
+    return json.loads((EVENTS / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """Make what the template makes, and set the variables that it sets."""
+    with emulated_aws() as url:
+        account = Account(url)
+        sqs, fifo = account.client("sqs"), {"FifoQueue": "true"}
+        ssm = account.client("ssm")
+        ssm.put_parameter(Name="/janitor/policy", Value=POLICY, Type="String")
+        ssm.put_parameter(Name="/janitor/mode", Value="enforce", Type="String")
+        secret = account.client("secretsmanager").create_secret(Name="links", SecretString="k" * 64)
+        topic = account.client("sns").create_topic(Name="notices")["TopicArn"]
+        inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])
+        account.client("sns").subscribe(
+            TopicArn=topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"]
+        )
+        variables = {
+            "AWS_ENDPOINT_URL": url,
+            "JANITOR_STAGE": "test",
+            "JANITOR_POLICY": "ssm:/janitor/policy",
+            "JANITOR_MODE_PARAMETER": "/janitor/mode",
+            "JANITOR_NOTIFY": f"sns:{topic}",
+            "JANITOR_NOTICE_QUEUE": sqs.create_queue(QueueName="n.fifo", Attributes=fifo)[
+                "QueueUrl"
+            ],
+            "JANITOR_DELETION_QUEUE": sqs.create_queue(QueueName="d.fifo", Attributes=fifo)[
+                "QueueUrl"
+            ],
+            "JANITOR_LINK_SECRET": secret["ARN"],
+            "JANITOR_LINK_BASE": "https://janitor.example/live",
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        deployed.deployed.cache_clear()
+        create_tables(account.client("dynamodb"), "janitor-leases", "janitor-journal")
+        yield account
+        deployed.deployed.cache_clear()
+
+
+def sweep(**more: Any) -> dict[str, Any]:
+    """Let the schedule fire."""
+    answer: dict[str, Any] = lambdas.sweep(event("sweep.json") | more, Context())
+    return answer
+
+
+def notify(account: Account) -> list[dict[str, str]]:
+    """Let the queue call notify; return what owners were sent."""
+    batch = account.messages("n.fifo")
+    assert lambdas.notify(batch, Context()) == {"batchItemFailures": []}
+    return inbox(account)
+
+
+def inbox(account: Account) -> list[dict[str, str]]:
+    """Return what came through the topic."""
+    return [json.loads(r["body"]) for r in account.messages("inbox")["Records"]]
+
+
+def marked(account: Account) -> tuple[str, str]:
+    """Bring a stack to its mark; return its id and the link in its final notice."""
+    stack_id = account.deploy("feat-a", expires="2026-01-01", owner="ada@example.com")
+    assert sweep()["open"] == 1
+    assert sweep()["mark"] == 1
+    (message,) = notify(account)
+    assert message["Subject"] == "[janitor] feat-a will be deleted"
+    link = next(word for word in message["Message"].split() if word.startswith("https://"))
+    return stack_id, link
+
+
+def request(name: str, link: str, **changes: Any) -> dict[str, Any]:
+    """Make API Gateway's event for a link."""
+    made: dict[str, Any] = event(name)
+    path = link.removeprefix("https://janitor.example/live")
+    return {**made, "path": path, **changes}
+
+
+def test_a_stack_goes_through_schedule_queues_and_status_event(account: Account) -> None:
+    """Sweep, notify, sweep, delete, track: each door does its part of the life."""
+    stack_id, _ = marked(account)
+    assert sweep()["delete"] == 1
+    batch = account.messages("d.fifo")
+    assert lambdas.delete(batch, Context()) == {"batchItemFailures": []}
+    told = event("track.json")
+    told["detail"]["stack-id"] = stack_id
+    answer = lambdas.track(told, Context())
+    while answer["status"] == "skipped":  # the emulator deletes in a moment
+        time.sleep(0.1)
+        answer = lambdas.track(told, Context())
+    assert answer == {"status": "done", "detail": "confirmed by id after attempt 1"}
+    assert [m["Subject"] for m in notify(account)] == ["[janitor] feat-a has been deleted"]
+    assert lambdas.delete(batch, Context()) == {"batchItemFailures": []}
+    assert sweep() == {"mode": "enforce", "managed": 0, "due": 0}
+
+
+def test_the_link_in_a_notice_extends_by_post_alone(account: Account) -> None:
+    """GET shows the form, POST from our own page extends, and the stack is unmarked."""
+    account.client("ssm").put_parameter(
+        Name="/janitor/policy",
+        Value=POLICY + "rules: [{name: a, select: {tag: 'janitor:ttl'}}]\n",
+        Type="String",
+        Overwrite=True,
+    )
+    account.deploy("feat-a", ttl="1d", owner="ada@example.com")
+    sweep()
+    sweep()
+    (message,) = notify(account)
+    link = next(word for word in message["Message"].split() if word.startswith("https://"))
+    shown = api_door.api(request("api-get.json", link), Context())
+    assert shown["statusCode"] == 200
+    assert "feat-a" in shown["body"]
+    until = re.findall(r'value="([0-9TZ:.+-]{19,})"', shown["body"])[0]
+    body = urllib.parse.urlencode({"until": until})
+    elsewhere = {**event("api-post.json")["headers"], "Sec-Fetch-Site": "cross-site"}
+    refused = api_door.api(request("api-post.json", link, body=body, headers=elsewhere), Context())
+    assert refused["statusCode"] == 403
+    coded = base64.b64encode(body.encode()).decode()
+    extended = api_door.api(
+        request("api-post.json", link, body=coded, isBase64Encoded=True), Context()
+    )
+    assert extended["statusCode"] == 200
+    again = api_door.api(request("api-post.json", link, body=body), Context())
+    assert again["statusCode"] == 409
+    assert "Already extended" in again["body"]
+
+
+def test_a_rotated_key_leaves_links_good_and_a_second_rotation_does_not(
+    account: Account,
+) -> None:
+    """Putting a new value is all that a rotation takes."""
+    _, link = marked(account)
+    secret = deployed.deployed().settings.link_secret
+    for key, status in (("n" * 64, 200), ("m" * 64, 404)):
+        account.client("secretsmanager").put_secret_value(SecretId=secret, SecretString=key)
+        shown = api_door.api(request("api-get.json", link), Context())
+        assert shown["statusCode"] == status
+
+
+def test_a_message_that_makes_no_sense_fails_alone(account: Account) -> None:
+    """Its owner waits; everybody else in the batch is told."""
+    account.deploy("feat-a", expires="2026-01-01", owner="ada@example.com")
+    sweep()
+    sweep()
+    batch = account.messages("n.fifo")
+    poison = event("notify.json")["Records"][0] | {"body": "{}", "messageId": "poison"}
+    poison["attributes"] = {**poison["attributes"], "MessageGroupId": "another"}
+    answer = lambdas.notify({"Records": [poison, *batch["Records"]]}, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "poison"}]}
+    assert len(inbox(account)) == 1
+
+
+def test_a_sweep_out_of_time_leaves_the_rest_to_the_next(account: Account) -> None:
+    """It stops between two stacks, and what it had begun is whole."""
+    for number in range(4):
+        account.deploy(f"feat-{number}", ttl="1d")
+    lambdas.sweep({}, Context(60_000, 60_000, 20_000))
+    first = sweep(dry_run=True)
+    assert (first["open"], first["keep"] if "keep" in first else first["remind"]) == (2, 2)
+    assert sweep()["open"] == 2
+    assert "open" not in sweep(dry_run=True)
+
+
+def test_settings_that_are_missing_or_wrong_are_named(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever changed the template by hand reads which variable it was."""
+    monkeypatch.delenv("JANITOR_NOTICE_QUEUE")
+    with pytest.raises(ConfigurationError, match=r"^JANITOR_NOTICE_QUEUE must be set"):
+        lambdas.sweep({}, Context())
+    monkeypatch.setenv("JANITOR_LINK_BASE", "ftp://nowhere")
+    with pytest.raises(ConfigurationError, match=r"^JANITOR_LINK_BASE: 'ftp://nowhere' is not"):
+        lambdas.sweep({}, Context())
+
+
+def test_the_check_names_the_parameter_that_is_wrong(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deployment with an unusable mode, policy or secret fails with a reason."""
+    assert check.check(event("check.json"), Context()) == {"fine": True, "reason": ""}
+    ssm = account.client("ssm")
+    ssm.put_parameter(Name="/janitor/mode", Value="loud", Type="String", Overwrite=True)
+    told = check.check({}, Context())["reason"]
+    assert told.startswith("the parameter /janitor/mode holds 'loud'; it must be off")
+    ssm.put_parameter(Name="/janitor/policy", Value="ttl: 3", Type="String", Overwrite=True)
+    assert check.check({}, Context())["reason"].startswith("/janitor/policy:1: ttl: no such field")
+    monkeypatch.setenv("JANITOR_SLACK_SECRET", "arn:aws:secretsmanager:eu-central-1:1:secret:no")
+    ssm.put_parameter(Name="/janitor/policy", Value=POLICY, Type="String", Overwrite=True)
+    ssm.put_parameter(Name="/janitor/mode", Value="notify", Type="String", Overwrite=True)
+    deployed.deployed.cache_clear()
+    assert check.check({}, Context())["reason"].startswith("SlackSecretArn: arn:aws:")
+
+
+def test_no_log_line_has_a_token_or_a_key(
+    account: Account, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Links and secrets stay out of the logs, whatever happens."""
+    _, link = marked(account)
+    token = link.rpartition("/")[2]
+    api_door.api(request("api-get.json", link), Context())
+    api_door.api(request("api-post.json", link, body="until=x"), Context())
+    api_door.api(request("api-get.json", link + "x"), Context())
+    printed = capsys.readouterr()
+    logged = "".join(str(vars(record)) for record in caplog.records)
+    everything = printed.out + printed.err + logged
+    assert "page.answered" in everything
+    assert token[:40] not in everything
+    assert "k" * 64 not in everything

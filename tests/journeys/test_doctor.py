@@ -1,0 +1,106 @@
+"""What a doctor says of a deployed copy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from janitor.core.errors import JanitorError
+from janitor.journeys.doctor import examine
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+OUTPUTS = {
+    "StackStatus": "UPDATE_COMPLETE",
+    "Stage": "dev",
+    "NoticesTopicArn": "topic",
+    "CheckFunctionName": "check",
+    "NoticeDeadLetterQueueUrl": "n",
+    "DeletionDeadLetterQueueUrl": "d",
+}
+
+
+@dataclass
+class FakeCopy:
+    """A deployed copy that answers what a test wants."""
+
+    stack: Mapping[str, str] = field(default_factory=lambda: OUTPUTS)
+    subscribed: tuple[int, int] = (1, 0)
+    states: Mapping[str, str] = field(default_factory=lambda: {"hourly": "ENABLED"})
+    dead: Mapping[str, int] = field(default_factory=lambda: {"n": 0, "d": 0})
+    problem: str = ""
+    swept: datetime | None = NOW - timedelta(hours=1)
+
+    def outputs(self) -> Mapping[str, str]:
+        """Answer the outputs."""
+        return self.stack
+
+    def subscriptions(self, topic: str) -> tuple[int, int]:
+        """Answer the numbers."""
+        assert topic == "topic"
+        return self.subscribed
+
+    def schedules(self) -> Mapping[str, str]:
+        """Answer the schedules."""
+        return self.states
+
+    def waiting(self, queue_url: str) -> int:
+        """Answer how many are dead."""
+        return self.dead[queue_url]
+
+    def checked(self, function: str) -> str:
+        """Answer what is wrong."""
+        if self.problem == "denied":
+            raise JanitorError("invoking check failed: not allowed")
+        return self.problem
+
+    def last_sweep(self, stage: str, now: datetime) -> datetime | None:
+        """Answer the last sweep."""
+        assert (stage, now) == ("dev", NOW)
+        return self.swept
+
+
+def wrong(copy: FakeCopy) -> list[tuple[str, str]]:
+    """Return what is not fine."""
+    return [(e.what, e.seen) for e in examine(copy, NOW) if not e.fine]
+
+
+def test_a_copy_that_works_is_fine_in_every_respect() -> None:
+    """Six things are looked at, and each says what was seen."""
+    assert [(e.what, e.fine, e.seen) for e in examine(FakeCopy(), NOW)] == [
+        ("stack", True, "UPDATE_COMPLETE"),
+        ("settings", True, "policy, mode, secrets and a dry sweep are fine"),
+        ("schedule", True, "hourly enabled"),
+        ("last sweep", True, "completed 1 hour ago"),
+        ("subscriptions", True, "1 subscriptions, 0 not confirmed"),
+        ("dead letters", True, "0 messages that nobody could work off"),
+    ]
+
+
+def test_each_thing_that_is_wrong_is_named_and_hides_no_other() -> None:
+    """All at once, as after a first try on a bad day."""
+    copy = FakeCopy(
+        stack={**OUTPUTS, "StackStatus": "UPDATE_ROLLBACK_COMPLETE"},
+        subscribed=(2, 1),
+        states={"hourly": "DISABLED"},
+        dead={"n": 2, "d": 1},
+        problem="denied",
+        swept=None,
+    )
+    assert wrong(copy) == [
+        ("stack", "UPDATE_ROLLBACK_COMPLETE"),
+        ("settings", "invoking check failed: not allowed"),
+        ("schedule", "hourly disabled"),
+        ("last sweep", "none lately"),
+        ("subscriptions", "2 subscriptions, 1 not confirmed"),
+        ("dead letters", "3 messages that nobody could work off"),
+    ]
+
+
+def test_nobody_to_tell_is_wrong() -> None:
+    """A topic without subscriptions takes every notice and tells no one."""
+    assert wrong(FakeCopy(subscribed=(0, 0))) == [("subscriptions", "nobody subscribes to notices")]
+
+
+def test_a_stack_that_is_no_janitor_is_told_apart() -> None:
+    """Somebody mistyped the name, and hit another stack."""
+    found = wrong(FakeCopy(stack={"StackStatus": "CREATE_COMPLETE"}))
+    assert ("settings", "the stack has no output 'CheckFunctionName': is it a janitor?") in found
