@@ -13,7 +13,7 @@ USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check fmt soak cover bench lock audit-deps clean
+.PHONY: help setup demo test check fmt soak mutants cover bench lock audit-deps clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ fmt: setup ## format the code and repair what the linter can
 
 soak: setup ## the property tests, much longer; SOAK=5 is five times as long again
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 -m soak
+
+mutants: setup ## break each invariant on purpose, in a copy, and see that its test notices
+	@$(BIN)/python tests/journeys/mutations.py
 
 cover: setup ## run all tests and show the branches that none of them took
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered

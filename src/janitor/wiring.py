@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from janitor.adapters.console import ConsoleChannel
 from janitor.adapters.parameters import (
@@ -23,6 +24,7 @@ from janitor.settings import Settings
 if TYPE_CHECKING:
     import boto3
 
+    from janitor.adapters.deployment import Deployment
     from janitor.journeys.doctor import Copy
     from janitor.journeys.inprocess import Janitor
 
@@ -52,7 +54,10 @@ class Aws:
         with self._lock:  # making clients of one session is not thread-safe
             if key not in self._clients:
                 make: Any = self.session.client  # typed for literal service names only
-                self._clients[key] = make(service, region_name=key[1], config=CLIENT_CONFIG)
+                try:
+                    self._clients[key] = make(service, region_name=key[1], config=CLIENT_CONFIG)
+                except ValueError as error:  # botocore's word on an endpoint that is no URL
+                    raise ConfigurationError(f"AWS_ENDPOINT_URL: {error}") from error
             return self._clients[key]
 
     def check_regions(self, regions: Iterable[str]) -> None:
@@ -68,6 +73,14 @@ class Aws:
                     f"region {region!r} is unknown; for instance eu-central-1 (a newer region"
                     " needs a newer boto3)"
                 )
+
+    def is_real(self) -> bool:
+        """Tell whether any call would reach AWS itself, whatever the settings seem to say."""
+        hosts = [
+            str(urlsplit(self.client(service).meta.endpoint_url).hostname)
+            for service in ("cloudformation", "dynamodb", "sns")
+        ]
+        return any("amazonaws" in host or host.endswith(".aws") for host in hosts)
 
     def identity(self) -> str:
         """Return who is at work here, as the journal names operators."""
@@ -87,12 +100,13 @@ def connect(settings: Settings, *, check_regions: bool = True) -> Aws:
     from janitor.adapters.cloudformation import speed_up_timestamps
 
     try:
-        home = settings.region or (settings.regions[0] if settings.regions else None)
-        session = boto3.Session(region_name=home)
+        session = boto3.Session(region_name=settings.region)
+        if not session.region_name and len(settings.regions) == 1:
+            session = boto3.Session(region_name=settings.regions[0])
     except AwsError as error:
         raise translated(error, "reading the AWS settings") from error
     if not session.region_name:
-        raise ConfigurationError("no AWS region is set: give --region, or set AWS_REGION")
+        raise ConfigurationError("no AWS region is set: set AWS_REGION to where the tables are")
     gc.set_threshold(COLLECT_AFTER)
     speed_up_timestamps(session._session)  # noqa: SLF001 - boto3 has no other way to botocore's
     aws = Aws(session, session.region_name)
@@ -180,6 +194,13 @@ def deployment_of(stack: str, aws: Aws) -> "Copy":
     from janitor.adapters.deployment import Deployment
 
     return Deployment(aws.client, stack)
+
+
+def deployed_stack_of(name: str, aws: Aws) -> "Deployment":
+    """Return a deployed copy of the janitor, to be taken away."""
+    from janitor.adapters.deployment import Deployment
+
+    return Deployment(aws.client, name)
 
 
 def check_secret(arn: str, parameter: str, aws: Aws) -> None:

@@ -92,3 +92,13 @@ def test_the_override_of_the_mode_wins_everywhere(tmp_path: Path) -> None:
         MemoryPolicies(parse_policy("mode: enforce", "test"), Mode.OFF),
     ]
     assert [source.mode() for source in sources] == [Mode.OFF] * 3
+
+
+def test_off_in_the_policy_stops_what_an_option_would_let_run(tmp_path: Path) -> None:
+    """Operators have one switch, whatever the lines in everybody's crontab say."""
+    file = tmp_path / "policy.yaml"
+    policies = FilePolicies(file, Mode.ENFORCE)
+    file.write_text("mode: observe")
+    assert policies.mode() is Mode.ENFORCE
+    file.write_text("mode: off")
+    assert policies.mode() is Mode.OFF

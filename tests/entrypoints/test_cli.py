@@ -309,3 +309,44 @@ def test_explain_and_extend_say_what_they_do_not_know(janitor: CommandLine) -> N
         assert "no-such" in ran.err
     ran = janitor("extend", "no-such", "--by", "3d")
     assert (ran.code, ran.out) == (1, "")
+
+
+def test_the_tables_stay_where_the_settings_say(janitor: CommandLine) -> None:
+    """--region says where to look for stacks; a ledger is in one region, whatever comes first."""
+    janitor.deploy("feat-a", ttl="3d")
+    ran = janitor("plan", "--region", "us-east-1", "--region", "eu-central-1")
+    assert (ran.code, ran.err) == (0, "")
+    elsewhere = janitor("init", "--region", "us-east-1")
+    assert (elsewhere.code, elsewhere.out) == (2, "")
+    assert "the tables go to eu-central-1" in elsewhere.err
+
+
+def test_extend_goes_by_the_policy_of_the_sweeps(janitor: CommandLine, tmp_path: Path) -> None:
+    """Another policy's limits do not count, and an extension is never granted by mistake."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("defaults: {max_extensions: 0}\n")
+    janitor.deploy("feat-a", ttl="3d")
+    sweep(janitor, at(minutes=1), "--policy", str(policy))
+    ran = janitor("extend", "feat-a", "--by", "1d")
+    assert (ran.code, ran.out) == (2, "")
+    assert "give the --policy of the sweeps" in ran.err
+    same = janitor("extend", "feat-a", "--by", "1d", "--policy", str(policy))
+    assert same.code == 1
+    assert "has used all of its 0 extensions" in same.err
+
+
+def test_a_pretended_time_is_not_fooled_by_an_endpoint_that_is_not_in_force(
+    account: CommandLine,
+) -> None:
+    """What counts is where the calls would go."""
+    ran = account(
+        "breaker", "lift", "--now", at(days=9), AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true"
+    )
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "AWS_ENDPOINT_URL is not in force" in ran.err
+
+
+def test_an_endpoint_that_is_no_address_is_one_clear_line(account: CommandLine) -> None:
+    """No trace for a typing mistake."""
+    ran = account("plan", AWS_ENDPOINT_URL="garbage")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)

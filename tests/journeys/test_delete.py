@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, Story
 
+from janitor.adapters.memory import MemoryLedger
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.ports import DeletionRequest
 from janitor.core.errors import DeleteRefused
-from janitor.core.model import LeaseState, Mode, Outcome, Status
-from janitor.journeys.delete import deletion_token
+from janitor.core.journal import Entry
+from janitor.core.model import Account, Lease, LeaseState, Mode, Outcome, Status
+from janitor.journeys.delete import delete
 
 
 def a_queued_deletion() -> tuple[Story, str]:
@@ -222,15 +224,54 @@ def test_a_region_that_refuses_in_the_last_moment_is_told() -> None:
     assert story.lease(stack_id) == before
 
 
-def test_each_attempt_has_a_token_of_its_own() -> None:
-    """The same attempt repeated has the same; CloudFormation tells them apart by it."""
+def test_each_claim_has_a_token_of_its_own() -> None:
+    """CloudFormation takes a second call with the same token for the first one."""
     story, stack_id = a_queued_deletion()
+    story.stacks.fail(stack_id)
     story.janitor.drain()
-    lease = story.lease(stack_id)
-    (call,) = [call for call in story.stacks.calls if call[0] == "delete"]
-    assert call[2] == deletion_token(lease)
-    assert deletion_token(lease).endswith("-1-1")
-    assert len(deletion_token(lease)) <= 128
+    story.stacks.finish(stack_id)
+    story.sweep()
+    story.wait(hours=1)
+    story.sweep()
+    tokens = [call[2] for call in story.stacks.calls if call[0] == "delete"]
+    assert len(tokens) == len(set(tokens)) == 2
+    assert max(map(len, tokens)) <= 128
+
+
+class SlowLedger(MemoryLedger):
+    """A ledger behind which a laptop falls asleep, right after the claim."""
+
+    def __init__(self, story: Story) -> None:
+        super().__init__()
+        self.records, self.journal = story.ledger.records, story.ledger.journal
+        self.story = story
+
+    def commit(self, entry: Entry[Lease] | Entry[Account]) -> None:
+        """Write, and sleep."""
+        super().commit(entry)
+        if entry.events[-1].action == "deletion.intended":
+            self.story.wait(minutes=6)
+
+
+def test_a_claim_that_was_held_up_deletes_nothing() -> None:
+    """Others may have given the claim up meanwhile, and its owner may have extended."""
+    story, stack_id = a_queued_deletion()
+    (request,) = story.janitor.queue.deletions
+    outcome = delete(
+        request,
+        clock=story.janitor.clock,
+        policies=story.janitor.policies,
+        stacks=story.stacks,
+        ledger=SlowLedger(story),
+    )
+    assert outcome.status is Status.SKIPPED
+    assert story.calls("delete") == []
+    story.wait(hours=1)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.FAILED
+    story.wait(hours=1)
+    story.sweep()
+    assert story.calls("delete") == [stack_id]
 
 
 def test_no_stack_goes_without_having_been_told() -> None:

@@ -95,6 +95,13 @@ def test_each_thing_that_is_wrong_is_named_and_hides_no_other() -> None:
     ]
 
 
+def test_a_fresh_copy_need_not_have_swept_nor_have_subscribers() -> None:
+    """Else no deployment could be looked at right after it was made."""
+    found = list(examine(FakeCopy(subscribed=(0, 0), swept=None), NOW, fresh=True))
+    assert [e.what for e in found] == ["stack", "settings", "schedule", "dead letters"]
+    assert all(e.fine for e in found)
+
+
 def test_nobody_to_tell_is_wrong() -> None:
     """A topic without subscriptions takes every notice and tells no one."""
     assert wrong(FakeCopy(subscribed=(0, 0))) == [("subscriptions", "nobody subscribes to notices")]

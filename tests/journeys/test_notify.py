@@ -305,3 +305,29 @@ def test_no_stage_is_sent_about_a_lease_in_another_state(stage: str) -> None:
     story.janitor.queue.notify(NoticeRequest(ANA, (item,)))
     story.janitor.drain()
     assert story.channel.sent == []
+
+
+@pytest.mark.parametrize("count", [100, 101, 230])
+def test_every_stack_of_an_owner_of_many_is_in_a_message(count: int) -> None:
+    """Messages hold a hundred at most, and none is recorded that was not named."""
+    story = Story()
+    for number in range(count):
+        story.deploy(f"feat-{number:03}")
+    story.sweep()
+    story.wait(2)
+    story.sweep()
+    named = [message.text.count("Expires ") for message in story.channel.sent]
+    assert sum(named) == count
+    assert max(named) <= 100
+
+
+def test_a_notice_does_not_offer_what_would_be_refused() -> None:
+    """Whoever has used all extensions reads so, instead of a command that fails."""
+    story = Story(POLICY + "defaults: {max_extensions: 0}\n")
+    story.deploy()
+    story.sweep()
+    story.wait(2)
+    story.sweep()
+    (message,) = story.channel.sent
+    assert "To keep it" not in message.text
+    assert "It cannot be extended any more: feat has used all of its 0 extensions" in message.text

@@ -134,7 +134,7 @@ def test_a_change_of_mode_is_journalled_once() -> None:
     story.sweep()
     story.policies.override = Mode.ENFORCE
     story.sweep()
-    assert story.actions() == ["mode.changed", "mode.changed"]
+    assert story.actions() == ["mode.changed", "policy.changed", "mode.changed"]
     assert story.reason("janitor", "mode.changed") == "mode is enforce, was observe"
 
 
@@ -151,7 +151,12 @@ def test_a_region_that_refuses_is_left_alone_and_told_once() -> None:
     assert story.reason("janitor", "region.refused") == "us-east-1 left alone: AccessDenied"
     story.stacks.refuse(THERE, "")
     story.sweep()
-    assert story.actions() == ["mode.changed", "region.refused", "region.listed"]
+    assert story.actions() == [
+        "mode.changed",
+        "policy.changed",
+        "region.refused",
+        "region.listed",
+    ]
     assert story.lease(stack_id).state is LeaseState.DELETING
 
 
@@ -214,6 +219,7 @@ def test_too_many_due_stop_everything_until_an_operator_lifts_it_for_a_day() -> 
     assert len(story.calls("delete")) == 6
     assert story.actions() == [
         "mode.changed",
+        "policy.changed",
         "breaker.tripped",
         "breaker.lifted",
         "breaker.cleared",
@@ -357,3 +363,15 @@ def test_a_lease_that_changed_meanwhile_is_left_to_the_next_sweep() -> None:
     ]
     assert story.actions(stack_id).count("stack.marked") == 1
     assert len(story.channel.sent) == 1
+
+
+def test_a_region_that_was_not_asked_about_is_not_called_listed() -> None:
+    """A sweep elsewhere knows nothing of a region that refused before."""
+    story = Story()
+    story.deploy()
+    story.stacks.refuse(HERE, "denied")
+    story.sweep()
+    elsewhere = replace(story.janitor, regions=(THERE,))
+    elsewhere.sweep(SWEEPER)
+    assert story.ledger.account().refused_regions == (HERE,)
+    assert "region.listed" not in story.actions()

@@ -220,6 +220,16 @@ def test_no_updates_to_be_performed_is_success(aws: Stubber, stacks: CloudFormat
     assert stacks.tag(seen(), {"new": "1"}, (), "token-1") is None
 
 
+def test_a_stack_with_parameters_from_ssm_is_left_alone(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """Their "previous value" is read anew, which may replace what runs."""
+    image = {"ParameterKey": "Ami", "ParameterValue": "/ami/latest", "ResolvedValue": "ami-1"}
+    aws.add_response("describe_stacks", page(raw(Parameters=[image])), BY_ID)
+    with pytest.raises(TagRefused, match="parameters from SSM"):
+        stacks.tag(seen(), {"new": "1"}, (), "token-1")
+
+
 def test_an_update_that_was_submitted_before_is_waited_for(
     aws: Stubber, stacks: CloudFormation
 ) -> None:

@@ -72,9 +72,8 @@ def speed_up_timestamps(session: Session) -> None:
 class CloudFormation:
     """The `Stacks` port on boto3.
 
-    `clients` returns the client of a region, and is called once per region and listing,
-    from the thread that lists it. `on_page` is told region and count after each page,
-    from that thread too.
+    `clients` returns the client of a region, and is called from the thread that lists it.
+    `on_page` is told region and count after each page, from that thread too.
     """
 
     def __init__(
@@ -121,6 +120,9 @@ class CloudFormation:
         full = tags_to_send(fresh, stack, put, remove)
         if full == fresh.tags:
             return None
+        if any("ResolvedValue" in parameter for parameter in raw.get("Parameters", [])):
+            # Their previous value is fetched anew: a moved image would replace instances.
+            raise TagRefused("has parameters from SSM, which an update would read anew")
         try:
             # Never NotificationARNs, RoleARN or policies: [] would wipe topics, and a role
             # passed once stays on the stack for whoever operates it.

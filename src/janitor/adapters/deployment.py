@@ -35,6 +35,28 @@ class Deployment:
         outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
         return {**outputs, "StackStatus": stack["StackStatus"]}
 
+    def resources(self) -> list[tuple[str, str]]:
+        """Return type and physical id of everything in the stack."""
+        self.outputs()  # raises what is to be raised where there is no such stack
+        pages = self.clients("cloudformation").get_paginator("list_stack_resources")
+        return [
+            (str(resource["ResourceType"]), str(resource["PhysicalResourceId"]))
+            for page in pages.paginate(StackName=self.name)
+            for resource in page["StackResourceSummaries"]
+            if "PhysicalResourceId" in resource
+        ]
+
+    def remove(self) -> None:
+        """Delete the stack and wait until it is gone."""
+        client = self.clients("cloudformation")
+        try:
+            client.delete_stack(StackName=self.name)
+            client.get_waiter("stack_delete_complete").wait(
+                StackName=self.name, WaiterConfig={"Delay": 2, "MaxAttempts": 600}
+            )
+        except AwsError as error:
+            raise translated(error, f"deleting the stack {self.name}") from error
+
     def subscriptions(self, topic: str) -> tuple[int, int]:
         """Return how many subscriptions a topic has, and how many wait to be confirmed."""
         pages = self.clients("sns").get_paginator("list_subscriptions_by_topic")

@@ -202,7 +202,19 @@ class DynamoLedger:
         return document
 
     def _event(self, row: dict[str, Any]) -> Event:
-        return event_from(json.loads(row["doc"]["S"]), seq=int(row["seq"]["N"]))
+        """Read a row; one that was tampered with beyond reading is an event without content.
+
+        Its hash then fits nothing, and a check of the chain names it.
+        """
+        seq = int(row["seq"]["N"])
+        tampered = Event(row["stack_id"]["S"], seq, {}, "", "")
+        try:
+            event = event_from(json.loads(row["doc"]["S"]), seq=seq)
+            filed_under = row["day"]["S"], row["at"]["S"]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return tampered
+        is_in_place = filed_under == (event.occurred_at[:10], event.occurred_at)
+        return event if is_in_place else tampered
 
     @contextmanager
     def _translating(self, doing: str) -> Iterator[None]:

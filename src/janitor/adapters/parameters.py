@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 
+def effective_mode(override: Mode | None, written: Mode) -> Mode:
+    """Return the override, unless the policy says `off`: that stops everything, everywhere."""
+    return written if written is Mode.OFF or override is None else override
+
+
 class DefaultPolicies:
     """The `Policies` port where nobody wrote a policy."""
 
@@ -27,7 +32,7 @@ class DefaultPolicies:
 
     def mode(self) -> Mode:
         """Return the override, or what the policy says."""
-        return self._override or self.policy().mode
+        return effective_mode(self._override, self.policy().mode)
 
 
 class FilePolicies:
@@ -48,7 +53,7 @@ class FilePolicies:
 
     def mode(self) -> Mode:
         """Return the override, or what the policy says now."""
-        return self._override or self.policy().mode
+        return effective_mode(self._override, self.policy().mode)
 
 
 class ParameterPolicies:
@@ -65,7 +70,7 @@ class ParameterPolicies:
 
     def mode(self) -> Mode:
         """Return the override, or what the policy says now."""
-        return self._override or self.policy().mode
+        return effective_mode(self._override, self.policy().mode)
 
 
 class ModeParameter:
@@ -87,7 +92,7 @@ class ModeParameter:
         """Read the parameter."""
         value = read_parameter(self._client, self._name).strip()
         try:
-            return Mode(value)
+            return effective_mode(Mode(value), self._policies.policy().mode)
         except ValueError as error:
             raise ConfigurationError(
                 f"the parameter {self._name} holds {shown(value)};"

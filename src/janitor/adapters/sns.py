@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 MAX_SUBJECT = 99
 MAX_BYTES = 256 * 1024 - 8 * 1024
 """SNS takes 256 KiB with attributes and subject; this much is left to the text."""
-CUT_NOTE = "\n\n[The rest was too long to send. `janitor plan` shows all of it.]"
 _MAX_ATTRIBUTE = 1024
 
 
@@ -33,6 +32,10 @@ class SnsChannel:
 
     def send(self, message: Message) -> str:
         """Publish; return the message id of SNS."""
+        size = len(message.text.encode())
+        if size > MAX_BYTES:
+            # Cut short it would count as delivered to those whom it no longer names.
+            raise DeliveryFailed(f"the notice has {size} bytes, and SNS takes {MAX_BYTES}")
         attributes: dict[str, MessageAttributeValueTypeDef] = {
             "owner": {
                 "DataType": "String",
@@ -46,7 +49,7 @@ class SnsChannel:
             answer = self._client.publish(
                 TopicArn=self._topic_arn,
                 Subject=one_line(message.subject, MAX_SUBJECT) or "janitor",
-                Message=cut(message.text) or message.subject or "janitor",
+                Message=message.text or message.subject or "janitor",
                 MessageAttributes=attributes,
             )
         except AwsError as error:
@@ -62,12 +65,3 @@ def one_line(text: str, longest: int) -> str:
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
     line = " ".join(printable.split()).encode("ascii", "replace").decode()
     return line if len(line) <= longest else line[: longest - 3] + "..."
-
-
-def cut(text: str) -> str:
-    """Return `text` in what SNS takes, cut between characters and with a note if need be."""
-    encoded = text.encode()
-    if len(encoded) <= MAX_BYTES:
-        return text
-    room = MAX_BYTES - len(CUT_NOTE.encode())
-    return encoded[:room].decode(errors="ignore") + CUT_NOTE

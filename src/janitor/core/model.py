@@ -160,6 +160,8 @@ class Account:
     """The janitor's own record, and the head of the chain of sweep-wide events."""
 
     mode: Mode | None = None
+    policy_version: str = ""
+    """Of the policy that the last sweep went by."""
     refused_regions: tuple[str, ...] = ()
     breaker_tripped_at: datetime | None = None
     breaker_lifted_until: datetime | None = None

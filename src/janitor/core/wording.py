@@ -42,6 +42,8 @@ class Item:
     """For a final notice: the date that will hold."""
     link: str = ""
     """Where the owner can extend; empty where no page is served."""
+    refusal: str = ""
+    """Why it can no longer be extended, if that is so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,8 @@ def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) 
 
 
 def _keep(item: Item, lease: Lease) -> list[str]:
+    if item.refusal:
+        return [f"It cannot be extended any more: {clean(item.refusal)}."]
     command = f"janitor extend {clean(lease.name)} --by 3d --reason '...'"
     return [f"To keep it: {item.link}" if item.link else f"To keep it: {command}"]
 

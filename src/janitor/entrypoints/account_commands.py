@@ -40,6 +40,11 @@ def init(
     """Create the two tables, if they are not there."""
     settings = options.settings()
     aws = connect(settings)
+    if any(region != aws.home for region in settings.regions):
+        raise ConfigurationError(
+            f"the tables go to {aws.home}, which is the region of the AWS settings;"
+            " set AWS_REGION to have them elsewhere"
+        )
     with err().status("creating tables", spinner="dots"):
         created = create_tables_of(settings, aws)
     if options.as_json:
@@ -56,11 +61,14 @@ def doctor(
     stack: Annotated[
         str, typer.Argument(metavar="STACK", help="The stack of the deployed janitor.")
     ] = "janitor-dev",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="It was deployed only now: no sweep, no subscriber yet.")
+    ] = False,
 ) -> None:
     """Look at a deployed copy: settings, permissions, schedule, last sweep, subscriptions."""
     aws = connect(options.settings())
     with err().status("looking", spinner="dots"):
-        found = list(examine(deployment_of(stack, aws), datetime.now(UTC)))
+        found = list(examine(deployment_of(stack, aws), datetime.now(UTC), fresh=fresh))
     if options.as_json:
         print_json([{"what": e.what, "fine": e.fine, "seen": e.seen} for e in found])
     else:

@@ -82,6 +82,7 @@ _OPTIONS: dict[str, Any] = {
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the journal.")]
 
+NOT_FOR_REAL = "--now is for trying things out, and this would change a real account"
 NARROWEST = 120
 """Columns of a table that does not go to a terminal, whose width nobody knows."""
 
@@ -137,8 +138,7 @@ class Options:
             return lambda: datetime.now(UTC)
         if changes and not settings.is_emulated:
             raise ConfigurationError(
-                "--now is for trying things out, and this would change a real account;"
-                " leave it away, or set AWS_ENDPOINT_URL to an emulator"
+                f"{NOT_FOR_REAL}; leave it away, or set AWS_ENDPOINT_URL to an emulator"
             )
         try:
             instant = parse_instant(self.now, ZoneInfo("UTC"))
@@ -155,6 +155,8 @@ class Options:
         settings = self.settings()
         clock = self.clock(settings, changes=changes)
         aws = connect(settings)
+        if self.now is not None and changes and aws.is_real():
+            raise ConfigurationError(f"{NOT_FOR_REAL}: AWS_ENDPOINT_URL is not in force")
         notices = err() if self.as_json else out()
         with err().status("listing stacks", spinner="dots") as status:
             counts: dict[str, int] = {}

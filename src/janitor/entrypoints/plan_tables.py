@@ -60,6 +60,11 @@ DONE = {
     "deleted": "deletion confirmed|deletions confirmed",
     "gone": "gone by another hand",
     "mode.changed": "change of mode",
+    "policy.changed": "change of policy",
+    "region.refused": "region refused",
+    "region.listed": "region listed again",
+    "breaker.tripped": "breaker tripped",
+    "breaker.cleared": "breaker cleared",
 }
 """What came of an action, for the summary: one, and where it differs several of it."""
 

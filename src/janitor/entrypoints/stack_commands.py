@@ -65,6 +65,12 @@ def extend(
             instant = parse_instant(until, zone) if until is not None else None
         except Unreadable as error:
             raise ConfigurationError(f"--{'by' if by is not None else 'until'} {error}") from error
+        swept_by = janitor.ledger.account().policy_version
+        if swept_by and swept_by != document.version:
+            raise ConfigurationError(
+                f"the last sweep went by policy {swept_by}, and this is {document.version}:"
+                " give the --policy of the sweeps, whose limits hold"
+            )
         lease = janitor.find(stack)
         if lease is None:
             raise StackNotFound(

@@ -1,10 +1,12 @@
 """How facts, events and checks are shown, as rich renderables: nothing here prints."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -32,45 +34,88 @@ def facts_view(facts: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def events_view(events: Iterable[Event], zone: ZoneInfo) -> Table:
+NARROW = 100
+"""Columns below which a table of events becomes a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An event in words; one that was tampered with beyond reading has few."""
+
+    event: Event
+    zone: ZoneInfo
+
+    @property
+    def when(self) -> str:
+        try:
+            return instant_text(datetime.fromisoformat(self.event.occurred_at), self.zone)
+        except ValueError:
+            return "?"
+
+    @property
+    def who(self) -> str:
+        actor: Mapping[str, str] = self.event.body.get("actor", {})
+        return clean(f"{actor.get('id', '?')} ({actor.get('via', '?')})")
+
+    @property
+    def result(self) -> Text:
+        result = str(self.event.body.get("result", "?"))
+        return Text(result, style="" if result == "ok" else "red")
+
+    @property
+    def why(self) -> str:
+        return clean(self.event.body.get("reason", {}).get("sentence", "cannot be read"))
+
+    @property
+    def facts(self) -> str:
+        facts: Mapping[str, str] = self.event.body.get("reason", {}).get("facts", {})
+        return ", ".join(f"{name} {clean(str(value))}" for name, value in facts.items())
+
+    def lines(self, name: str = "") -> RenderableType:
+        """Return the event as a head and its reason below it."""
+        head = Text(f"{self.when}  {self.event.action or '?'}", style=self.result.style)
+        if name:
+            head.append(f"  {name}", style="bold")
+        head.append(f"  by {self.who}", style="dim")
+        return Group(head, Padding(Text(self.why), (0, 0, 0, 4)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Events:
+    """Events of the journal, one a row; on a narrow screen a list."""
+
+    told: Sequence[_Told]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lay the events out for the width that there is."""
+        if options.max_width < NARROW:
+            yield from (told.lines(stack_name(told.event.key)) for told in self.told)
+            return
+        table = columns("When", "Action", "Stack")
+        table.add_column("Who", overflow="fold")
+        table.add_column("Result", no_wrap=True)
+        table.add_column("Why", ratio=1, overflow="fold")
+        for told in self.told:
+            event = told.event
+            cells = [told.when, event.action, stack_name(event.key), told.who]
+            table.add_row(*map(Text, cells), told.result, Text(told.why))
+        yield table
+
+
+def events_view(events: Iterable[Event], zone: ZoneInfo) -> RenderableType:
     """Show events of the journal, one a row."""
-    table = columns("When", "Action", "Stack")
-    table.add_column("Who", overflow="fold")
-    table.add_column("Result", no_wrap=True)
-    table.add_column("Why", ratio=1, overflow="fold")
-    for event in events:
-        actor = event.body["actor"]
-        result = event.body["result"]
-        table.add_row(
-            _event_time(event, zone),
-            event.action,
-            stack_name(event.key),
-            Text(clean(f"{actor['id']} ({actor['via']})")),
-            Text(result, style="" if result == "ok" else "red"),
-            Text(clean(event.body["reason"]["sentence"])),
-        )
-    return table
-
-
-def _event_time(event: Event, zone: ZoneInfo) -> str:
-    return instant_text(datetime.fromisoformat(event.occurred_at), zone)
+    return _Events([_Told(event, zone) for event in events])
 
 
 def story_view(key: str, events: Sequence[Event], zone: ZoneInfo) -> RenderableType:
     """Tell the life of one stack: a line per event, with the facts under it."""
-    lines = [Text(f"{stack_name(key)}  {key}", style="bold")]
+    parts: list[RenderableType] = [Text(f"{stack_name(key)}  {clean(key)}", style="bold")]
     for event in events:
-        actor = event.body["actor"]
-        head = f"{_event_time(event, zone)}  {event.action}"
-        line = Text(head, style="" if event.body["result"] == "ok" else "red")
-        line.append(f"  by {clean(actor['id'])} ({actor['via']})", style="dim")
-        lines.append(line)
-        lines.append(Text(f"    {clean(event.body['reason']['sentence'])}"))
-        facts: Mapping[str, str] = event.body["reason"]["facts"]
-        if facts:
-            text = ", ".join(f"{name} {clean(str(value))}" for name, value in facts.items())
-            lines.append(Text(f"    {text}", style="dim"))
-    return Group(*lines)
+        told = _Told(event, zone)
+        parts.append(told.lines())
+        if told.facts:
+            parts.append(Padding(Text(told.facts, style="dim"), (0, 0, 0, 4)))
+    return Group(*parts)
 
 
 def checks_view(checks: Sequence[Checked]) -> RenderableType:
@@ -106,7 +151,7 @@ def examples_view(rows: Iterable[Example]) -> Table:
     table.add_column("If nobody does anything", ratio=1, overflow="fold")
     for row in rows:
         tags = ", ".join(f"{key}={value}" for key, value in row.tags.items())
-        table.add_row(row.name, Text(tags), Text(row.rule), Text(row.fate))
+        table.add_row(Text(row.name), Text(tags), Text(row.rule), Text(row.fate))
     return table
 
 

@@ -22,7 +22,7 @@ def record_sweep(account: Account, applying: Applying) -> Iterable[Outcome]:
     Operators are told of a breaker once, when it trips.
     """
     plan = applying.plan
-    changed, notes = _changes(account, plan)
+    changed, notes = _changes(account, plan, applying.policy)
     if notes:
         drafts = _drafts(notes, applying.actor, plan.now, applying.policy)
         applying.ledger.commit(entry(account, changed, *drafts))
@@ -52,24 +52,28 @@ def _drafts(notes: Iterable[Note], actor: Actor, now: datetime, policy: Policy) 
     ]
 
 
-def _changes(account: Account, plan: Plan) -> tuple[Account, list[Note]]:
+def _changes(account: Account, plan: Plan, policy: Policy) -> tuple[Account, list[Note]]:
     notes: list[Note] = []
     changed = account
     if account.mode is not plan.mode:
         was = f", was {account.mode.value}" if account.mode else ""
         notes.append(("mode.changed", f"mode is {plan.mode.value}{was}", "ok"))
         changed = replace(changed, mode=plan.mode)
+    if account.policy_version != policy.version:
+        notes.append(("policy.changed", f"the policy is version {policy.version}", "ok"))
+        changed = replace(changed, policy_version=policy.version)
     refused = {region: error for region, error in plan.regions if error}
     before = set(account.refused_regions)
+    unseen = before - {region for region, _ in plan.regions}
     notes += [
         ("region.refused", f"{region} left alone: {refused[region]}", "failed")
         for region in sorted(refused.keys() - before)
     ]
     notes += [
         ("region.listed", f"{region} is no longer refused", "ok")
-        for region in sorted(before - refused.keys())
+        for region in sorted(before - unseen - refused.keys())
     ]
-    changed = replace(changed, refused_regions=tuple(sorted(refused)))
+    changed = replace(changed, refused_regions=tuple(sorted({*refused, *unseen})))
     if plan.tripped and not account.breaker_tripped_at:
         notes.append(("breaker.tripped", f"nothing is deleted: {plan.tripped}", "refused"))
         changed = replace(changed, breaker_tripped_at=plan.now)

@@ -16,6 +16,9 @@ from janitor.journeys.track import failed_attempt
 GOOD_FOR = timedelta(hours=1)
 """A sweep's verdict older than this is not acted upon: the next sweep gives a new one."""
 
+CLAIM_GOOD_FOR = timedelta(minutes=5)
+"""From the claim to the call; far less than `track.NO_EFFECT_AFTER`, which gives claims up."""
+
 ACTOR = Actor("janitor", "janitor", "delete")
 
 
@@ -67,6 +70,9 @@ def delete(
         ledger.commit(claimed)
     except Conflict:
         return _skipped(request, "the lease has just changed; the next sweep decides anew")
+    if clock() - now > CLAIM_GOOD_FOR:
+        # Held up for so long, others may have taken the claim for dead, and an owner the stack.
+        return _skipped(request, "held up after the claim; the next sweep decides anew")
     return _ask(claimed.record, now, policy, stacks, ledger)
 
 
@@ -87,14 +93,18 @@ def _ask(lease: Lease, now: datetime, policy: Policy, stacks: Stacks, ledger: Le
         policy_version=policy.version,
         request_ids=(request_id,),
     )
-    ledger.commit(entry(lease, lease, draft))
+    try:
+        ledger.commit(entry(lease, lease, draft))
+    except Conflict:
+        why = "begun, and journalled by its intent; somebody else has tracked it already"
+        return Outcome(lease.stack_id, "delete", Status.DONE, why)
     return Outcome(lease.stack_id, "delete", Status.DONE)
 
 
 def deletion_token(lease: Lease) -> str:
-    """Return the ClientRequestToken of this attempt; the same attempt, the same token."""
+    """Return the ClientRequestToken of this claim: its place in the chain is its alone."""
     digest = hashlib.sha256(lease.stack_id.encode()).hexdigest()[:16]
-    return f"janitor-delete-{digest}-{lease.generation}-{lease.attempts}"
+    return f"janitor-delete-{digest}-{lease.generation}-{lease.seq}"
 
 
 def _skipped(request: DeletionRequest, why: str) -> Outcome:

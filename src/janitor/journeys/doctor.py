@@ -46,9 +46,10 @@ class Examined:
     seen: str
 
 
-def examine(copy: Copy, now: datetime) -> Iterator[Examined]:
+def examine(copy: Copy, now: datetime, *, fresh: bool = False) -> Iterator[Examined]:
     """Look at everything that a deployment needs; one finding does not hide another.
 
+    Of a `fresh` copy nobody asks yet whether it swept and whether anybody subscribed.
     Raises `StackNotFound` where there is no such deployment.
     """
     outputs = copy.outputs()
@@ -81,8 +82,7 @@ def examine(copy: Copy, now: datetime) -> Iterator[Examined]:
     looks: dict[str, Callable[[], tuple[bool, str]]] = {
         "settings": settings,
         "schedule": schedule,
-        "last sweep": sweeps,
-        "subscriptions": subscriptions,
+        **({} if fresh else {"last sweep": sweeps, "subscriptions": subscriptions}),
         "dead letters": dead_letters,
     }
     for what, look in looks.items():

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from janitor.adapters.ports import Stacks
 from janitor.core.decisions import Decision, Delete, Ignore, Retry, decision_name
-from janitor.core.errors import StackNotFound
+from janitor.core.errors import JanitorError, StackNotFound
 from janitor.core.lease import deadline_text, promise, told_at
 from janitor.core.lifecycle import decide
 from janitor.core.model import FINAL, Lease, Mode, Stack
@@ -39,10 +39,15 @@ def explain(
 def _by_name(name: str, regions: Iterable[str], stacks: Stacks) -> Stack | None:
     if name.startswith("arn:"):
         return stacks.describe(name)
+    refused = []
     for listing in stacks.list_all(regions):
+        if listing.error:
+            refused.append(f"{listing.region} ({listing.error})")
         for stack in listing.stacks:
             if stack.name == name and stack.parent_id is None:
                 return stack
+    if refused:
+        raise JanitorError(f"no stack {name} where it could be looked for; not {refused[0]}")
     return None
 
 

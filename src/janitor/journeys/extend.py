@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from janitor.adapters.ports import Ledger
+from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict, ExtensionRefused, StackNotFound
 from janitor.core.journal import Actor, about, entry
@@ -109,7 +110,12 @@ def refusal(lease: Lease, policy: Policy, now: datetime) -> str:
     zone = policy.window.window.zone
     if not lease.state.is_open:
         return f"{lease.name} is {lease.state.value}: there is nothing left to extend"
-    if lease.state not in (LeaseState.ACTIVE, LeaseState.MARKED):
+    if lease.state in (LeaseState.FAILED, LeaseState.NEEDS_ATTENTION):
+        return (
+            f"{lease.name} is past extending: a deletion was begun and has failed"
+            f" ({clean(lease.last_error)}); a later tag janitor:expires keeps what is whole"
+        )
+    if lease.state is LeaseState.DELETING:
         return f"{lease.name} is being deleted, and that cannot be taken back"
     if lease.problem:
         return f"{lease.name} has no deadline to extend, since {lease.problem}"

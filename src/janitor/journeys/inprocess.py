@@ -76,10 +76,8 @@ class Janitor:
     def drain(self) -> tuple[Outcome, ...]:
         """Do what is queued: notices first, since no deletion goes before its notice."""
         outcomes: list[Outcome] = []
-        while self.queue.notices:
-            contact = next(iter(self.queue.notices))
-            request = NoticeRequest(contact, tuple(self.queue.notices.pop(contact)))
-            outcomes += guarded(contact.address, "notify", partial(self._notify, request))
+        for request in self.queue.take_notices():
+            outcomes += guarded(request.contact.address, "notify", partial(self._notify, request))
         while self.queue.deletions:
             deletion = self.queue.deletions.pop(0)
             outcomes += guarded(deletion.stack_id, "delete", partial(self._delete, deletion))

@@ -1,7 +1,7 @@
 """Apply one decision to its lease: the ledger first, then what hangs on it."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -53,6 +53,9 @@ from janitor.core.policy import Policy
 from janitor.journeys.tagging import mirror_tags
 from janitor.journeys.track import track
 
+MOST_IN_ONE_DIGEST = 100
+"""Stacks in one message: a notice that was cut short would count as delivered all the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
@@ -71,6 +74,14 @@ class Gathered:
     def delete(self, request: DeletionRequest) -> None:
         """Keep the request."""
         self.deletions.append(request)
+
+    def take_notices(self) -> Iterator[NoticeRequest]:
+        """Take out the digests, none longer than what every channel carries whole."""
+        while self.notices:
+            contact = min(self.notices)
+            items = self.notices.pop(contact)
+            for first in range(0, len(items), MOST_IN_ONE_DIGEST):
+                yield NoticeRequest(contact, tuple(items[first : first + MOST_IN_ONE_DIGEST]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from janitor.core.model import (
 )
 from janitor.core.policy import Policy
 from janitor.core.wording import Item, digest
+from janitor.journeys.extend import refusal
 
 ACTOR = Actor("janitor", "janitor", "notify")
 TRIES = 5
@@ -131,7 +132,7 @@ def _item(
     claims = Claims(lease.stack_id, lease.generation, contact, now)
     link = links.url(claims) if links else ""
     after = promise(lease, policy, now) if item.stage == FINAL else None
-    return Item(item.stage, lease, item.text, after, link)
+    return Item(item.stage, lease, item.text, after, link, refusal(lease, policy, now))
 
 
 def _send(

@@ -11,7 +11,6 @@ from functools import partial
 from janitor.adapters.ports import (
     Clock,
     Ledger,
-    NoticeRequest,
     Policies,
     Queue,
     Stacks,
@@ -28,10 +27,6 @@ from janitor.journeys.leases import Applying, Gathered
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """Clocks of several machines may differ by so much."""
-
-
-MOST_IN_ONE_DIGEST = 100
-"""Stacks that one message holds, whatever the channel's limits on size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +73,8 @@ def sweep(
             outcomes.append(Outcome(ACCOUNT_KEY, "sweep", Status.SKIPPED, left))
             break
         outcomes += guarded(_key(decision), "sweep", partial(applying.apply, decision))
-    for contact, items in sorted(gathered.notices.items()):
-        for first in range(0, len(items), MOST_IN_ONE_DIGEST):
-            request = NoticeRequest(contact, tuple(items[first : first + MOST_IN_ONE_DIGEST]))
-            outcomes += guarded(contact.address, "queue", partial(queue.notify, request))
+    for request in gathered.take_notices():
+        outcomes += guarded(request.contact.address, "queue", partial(queue.notify, request))
     for deletion in gathered.deletions:
         outcomes += guarded(deletion.stack_id, "queue", partial(queue.delete, deletion))
     return Report(plan, tuple(outcomes))
