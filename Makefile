@@ -11,12 +11,16 @@ export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 PYTHON ?= python3 python3.13 python3.12 python3.11
 USABLE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 
+# All that the acceptance tests need beyond .venv, and that may take the network.
+FOR_ACCEPTANCE := sam emulator .cache/wheels/host/.made
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test check fmt soak mutants cover bench lock audit-deps clean
+.PHONY: build deploy acceptance destroy validate sam emulator
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/installed ## make .venv with janitor in it; does nothing if nothing changed
 
@@ -43,15 +47,19 @@ setup: .venv/installed ## make .venv with janitor in it; does nothing if nothing
 demo: setup ## play ten days of a development account on an embedded AWS
 	@$(BIN)/janitor demo
 
-test: setup ## run all tests
-	@$(BIN)/python -m pytest -n 2
+# The acceptance tests share one deployment, so they run in one process, after the others.
+PYTEST := $(BIN)/python -m pytest
+test: setup $(FOR_ACCEPTANCE) ## run all tests
+	@$(PYTEST) -n 2 --ignore tests/acceptance
+	@$(PYTEST) tests/acceptance
 
-check: setup ## format, lint, types, layering, tests: what CI runs
+check: setup $(FOR_ACCEPTANCE) validate ## format, lint, types, layering, tests: what CI runs
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/unit/test_layering.py
-	@$(BIN)/python -m pytest -n 2
+	@$(PYTEST) tests/unit/test_layering.py
+	@$(PYTEST) -n 2 --ignore tests/acceptance
+	@$(PYTEST) tests/acceptance
 
 fmt: setup ## format the code and repair what the linter can
 	@$(BIN)/ruff check --fix-only --quiet
@@ -60,27 +68,119 @@ fmt: setup ## format the code and repair what the linter can
 soak: setup ## the property tests, much longer; SOAK=5 is five times as long again
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 -m soak
 
-mutants: setup ## break each invariant on purpose, in a copy, and see that its test notices
-	@$(BIN)/python tests/journeys/mutations.py
-
-cover: setup ## run all tests and show the branches that none of them took
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term-missing:skip-covered
+cover: setup ## run the tests and show the branches that none of them took
+	@$(PYTEST) -n 2 --ignore tests/acceptance --cov --cov-report=term-missing:skip-covered
 
 bench: setup ## measure calls, time and memory; results and machine go to a file
 	@$(BIN)/python bench/run.py
 
 # Two passes: the runtime pins are those that the tests ran with. `make lock UPGRADE=--upgrade`
 # takes the newest of everything; without it only what pyproject.toml asks for changes.
+# Lambda brings boto3 itself; the rest of these is of the command line alone.
+NOT_PACKAGED := boto3 botocore s3transfer python-dateutil six urllib3 \
+  typer click colorama shellingham annotated-doc rich markdown-it-py mdurl pygments
 COMPILE = $(BIN)/uv pip compile pyproject.toml --quiet $(UPGRADE) --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 lock: setup ## write requirements/*.txt anew from pyproject.toml
 	@$(COMPILE) --extra demo --extra lambda --group dev --output-file requirements/dev.txt
 	@$(COMPILE) --constraints requirements/dev.txt --output-file requirements/runtime.txt
+	@$(COMPILE) --constraints requirements/dev.txt --extra lambda $(NOT_PACKAGED:%=--no-emit-package %) \
+	  --output-file requirements/lambda.txt
+	@$(subst pyproject.toml,requirements/sam.in,$(COMPILE)) --output-file requirements/sam.txt
+	@$(subst pyproject.toml,requirements/emulator.in,$(COMPILE)) --output-file requirements/emulator.txt
 
 audit-deps: setup ## ask for known vulnerabilities in what is pinned (needs the network)
 	@$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements/dev.txt \
 	  --requirement requirements/runtime.txt --cache-dir .cache/pip-audit --progress-spinner off --strict
 
+# The deployed service ------------------------------------------------------------------------
+
+# Both have pins that clash with ours, so each has an environment of its own: the SAM command
+# line, and the AWS that `make acceptance` deploys to, which is ministack with SAM's translator.
+# SAM keeps its own files there too, and does not ask for newer versions of itself.
+SAM := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.cache/sam/home .cache/sam/bin/sam
+sam emulator: %: .cache/%/locked
+.cache/sam/locked .cache/emulator/locked: .cache/%/locked: requirements/%.txt .venv/locked
+	@if cmp -s $< $@; then touch $@; exit 0; fi; set -e; \
+	$(BIN)/python -m venv --clear .cache/$*; \
+	$(BIN)/uv pip install --quiet --python .cache/$* --require-hashes --only-binary :all: -r $<; \
+	mkdir .cache/$*/home; echo '{"lastVersionCheck": 9999999999}' > .cache/$*/home/metadata.json; \
+	cp $< $@
+
+STAGE ?= dev
+STACK = janitor-$(STAGE)
+
+validate: setup sam ## lint template.yaml with SAM and with cfn-lint
+	@$(SAM) validate --lint --region eu-central-1
+	@$(BIN)/cfn-lint --region eu-central-1 --template template.yaml
+
+BUILD_DIR ?= .aws-sam/build
+build: setup sam ## build the functions into .aws-sam/build, for Lambda on arm64
+	@$(SAM) build --build-in-source --build-dir $(BUILD_DIR) >.cache/sam-build.log 2>&1 \
+	  || { cat .cache/sam-build.log >&2; exit 1; }
+	@echo "built $(BUILD_DIR): $$(du -sk $(BUILD_DIR)/SweepFunction | cut -f1) KiB for each function"
+
+# SAM asks for these, one for each function; all of them have the same code. Wheels for the target
+# without its interpreter, no bytecode, and times that are always the same. Left out is what no
+# function imports: the policy is read by PyYAML's own loader, not libyaml's.
+# BUILD_FOR=x86_64 goes with Architecture=x86_64; host is for an emulator that runs them here.
+BUILD_FOR ?= aarch64
+WHEELS_FOR_host := --python $(BIN)/python
+WHEELS_FOR = $(or $(WHEELS_FOR_$*),--python-platform $*-manylinux2014 --python-version 3.13)
+UNUSED := bin .lock aws_lambda_powertools/event_handler yaml/_yaml.cpython-*
+.cache/wheels/%/.made: requirements/lambda.txt .venv/locked
+	@set -e; rm -rf $(@D); mkdir -p $(@D); \
+	$(BIN)/uv pip install --quiet --no-deps --require-hashes --only-binary :all: --link-mode copy \
+	  $(WHEELS_FOR) --target $(@D) -r requirements/lambda.txt; \
+	cd $(@D); rm -rf $(UNUSED); find . -name __pycache__ -type d -prune -exec rm -rf {} +; touch .made
+build-%Function: .cache/wheels/$(BUILD_FOR)/.made
+	@set -e; cp -R .cache/wheels/$(BUILD_FOR)/. src/janitor "$(ARTIFACTS_DIR)"; cd "$(ARTIFACTS_DIR)"; \
+	rm .made; find janitor -name __pycache__ -type d -prune -exec rm -rf {} +; \
+	chmod -R u=rwX,go=rX .; TZ=UTC find . -exec touch -h -t 198001010000 {} +
+
+deploy: build ## deploy a stage: make deploy STAGE=dev; the first time it asks for the settings
+	@if grep -q '^\[$(STAGE)\.deploy\.parameters\]' samconfig.toml; then guided=; else guided=--guided; fi; \
+	$(SAM) deploy $$guided --config-env $(STAGE) --stack-name $(STACK) --tags janitor:self=$(STAGE) \
+	  --capabilities CAPABILITY_IAM --resolve-s3
+
+destroy: setup ## delete a stage, and say what of it stays and how to remove it
+	@$(BIN)/python -m janitor.entrypoints.removal $(STACK)
+
+acceptance: setup $(FOR_ACCEPTANCE) ## deploy to an emulated AWS that enforces IAM, and play the whole life there
+	@$(BIN)/python -m pytest tests/acceptance
+
+# The pipeline ---------------------------------------------------------------------------------
+
+.PHONY: audit-runtime smoke preview package
+audit-runtime: setup ## fail half a year before AWS deprecates the runtime of the functions
+	@$(BIN)/python tools/runtime_check.py
+
+smoke: setup ## look at a deployed stage, as `janitor doctor` does
+	@$(BIN)/janitor doctor $(STACK)
+
+# BRANCH, AUTHOR and NUMBER come from the environment and are other people's text: the shell gets
+# them as its own variables, and only letters, digits and hyphens of them go on. The account's own
+# janitor looks after this copy, so it is no `janitor:self`. Names stay short: see plain_template.py.
+preview: build ## deploy a pull request's own copy, for three days (BRANCH, AUTHOR, NUMBER)
+	@set -e; plain() { printf '%s' "$$1" | tr -cs 'A-Za-z0-9' - | cut -c "-$$2" | sed 's/^-*//; s/-*$$//'; }; \
+	number=$$(plain "$$NUMBER" 5); name="feat-$$(plain "$${BRANCH##*/}" 12)-$$number"; \
+	$(SAM) deploy --stack-name "$$name" --resolve-s3 --capabilities CAPABILITY_IAM \
+	  --no-confirm-changeset --no-fail-on-empty-changeset \
+	  --tags janitor:ttl=3d "janitor:owner=$$(plain "$$AUTHOR" 39)" --parameter-overrides \
+	    "Stage=pr-$$number" Mode=observe Canary=AllAtOnce TableDeletionProtection=false \
+	    SetApiLogRole=false LogRetentionDays=7; \
+	$(BIN)/janitor doctor "$$name" --fresh
+
+PACKAGED := .aws-sam/packaged
+package: build ## for StackSets: code and plain template into BUCKET (docs/several-accounts.md)
+	@set -e; $(SAM) package --use-json --no-progressbar --s3-bucket "$(BUCKET)" --s3-prefix janitor \
+	  --output-template-file $(PACKAGED).json >/dev/null; \
+	.cache/sam/bin/python tools/plain_template.py $(PACKAGED).json >$(PACKAGED)-plain.json; \
+	key="janitor/$$(cksum <$(PACKAGED)-plain.json | tr ' ' -).json"; \
+	$(BIN)/python -c 'import boto3, sys; boto3.client("s3").upload_file(*sys.argv[1:])' \
+	  $(PACKAGED)-plain.json "$(BUCKET)" "$$key"; \
+	echo "TemplateUrl=https://$(BUCKET).s3.$${AWS_REGION:?}.amazonaws.com/$$key"
+
 clean: ## remove everything that make made
-	@rm -rf .venv .cache .hypothesis .*_cache .coverage* htmlcov build dist
-	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf .venv .cache .aws-sam .hypothesis .*_cache .coverage* htmlcov build dist
+	@find src tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +

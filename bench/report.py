@@ -77,7 +77,7 @@ def page(parts: Iterable[Part], made_on: dict[str, Any]) -> str:
     parts = tuple(parts)
     packages = ", ".join(f"{name} {number}" for name, number in made_on["packages"].items())
     lines = [
-        "# What an unchanged sweep costs",
+        "# What a sweep costs, and a function weighs",
         "",
         f"`make bench`, one run, {made_on['date']}, commit {made_on['commit']}.",
         f"{made_on['cpu']}, {made_on['cores']} cores, load {made_on['load_at_start']} at the start;",
@@ -92,7 +92,8 @@ def page(parts: Iterable[Part], made_on: dict[str, Any]) -> str:
         ]
         lines += [*_table(("target", "reached", "at most", "met"), rows), ""]
     for part in parts:
-        lines += [f"## {part.title}", "", part.note, "", *_table(part.header, part.rows), ""]
+        lines += [f"## {part.title}", "", part.note, ""]
+        lines += [*_table(part.header, part.rows), ""] if part.rows else []
     return "\n".join(lines).rstrip() + "\n"
 
 

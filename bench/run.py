@@ -1,4 +1,4 @@
-"""`make bench`: what an unchanged sweep costs, beside the least that it could cost.
+"""`make bench`: what an unchanged sweep costs and a function weighs, beside the least possible.
 
 Every number comes from a fresh process that works against an emulator in another one,
 and is CPU time where it can be: other load on the machine disturbs that least. All of
@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import functions
 from account import Account, Accounts
 from report import Part, Target, document, machine, page
 
@@ -147,6 +148,8 @@ PARTS: dict[str, Callable[[Accounts], Part]] = {
     "cpu": cpu,
     "growth": growth,
     "plan": plan,
+    "imports": lambda _: functions.imports(),
+    "package": lambda _: functions.package(),
 }
 
 

@@ -7,6 +7,7 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from tests.entrypoints.command_line import TEMPLATE
 
+from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.tables import create_tables
 from janitor.core.errors import ConfigurationError
 from janitor.entrypoints import api_door, check, deployed, lambdas
@@ -122,6 +124,14 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         deployed.deployed.cache_clear()
 
 
+class Refusing(MemoryStacks):
+    """CloudFormation that allows nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: datetime.now(UTC))
+        self.refuse("eu-west-1", "not allowed")
+
+
 def sweep(**more: Any) -> dict[str, Any]:
     """Let the schedule fire."""
     answer: dict[str, Any] = lambdas.sweep(event("sweep.json") | more, Context())
@@ -197,6 +207,11 @@ def test_the_link_in_a_notice_extends_by_post_alone(account: Account) -> None:
     elsewhere = {**event("api-post.json")["headers"], "Sec-Fetch-Site": "cross-site"}
     refused = api_door.api(request("api-post.json", link, body=body, headers=elsewhere), Context())
     assert refused["statusCode"] == 403
+    origin = "https://abc123.execute-api.eu-central-1.amazonaws.com"
+    headers = {k: v for k, v in event("api-post.json")["headers"].items() if k != "Sec-Fetch-Site"}
+    for sent, status in ((f"{origin}.evil.example", 403), (origin, 400)):
+        asked = request("api-post.json", link, body="until=x", headers={**headers, "Origin": sent})
+        assert api_door.api(asked, Context())["statusCode"] == status
     coded = base64.b64encode(body.encode()).decode()
     extended = api_door.api(
         request("api-post.json", link, body=coded, isBase64Encoded=True), Context()
@@ -288,3 +303,18 @@ def test_no_log_line_has_a_token_or_a_key(
     assert "page.answered" in everything
     assert token[:40] not in everything
     assert "k" * 64 not in everything
+
+
+def test_a_sweep_that_could_list_no_region_is_not_called_completed(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else a permission that is missing would keep the alarm quiet for ever."""
+    account.client("ssm").put_parameter(
+        Name="/janitor/policy", Value="regions: [eu-west-1]", Type="String", Overwrite=True
+    )
+    refusing = Refusing()
+    deployed.deployed("notice_queue", "deletion_queue").__dict__["stacks"] = refusing
+    deployed.deployed().__dict__["stacks"] = refusing
+    sweep()
+    assert '"SweepCompleted":[0.0]' in capsys.readouterr().out
+    assert check.check({}, Context())["reason"] == "no region can be listed: not allowed"

@@ -10,7 +10,13 @@ import pytest
 import janitor
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ["requirements/dev.txt", "requirements/runtime.txt"]
+LOCKS = [
+    "requirements/dev.txt",
+    "requirements/runtime.txt",
+    "requirements/lambda.txt",
+    "requirements/sam.txt",
+    "requirements/emulator.txt",
+]
 
 # In two halves, so that this file does not name one either.
 HOSTS = [
@@ -85,7 +91,9 @@ def test_every_pin_has_a_hash(lock: str) -> None:
 
 def test_what_is_deployed_is_what_was_tested() -> None:
     """Each runtime pin is also a development pin, at the same version."""
-    assert pins("requirements/runtime.txt").items() <= pins("requirements/dev.txt").items()
+    tested = pins("requirements/dev.txt").items()
+    assert pins("requirements/runtime.txt").items() <= tested
+    assert pins("requirements/lambda.txt").items() <= tested
 
 
 def test_the_lock_holds_everything_that_the_project_asks_for() -> None:
@@ -96,6 +104,7 @@ def test_the_lock_holds_everything_that_the_project_asks_for() -> None:
         "requirements/dev.txt": [
             *project["project"]["dependencies"],
             *project["project"]["optional-dependencies"]["demo"],
+            *project["project"]["optional-dependencies"]["lambda"],
             *project["dependency-groups"]["dev"],
             *project["build-system"]["requires"],
         ],

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +27,7 @@ def api(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noq
         clock=lambda: datetime.now(UTC),
         policies=janitor.policies,
         ledger=janitor.ledger,
-        links=janitor.links,
+        links=replace(janitor.links, base_url=own_address(event)),
     )
     logger.info("page.answered", extra={"method": request.method, "status": response.status})
     return {
@@ -35,6 +36,12 @@ def api(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noq
         "body": response.body.decode(),
         "isBase64Encoded": False,
     }
+
+
+def own_address(event: dict[str, Any]) -> str:
+    """Return the address that the page was asked under, by API Gateway's own word."""
+    context = event.get("requestContext", {})
+    return f"https://{context.get('domainName', '')}/{context.get('stage', '')}"
 
 
 def read_request(event: dict[str, Any]) -> Request:

@@ -60,7 +60,7 @@ def _look(janitor: Deployed) -> None:
 
 
 def _dry_sweep(janitor: Deployed) -> None:
-    sweep(
+    report = sweep(
         clock=lambda: datetime.now(UTC),
         policies=janitor.policies,
         regions=janitor.regions(),
@@ -70,6 +70,9 @@ def _dry_sweep(janitor: Deployed) -> None:
         actor=Actor("janitor", "janitor", "check"),
         apply=False,
     )
+    errors = [error for _, error in report.plan.regions if error]
+    if len(errors) == len(report.plan.regions):
+        raise JanitorError(f"no region can be listed: {'; '.join(errors)}")
 
 
 def _answer_cloudformation(event: dict[str, Any], context: LambdaContext, why: str) -> None:

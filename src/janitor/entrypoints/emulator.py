@@ -24,13 +24,14 @@ _START_SECONDS = 60.0
 
 
 @contextmanager
-def emulated_aws(**settings: str) -> Iterator[str]:
+def emulated_aws(*, python: str = sys.executable, **settings: str) -> Iterator[str]:
     """Run an emulator on a free port of 127.0.0.1 and yield its URL; stop it afterwards.
 
     It gets nothing of this environment but the path, and keeps its data in a directory
-    that goes with it. `settings` are more environment variables of ministack.
+    that goes with it. `settings` are more environment variables of ministack, `python` is
+    the interpreter that has it.
     """
-    if find_spec("ministack") is None:
+    if python == sys.executable and find_spec("ministack") is None:
         raise ConfigurationError(
             "the embedded AWS is not installed: pip install 'ministack>=1.5.33'"
         )
@@ -53,8 +54,8 @@ def emulated_aws(**settings: str) -> Iterator[str]:
             **settings,
         }
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "ministack"],
+            process = subprocess.Popen(  # noqa: S603 - the interpreter is named by our own code
+                [python, "-m", "ministack"],
                 env=environment,
                 cwd=directory,
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,15 @@
+"""Measure importing modules, in the order of the arguments, and list what came with them."""
+
+import gc
+import importlib
+import json
+import sys
+import time
+
+gc.collect()
+before = set(sys.modules)
+began = time.process_time()
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+cpu = time.process_time() - began
+json.dump({"cpu": cpu, "modules": [name for name in sys.modules if name not in before]}, sys.stdout)

@@ -1,0 +1,120 @@
+"""The parts of the bench about the deployed functions: how they begin, and what they weigh."""
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from report import ROOT, Part, Target
+
+HANDLERS = {
+    "sweep, notify, delete, track": "janitor.entrypoints.lambdas",
+    "api": "janitor.entrypoints.api_door",
+    "check": "janitor.entrypoints.check",
+}
+IN_TURNS = 9
+BUILD = ROOT / ".aws-sam" / "build"
+
+MOST_IMPORT = 1.15
+MOST_PACKAGE = 12.0
+MIB = 1024 * 1024
+
+
+def imports() -> Part:
+    """Compare importing each handler with importing the third-party modules that it needs."""
+    rows, targets, numbers = [], [], {}
+    for functions, module in HANDLERS.items():
+        needed = _third_party(_import([module])["modules"])
+        found = {
+            kept: [(_cpu(needed, kept), _cpu([module], kept)) for _ in range(IN_TURNS)]
+            for kept in (False, True)
+        }
+        ratios = {kept: statistics.median(b / a for a, b in pairs) for kept, pairs in found.items()}
+        cells = [functions, str(len(needed))]
+        for kept in (False, True):
+            middles = [statistics.median(times) for times in zip(*found[kept], strict=True)]
+            cells += [f"{seconds * 1000:.0f} ms" for seconds in middles]
+            cells.append(f"{ratios[kept]:.2f}")
+        rows.append(cells)
+        targets.append(Target(f"import of {functions} / third party", ratios[False], MOST_IMPORT))
+        numbers[module] = {
+            "third_party": needed,
+            "without_bytecode": found[False],
+            "with_bytecode": found[True],
+        }
+    return Part(
+        "imports",
+        "Cold import of the functions",
+        f"CPU time of the import alone, {IN_TURNS} times in turns, beside that of the third-party"
+        " modules which are there afterwards. The package has no bytecode in it and Lambda keeps"
+        " none, so a cold start compiles: the target is about that. With bytecode kept, for"
+        " comparison, as on a laptop.",
+        ("function", "modules", "needs", "has", "ratio", "kept: needs", "has", "ratio"),
+        rows,
+        targets,
+        numbers,
+    )
+
+
+def package() -> Part:
+    """Weigh what `make build` made, function by function."""
+    built = {folder.name: _files(folder) for folder in sorted(BUILD.glob("*Function"))}
+    note = "Files as Lambda unpacks them, of the last `make build`; boto3 comes with the runtime."
+    if not built:
+        note = "Not measured: there is no build. `make build` makes one."
+    for name in built:
+        if (BUILD / name / "boto3").exists():
+            raise RuntimeError(f"{name} has boto3 in it, which Lambda brings")
+    rows = []
+    for name, files in built.items():
+        own = sum(size for path, size in files.items() if path.parts[0] == "janitor")
+        rows.append((name, _mib(sum(files.values())), _mib(own), str(len(files))))
+    sizes = {name: sum(files.values()) for name, files in built.items()}
+    return Part(
+        "package",
+        "Size of the functions",
+        note,
+        ("function", "unzipped", "the janitor's own", "files"),
+        rows,
+        [Target(f"MiB of {name}", size / MIB, MOST_PACKAGE) for name, size in sizes.items()],
+        {"bytes": sizes},
+    )
+
+
+def _third_party(modules: Iterable[str]) -> list[str]:
+    """List, in the order of import, those that are neither Python's nor ours.
+
+    What compiled modules put into sys.modules by themselves cannot be imported.
+    """
+    ours = {*sys.stdlib_module_names, "janitor", "cython_runtime"}
+    return [n for n in modules if n.partition(".")[0] not in ours and not n.startswith("_")]
+
+
+def _cpu(modules: list[str], kept: bool) -> float:
+    return float(_import(modules, kept=kept)["cpu"])
+
+
+def _import(modules: list[str], *, kept: bool = True) -> dict[str, Any]:
+    """Import in a fresh process; with `kept` from bytecode, else by compiling everything."""
+    script = str(Path(__file__).with_name("cold_import.py"))
+    with tempfile.TemporaryDirectory() as empty:
+        options = [] if kept else ["-B", "-X", f"pycache_prefix={empty}"]
+        done = subprocess.run(
+            [sys.executable, *options, script, *modules], stdout=subprocess.PIPE, check=True
+        )
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured
+
+
+def _files(folder: Path) -> dict[Path, int]:
+    """Return the size of each file by its path in the folder."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder): path.stat().st_size for path in paths}
+
+
+def _mib(size: int) -> str:
+    return f"{size / MIB:.2f} MiB"

@@ -1,0 +1,46 @@
+"""Take a deployed stage away, and say what of it stays: `make destroy`."""
+
+import sys
+
+from janitor.core.errors import JanitorError
+from janitor.settings import settings_now
+from janitor.wiring import connect, deployed_stack_of
+
+KEPT = {
+    "AWS::DynamoDB::Table": "aws dynamodb delete-table --table-name {name}",
+    "AWS::Logs::LogGroup": "aws logs delete-log-group --log-group-name {name}",
+    "AWS::IAM::Role": "",
+    "AWS::ApiGateway::Account": "",
+}
+"""What the template retains, and the command that removes it; empty where others may need it."""
+
+UNPROTECT = (
+    "aws dynamodb update-table --no-deletion-protection-enabled --table-name {name}"
+    "  # first, where TableDeletionProtection is true"
+)
+
+
+def main(name: str) -> int:
+    """Delete the stack and print what stays with the commands that remove it."""
+    try:
+        stack = deployed_stack_of(name, connect(settings_now()))
+        resources = stack.resources()
+        stack.remove()
+    except JanitorError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - what a command line does
+        return 1
+    kept = [(kind, resource) for kind, resource in resources if kind in KEPT]
+    lines = [f"The stack {name} is deleted. These stay:"]
+    lines += [f"  {kind.rpartition('::')[2]:9} {resource}" for kind, resource in kept]
+    lines += ["Leases and journal are the evidence. To remove them, and the logs, for good:"]
+    for kind, resource in kept:
+        if kind == "AWS::DynamoDB::Table":
+            lines.append(f"  {UNPROTECT.format(name=resource)}")
+        if KEPT[kind]:
+            lines.append(f"  {KEPT[kind].format(name=resource)}")
+    print("\n".join(lines))  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

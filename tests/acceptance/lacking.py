@@ -1,0 +1,38 @@
+"""What the emulator cannot do: the one list of what is taken out of template.yaml, and why.
+
+test_deployment.py fails if an entry is no longer needed.
+"""
+
+from typing import Any
+
+LACKING = {
+    "AWS::CodeDeploy::Application": "made by SAM for DeploymentPreference",
+    "AWS::CodeDeploy::DeploymentGroup": "made by SAM for DeploymentPreference",
+    "AWS::Logs::QueryDefinition": "written in the template",
+}
+"""Types of resources by how they come into the template."""
+
+LIKE = {
+    "AWS::CodeDeploy::Application": {"ComputePlatform": "Lambda"},
+    "AWS::CodeDeploy::DeploymentGroup": {
+        "ApplicationName": "any",
+        "ServiceRoleArn": "arn:aws:iam::000000000000:role/any",
+    },
+    "AWS::Logs::QueryDefinition": {"Name": "any", "QueryString": "fields @message"},
+}
+"""Properties of one of each, to see whether the emulator still refuses it."""
+
+
+def without_what_lacks(template: dict[str, Any]) -> dict[str, Any]:
+    """Return the template without what is in the list."""
+    resources = {}
+    for name, resource in template["Resources"].items():
+        if resource["Type"] not in LACKING:
+            kept = {k: v for k, v in resource.get("Properties", {}).items() if _is_there(k)}
+            resources[name] = {**resource, "Properties": kept}
+    return {**template, "Resources": resources}
+
+
+def _is_there(name: str) -> bool:
+    by_preference = "made by SAM for DeploymentPreference" in LACKING.values()
+    return not (name == "DeploymentPreference" and by_preference)

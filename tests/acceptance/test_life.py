@@ -1,0 +1,141 @@
+"""The whole life of a stack, through nothing but what template.yaml deploys."""
+
+import html
+import re
+from datetime import UTC, datetime
+
+from tests.acceptance.conftest import verify
+from tests.acceptance.deployed import (
+    PAST,
+    Account,
+    Inbox,
+    Stage,
+    event,
+    link_in,
+    records,
+    until,
+)
+
+
+def test_a_forgotten_stack_is_marked_told_of_and_deleted(
+    account: Account, one: Stage, inbox: Inbox
+) -> None:
+    """Sweep, notice, sweep, deletion, outcome; and the journal can be verified."""
+    stack = account.create_stack(
+        "feat-forgotten",
+        {"team-one": "x", "janitor:expires": PAST, "janitor:owner": "ada@example.com"},
+    )
+    stack_tags = account.tags(stack)
+    one.sweep()
+    assert one.state(stack) == "active"
+    one.sweep()
+    assert one.state(stack) == "marked"
+    until(lambda: "notice.delivered" in one.actions(stack))
+    marked = account.tags(stack)
+    assert marked.items() >= stack_tags.items()
+    assert marked["janitor:state"] == "marked-for-deletion"
+    (notice,) = inbox.read()
+    assert "feat-forgotten" in notice["Message"]
+    assert notice["MessageAttributes"]["owner"]["Value"] == "ada@example.com"
+    one.sweep()
+    until(lambda: account.status(stack) == "DELETE_COMPLETE")
+    one.invoke("Track", {**event("track"), "detail": {"stack-id": stack}})
+    assert one.state(stack) == "deleted"
+    told = until(inbox.read)
+    assert any("feat-forgotten" in notice["Message"] for notice in told)
+    assert one.actions(stack) == [
+        "lease.opened",
+        "stack.marked",
+        "tags.intended",
+        "tags.written",
+        "notice.delivered",
+        "deletion.intended",
+        "deletion.started",
+        "deletion.confirmed",
+        "notice.delivered",
+    ]
+    verify(one)
+
+
+def test_the_sweep_records_what_no_event_told(account: Account, one: Stage) -> None:
+    """Status events are on best effort, so the next sweep asks."""
+    stack = account.create_stack("feat-unheard", {"team-one": "x", "janitor:expires": PAST})
+    for _ in range(3):
+        one.sweep()
+    until(lambda: account.status(stack) == "DELETE_COMPLETE")
+    assert one.state(stack) == "deleting"
+    one.sweep()
+    assert one.state(stack) == "deleted"
+
+
+def test_an_owner_keeps_a_stack_by_the_link_in_the_notice(
+    account: Account, one: Stage, inbox: Inbox
+) -> None:
+    """GET shows and changes nothing; POST extends; the next sweep leaves the stack alone."""
+    stack = account.create_stack(
+        "feat-wanted", {"team-one": "x", "janitor:ttl": "40h", "janitor:owner": "ada@example.com"}
+    )
+    one.sweep()
+    one.sweep()
+    (notice,) = until(inbox.read)
+    link = link_in(notice["Message"])
+    assert link.startswith(one.outputs["ApiUrl"])
+    before = one.lease(stack)
+    page = one.page(link)
+    assert page.status == 200
+    assert page.headers["Cache-Control"] == "no-store"
+    assert one.page(link, "HEAD").status == 200
+    assert one.lease(stack) == before
+    assert one.page(link, "POST", "until=2026-06-01T00:00:00Z").status == 403
+    assert one.lease(stack) == before
+    offers = re.findall(r'name="until" value="([^"]+)"', page.data.decode())
+    choice = html.unescape(offers[-1])
+    answer = one.press(link, f"until={choice.replace('+', '%2B').replace(':', '%3A')}&reason=demo")
+    assert answer.status == 200, answer.data.decode()
+    after = one.lease(stack)
+    assert datetime.fromisoformat(after["expires_at"]) == datetime.fromisoformat(choice)
+    assert after["generation"] == before.get("generation", 1) + 1
+    assert "lease.extended" in one.actions(stack)
+    again = one.press(link, f"until={choice.replace('+', '%2B').replace(':', '%3A')}")
+    assert "already extended" in again.data.decode()
+    one.sweep()
+    assert account.status(stack) == "CREATE_COMPLETE"
+
+
+def test_a_link_stays_good_when_the_key_is_rotated_once(
+    account: Account, one: Stage, inbox: Inbox
+) -> None:
+    """`put-secret-value` is all there is to a rotation."""
+    account.create_stack(
+        "feat-rotated", {"team-one": "x", "janitor:ttl": "40h", "janitor:owner": "bob"}
+    )
+    one.sweep()
+    one.sweep()
+    (notice,) = until(inbox.read)
+    link = link_in(notice["Message"])
+    secrets = account.client("secretsmanager")
+    for key, status in (("k" * 64, 200), ("l" * 64, 404)):
+        secrets.put_secret_value(SecretId=one.outputs["LinkSecretArn"], SecretString=key)
+        assert one.page(link).status == status
+
+
+def test_switching_off_stops_a_deletion_that_is_due(account: Account, one: Stage) -> None:
+    """The mode parameter takes effect at once."""
+    stack = account.create_stack("feat-stopped", {"team-one": "x", "janitor:expires": PAST})
+    one.sweep()
+    one.sweep()
+    until(lambda: "notice.delivered" in one.actions(stack))
+    one.set_mode("notify")
+    one.sweep()
+    request = {"stack_id": stack, "decided_at": datetime.now(UTC).isoformat()}
+    one.invoke("Delete", records(one, "Deletion", request))
+    assert account.status(stack).startswith("UPDATE_COMPLETE")
+    assert "deletion.intended" not in one.actions(stack)
+
+
+def test_what_a_dry_sweep_says_is_written_nowhere(account: Account, one: Stage) -> None:
+    """`{"dry_run": true}` is how the new code is tried before it gets the traffic."""
+    stack = account.create_stack("feat-dry", {"team-one": "x", "janitor:ttl": "3d"})
+    assert one.invoke("Sweep", {"dry_run": True})["mode"] == "enforce"
+    assert one.state(stack) == "none"
+    assert one.invoke("Check") == {"fine": True, "reason": ""}

@@ -1,0 +1,218 @@
+"""What template.yaml must say, whoever edits it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cloudformation_template import read_template
+
+from janitor.adapters.tables import JOURNAL, LEASES, TTL_ATTRIBUTE
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = read_template(ROOT / "template.yaml")
+RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
+FUNCTIONS = ("Sweep", "Notify", "Delete", "Track", "Api", "Check")
+OUTPUTS = {
+    "ApiUrl", "LeaseTableName", "JournalTableName", "NoticesTopicArn", "NoticeQueueUrl",
+    "DeletionQueueUrl", "PolicyParameterName", "ModeParameterName", "LinkSecretArn",
+    "SlackSecretArn", "SweepFunctionName", "NotifyFunctionName", "DeleteFunctionName",
+    "TrackFunctionName", "ApiFunctionName", "CheckFunctionName", "Stage",
+}  # fmt: skip
+SETTINGS = {
+    "Sweep": {"NOTICE_QUEUE", "DELETION_QUEUE"},
+    "Notify": {"NOTIFY", "LINK_SECRET", "LINK_BASE"},
+    "Delete": set(),
+    "Track": {"NOTICE_QUEUE"},
+    "Api": {"LINK_SECRET"},
+    "Check": {"LINK_SECRET", "SLACK_SECRET"},
+}
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the resources of a type."""
+    return {name: one for name, one in RESOURCES.items() if one["Type"] == kind}
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    """Return the statements of a function's own policy, conditional ones as if they applied."""
+    (policy,) = RESOURCES[role]["Properties"]["Policies"]
+    found = policy["PolicyDocument"]["Statement"]
+    return [one["Fn::If"][1] if "Fn::If" in one else one for one in found]
+
+
+def allowed(role: str) -> set[str]:
+    """Return every action that a function's own policy allows."""
+    found: set[str] = set()
+    for one in statements(role):
+        actions = one["Action"] if isinstance(one["Action"], list) else [one["Action"]]
+        if one["Effect"] == "Allow" and "Condition" not in one:
+            found.update(actions)
+    return found
+
+
+@pytest.mark.parametrize("table,definition", [("LeaseTable", LEASES), ("JournalTable", JOURNAL)])
+def test_the_tables_are_those_that_the_code_creates(table: str, definition: dict[str, Any]) -> None:
+    """`janitor init` and the deployment make the same."""
+    properties = RESOURCES[table]["Properties"]
+    assert {name: properties[name] for name in definition} == definition
+
+
+@pytest.mark.parametrize("table", ["LeaseTable", "JournalTable"])
+def test_the_tables_are_kept_recoverable_and_encrypted(table: str) -> None:
+    """They are the evidence."""
+    resource = RESOURCES[table]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    properties = resource["Properties"]
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["IsProtected", True, False]}
+
+
+def test_leases_alone_expire() -> None:
+    """Nothing of the journal does."""
+    leases, journal = RESOURCES["LeaseTable"], RESOURCES["JournalTable"]
+    ttl = {"AttributeName": TTL_ATTRIBUTE, "Enabled": True}
+    assert leases["Properties"]["TimeToLiveSpecification"] == ttl
+    assert "TimeToLiveSpecification" not in journal["Properties"]
+
+
+def test_the_outputs_that_others_rely_on_are_there() -> None:
+    """DESIGN.md §8."""
+    assert TEMPLATE["Outputs"].keys() >= OUTPUTS
+
+
+def test_no_name_is_given_by_hand_but_under_the_stacks_own() -> None:
+    """Several stages live in one account."""
+    given = {
+        (name, key): value
+        for name, resource in RESOURCES.items()
+        for key, value in resource.get("Properties", {}).items()
+        if key == "Name" or (key.endswith("Name") and key not in {"MetricName", "StageName"})
+    }
+    assert all(
+        str(value.get("Fn::Sub", "")).lstrip("/").startswith("${AWS::StackName}/")
+        for value in given.values()
+    ), given
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_has_a_role_and_a_log_of_its_own(function: str) -> None:
+    """Log groups are kept, and their events for as long as the parameter says."""
+    properties = RESOURCES[f"{function}Function"]["Properties"]
+    assert properties["Role"] == {"Fn::GetAtt": [f"{function}Role", "Arn"]}
+    assert properties["LoggingConfig"]["LogGroup"] == {"Ref": f"{function}Logs"}
+    log = RESOURCES[f"{function}Logs"]
+    assert log["DeletionPolicy"] == "Retain"
+    assert log["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_gets_only_the_settings_that_it_needs(function: str) -> None:
+    """What it does not know it cannot reach by mistake."""
+    properties = RESOURCES[f"{function}Function"]["Properties"]
+    own = properties.get("Environment", {}).get("Variables", {})
+    assert own.keys() == {f"JANITOR_{name}" for name in SETTINGS[function]}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_role_allows_everything_but_through_cloudformation(function: str) -> None:
+    """A wildcard stands in one statement alone, under that condition."""
+    via = {"ForAnyValue:StringEquals": {"aws:CalledVia": ["cloudformation.amazonaws.com"]}}
+    for one in statements(f"{function}Role"):
+        actions = one["Action"] if isinstance(one["Action"], list) else [one["Action"]]
+        if any("*" in action for action in actions):
+            assert (function, one["Condition"]) == ("Delete", via)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_role_is_under_the_guard(function: str) -> None:
+    """Own stack, tables, logs and settings are out of reach of every function."""
+    assert RESOURCES[f"{function}Role"]["Properties"]["ManagedPolicyArns"] == [{"Ref": "Guard"}]
+    denied = {
+        one["Sid"]
+        for one in RESOURCES["Guard"]["Properties"]["PolicyDocument"]["Statement"]
+        if one["Effect"] == "Deny"
+    }
+    assert denied == {
+        "NeverItsOwnStack", "NeverAnyJanitorsStack", "TablesAreReadAndPutOnly",
+        "LogsAreWrittenOnly", "SettingsAreReadOnly", "NeverItsOwnParts",
+    }  # fmt: skip
+
+
+def test_who_may_do_what_hurts() -> None:
+    """One function each."""
+    who = {
+        action: [function for function in FUNCTIONS if action in allowed(f"{function}Role")]
+        for action in ("cloudformation:DeleteStack", "cloudformation:UpdateStack", "sns:Publish")
+    }
+    assert who == {
+        "cloudformation:DeleteStack": ["Delete"],
+        "cloudformation:UpdateStack": ["Sweep"],
+        "sns:Publish": ["Notify"],
+    }
+    for function in FUNCTIONS:
+        tables = {a for a in allowed(f"{function}Role") if a.startswith("dynamodb:")}
+        assert tables <= {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
+
+
+@pytest.mark.parametrize("queue", ["Notice", "Deletion"])
+def test_the_queues_keep_order_and_end_in_dead_letters(queue: str) -> None:
+    """Five tries, each as long as six runs of the function."""
+    properties = RESOURCES[f"{queue}Queue"]["Properties"]
+    dead = RESOURCES[f"{queue}DeadLetterQueue"]["Properties"]
+    function = {"Notice": "Notify", "Deletion": "Delete"}[queue]
+    timeout = RESOURCES[f"{function}Function"]["Properties"]["Timeout"]
+    assert properties["FifoQueue"] is dead["FifoQueue"] is True
+    assert properties["SqsManagedSseEnabled"] is dead["SqsManagedSseEnabled"] is True
+    assert properties["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert properties["VisibilityTimeout"] >= 6 * timeout
+    (event,) = RESOURCES[f"{function}Function"]["Properties"]["Events"].values()
+    assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert event["Properties"]["ScalingConfig"]["MaximumConcurrency"] >= 2
+
+
+def test_there_is_an_alarm_for_everything_that_must_not_go_unseen() -> None:
+    """And each of them tells somebody."""
+    alarms = of_type("AWS::CloudWatch::Alarm")
+    assert alarms.keys() == {
+        *(f"{function}ErrorsAlarm" for function in FUNCTIONS),
+        *(f"{queue}DeadLettersAlarm" for queue in ("Sweep", "Notice", "Deletion", "Track")),
+        "NoticeAgeAlarm", "DeletionAgeAlarm", "DeletionsFailedAlarm", "NoticesFailedAlarm",
+        "BreakerAlarm", "NoSweepAlarm", "ApiFaultsAlarm",
+    }  # fmt: skip
+    assert all(
+        one["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for one in alarms.values()
+    )
+    assert alarms["NoSweepAlarm"]["Properties"]["TreatMissingData"] == "breaching"
+
+
+def test_no_log_of_the_api_can_hold_a_token() -> None:
+    """The path has it: only the route is logged, and nothing traced."""
+    api = RESOURCES["Api"]["Properties"]
+    assert "$context.resourcePath" in api["AccessLogSetting"]["Format"]
+    assert "$context.path" not in api["AccessLogSetting"]["Format"]
+    assert api["TracingEnabled"] is False
+    (settings,) = api["MethodSettings"]
+    assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("OFF", False)
+    assert settings["ThrottlingRateLimit"]
+
+
+def test_parameters_are_grouped_described_and_say_what_is_wrong() -> None:
+    """The name of a parameter is in the message about it."""
+    parameters = TEMPLATE["Parameters"]
+    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert sorted(name for group in groups for name in group["Parameters"]) == sorted(parameters)
+    for name, parameter in parameters.items():
+        assert parameter["Description"]
+        assert name in parameter["ConstraintDescription"]
+    assert parameters["Mode"]["Default"] == "observe"
+    assert parameters["AllowPurge"]["Default"] == "false"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_table_of_permissions_names_every_action(function: str) -> None:
+    """docs/permissions.md is what reviewers read."""
+    text = (ROOT / "docs/permissions.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith(f"| {function.lower()} |")]
+    for action in allowed(f"{function}Role"):
+        assert any(action in line for line in lines), action
