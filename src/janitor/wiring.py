@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import boto3
 
     from janitor.adapters.deployment import Deployment
-    from janitor.journeys.doctor import Copy
     from janitor.journeys.inprocess import Janitor
 
 MOST_REGIONS_AT_ONCE = 8
@@ -189,18 +188,11 @@ def answer_hook(event: Mapping[str, str], aws: Aws, *, passed: bool) -> None:
     )
 
 
-def deployment_of(stack: str, aws: Aws) -> "Copy":
-    """Return a deployed copy of the janitor, to be looked at."""
+def deployment_of(stack: str, aws: Aws) -> "Deployment":
+    """Return a deployed copy of the janitor, to be looked at or taken away."""
     from janitor.adapters.deployment import Deployment
 
     return Deployment(aws.client, stack)
-
-
-def deployed_stack_of(name: str, aws: Aws) -> "Deployment":
-    """Return a deployed copy of the janitor, to be taken away."""
-    from janitor.adapters.deployment import Deployment
-
-    return Deployment(aws.client, name)
 
 
 def check_secret(arn: str, parameter: str, aws: Aws) -> None:

@@ -21,10 +21,6 @@ class Conflict(JanitorError):
     """Somebody else wrote the record first; read it again and decide again."""
 
 
-class RegionRefused(JanitorError):
-    """A region cannot be listed in full, so nothing there may be decided."""
-
-
 class StackNotFound(JanitorError):
     """No stack or lease answers to this name or id."""
 

@@ -4,7 +4,7 @@ import sys
 
 from janitor.core.errors import JanitorError
 from janitor.settings import settings_now
-from janitor.wiring import connect, deployed_stack_of
+from janitor.wiring import connect, deployment_of
 
 KEPT = {
     "AWS::DynamoDB::Table": "aws dynamodb delete-table --table-name {name}",
@@ -23,7 +23,7 @@ UNPROTECT = (
 def main(name: str) -> int:
     """Delete the stack and print what stays with the commands that remove it."""
     try:
-        stack = deployed_stack_of(name, connect(settings_now()))
+        stack = deployment_of(name, connect(settings_now()))
         resources = stack.resources()
         stack.remove()
     except JanitorError as error:
