@@ -10,6 +10,7 @@ import pytest
 from janitor.adapters.ports import Message
 from janitor.adapters.sns import MAX_BYTES, SnsChannel
 from janitor.core.errors import DeliveryFailed
+from janitor.core.letter import Wording
 from janitor.core.model import Contact, ContactKind
 
 OWNER = Contact(ContactKind.EMAIL, "ann@example.com")
@@ -59,7 +60,13 @@ def a_message(**changes: Any) -> Message:
         "kinds": ("48h", "final"),
         "regions": ("eu-central-1",),
     }
-    return Message(**values | changes)
+    values |= changes
+    return Message(
+        values["contact"],
+        Wording(values["subject"], values["text"]),
+        values["kinds"],
+        values["regions"],
+    )
 
 
 def test_a_notice_arrives_as_it_was_written(topic: Topic) -> None:
@@ -67,7 +74,7 @@ def test_a_notice_arrives_as_it_was_written(topic: Topic) -> None:
     topic.subscribe()
     sent = SnsChannel(topic.sns, topic.arn).send(a_message())
     (received,) = topic.received()
-    assert received["MessageId"] == sent
+    assert received["MessageId"] == sent.message_id
     assert received["Subject"] == "2 stacks end tomorrow"
     assert received["Message"] == a_message().text
     attributes = {name: a["Value"] for name, a in received["MessageAttributes"].items()}

@@ -8,6 +8,7 @@ import pytest
 import typer.main
 from pydantic import BaseModel
 
+from janitor.core.durations import duration_text
 from janitor.core.model import Mode
 from janitor.core.policy import (
     BUILT_IN_NEVER_DELETE,
@@ -16,7 +17,6 @@ from janitor.core.policy import (
     Terms,
     WindowSpec,
     default_policy,
-    duration_text,
 )
 from janitor.core.policy_file import parse_policy
 from janitor.entrypoints.cli import app

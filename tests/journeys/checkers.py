@@ -16,7 +16,7 @@ from tests.journeys.timing import why_too_soon
 from tests.journeys.truth import HOUR
 from tests.journeys.world import Swept, World
 
-from janitor.adapters.ports import DeletionRequest, Message, NoticeRequest
+from janitor.adapters.ports import DeletionRequest, Message, Telling
 from janitor.core.audit import verify
 from janitor.core.decisions import decision_name
 from janitor.core.journal import FIRST_PREVIOUS, Entry
@@ -85,7 +85,7 @@ class Checkers(Observer):
         if not any(view.mode.notifies for view in world.views):
             self.no(8, f"sent {message.subject} in mode {world.mode}")
 
-    def on_queue(self, request: NoticeRequest | DeletionRequest, world: World) -> None:
+    def on_queue(self, request: Telling | DeletionRequest, world: World) -> None:
         """Look at a message as it is queued."""
         enforce = isinstance(request, DeletionRequest)
         allowed = [v for v in world.views if v.mode is Mode.ENFORCE or not enforce]

@@ -103,7 +103,7 @@ MUTATIONS = (
     Mutation(
         5,
         "core/lifecycle.py",
-        "self.lease, self.changes, leftover)\n        reason",
+        "self.lease, self.changes, self._marked_tags)\n        reason",
         "self.lease, self.changes)\n        reason",
     ),
     Mutation(

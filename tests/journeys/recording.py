@@ -9,7 +9,7 @@ from tests.journeys.truth import read_notice
 
 from janitor.adapters.memory import MemoryChannel, MemoryLedger
 from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.adapters.ports import DeletionRequest, Message, NoticeRequest
+from janitor.adapters.ports import DeletionRequest, Message, Sent, Telling
 from janitor.core.journal import Entry
 from janitor.core.model import Account, Lease, Mode, Stack
 from janitor.core.plan import Listing
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Queued:
     """A message, and the number of the sweep that it comes from."""
 
-    request: NoticeRequest | DeletionRequest
+    request: Telling | DeletionRequest
     sweep: int
 
 
@@ -42,7 +42,7 @@ class Observer:
     def on_send(self, message: Message, world: "World") -> None:
         """A notice has been taken."""
 
-    def on_queue(self, request: NoticeRequest | DeletionRequest, world: "World") -> None:
+    def on_queue(self, request: Telling | DeletionRequest, world: "World") -> None:
         """Something is about to be queued."""
 
     def on_extended(self, stack_id: str, lease: Lease, days: int) -> None:
@@ -124,9 +124,9 @@ class RecordingChannel(MemoryChannel):
         super().__init__()
         self.world = world
 
-    def send(self, message: Message) -> str:
+    def send(self, message: Message) -> Sent:
         """Take a message."""
-        message_id = super().send(message)
+        sent = super().send(message)
         world = self.world
         world.mutations += 1
         world.observer.on_send(message, world)
@@ -135,7 +135,7 @@ class RecordingChannel(MemoryChannel):
             world.texts.append(message.text)
         if message.contact.kind.value == "operators":
             world.seen["told operators"] += 1
-        return message_id
+        return sent
 
 
 @dataclass
@@ -144,7 +144,7 @@ class WorldQueue:
 
     world: "World"
 
-    def notify(self, request: NoticeRequest) -> None:
+    def notify(self, request: Telling) -> None:
         """Queue a digest."""
         self._put(request)
 
@@ -152,7 +152,7 @@ class WorldQueue:
         """Queue a deletion."""
         self._put(request)
 
-    def _put(self, request: NoticeRequest | DeletionRequest) -> None:
+    def _put(self, request: Telling | DeletionRequest) -> None:
         self.world.mutations += 1
         self.world.puts += 1
         self.world.observer.on_queue(request, self.world)

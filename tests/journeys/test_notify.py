@@ -134,7 +134,10 @@ def test_a_contact_that_can_never_be_reached_has_a_fallback() -> None:
     story.sweep()
     story.wait(3)
     story.sweep()
-    assert [message.contact for message in story.channel.sent] == [TEAM]
+    notice_, word = story.channel.sent
+    assert (notice_.contact, word.contact) == (TEAM, OPERATORS)
+    assert "of ana@example.com, who cannot be reached (users_not_found)." in notice_.text
+    assert word.subject == "[janitor] ana@example.com cannot be reached"
     (notice,) = story.lease(stack_id).notices
     assert (notice.stage, notice.contact) == ("final", ANA)
     assert story.reason(stack_id, "notice.delivered") == "final notice delivered to #team"
@@ -193,11 +196,12 @@ def test_a_problem_is_told_once_and_told_again_when_it_is_another() -> None:
     stack_id = story.deploy(tags={**OWNED, "janitor:ttl": "3x"})
     for _ in range(5):
         story.sweep()
-    assert story.subjects() == ["[janitor] feat has a lifetime that cannot be read"]
+    assert [message.contact for message in story.channel.sent] == [ANA, OPERATORS]
+    assert set(story.subjects()) == {"[janitor] feat has a lifetime that cannot be read"}
     story.stacks.redeploy(stack_id, {**OWNED, "janitor:ttl": "soon"})
     for _ in range(3):
         story.sweep()
-    assert len(story.channel.sent) == 2
+    assert len(story.channel.sent) == 4
     assert "'soon' is not a lifetime; for instance 90m, 36h, 3d or 2w." in (
         story.channel.sent[-1].text
     )

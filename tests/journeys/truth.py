@@ -172,8 +172,9 @@ def read_notice(text: str, sent: datetime) -> Iterator[Told]:
     """Read a digest paragraph by paragraph."""
     greeting, *paragraphs = text.split("\n\n")
     to = OPERATORS
-    if found := re.match(r"To (\S+): this is about", greeting):
-        to = found[1]
+    addressed = r"To (?P<to>\S+): this is about|This is about .* of (?P<for>\S+), who cannot"
+    if found := re.match(addressed, greeting):
+        to = found["to"] or found["for"]
     for paragraph in paragraphs:
         if head := re.match(r"(\S+)  \((\S+)\)\n", paragraph):
             yield Told(

@@ -18,7 +18,7 @@ from tests.journeys.recording import (
 )
 from tests.journeys.truth import Terms, Told, policy_of
 
-from janitor.adapters.ports import NoticeRequest
+from janitor.adapters.ports import DeletionRequest
 from janitor.core.errors import ExtensionRefused, JanitorError, StackNotFound
 from janitor.core.journal import Actor, Entry
 from janitor.core.links import Links
@@ -27,8 +27,8 @@ from janitor.core.policy import Policy
 from janitor.journeys.account import lift_breaker
 from janitor.journeys.delete import delete
 from janitor.journeys.extend import extend
-from janitor.journeys.notify import notify
 from janitor.journeys.sweep import Report, sweep
+from janitor.journeys.tell import tell
 from janitor.journeys.track import track
 
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)
@@ -193,12 +193,12 @@ class World:
         message = self.queue.pop(place % len(self.queue))
         self.message = message
         request = message.request
-        if isinstance(request, NoticeRequest):
+        if not isinstance(request, DeletionRequest):
             ports = self.ports("policies", "ledger", "channel")
             self.run(
                 "notify",
                 schedule,
-                lambda: notify(request, clock=self.clock, links=LINKS, **ports),
+                lambda: tell(request, clock=self.clock, links=LINKS, **ports),
             )
         else:
             ports = self.ports("policies", "stacks", "ledger")

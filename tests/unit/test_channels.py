@@ -2,6 +2,7 @@
 
 from janitor.adapters.console import ConsoleChannel
 from janitor.adapters.ports import Message
+from janitor.core.letter import Wording
 from janitor.core.model import Contact, ContactKind
 
 
@@ -10,7 +11,10 @@ def test_a_digest_on_the_terminal_cannot_steer_it() -> None:
     written: list[str] = []
     channel = ConsoleChannel(written.append)
     message = Message(
-        Contact(ContactKind.EMAIL, "a\x1b[31m@b.c"), "two\nlines", "first\nsec\x07ond\u202e", (), ()
+        Contact(ContactKind.EMAIL, "a\x1b[31m@b.c"),
+        Wording("two\nlines", "first\nsec\x07ond\u202e"),
+        (),
+        (),
     )
-    assert [channel.send(message), channel.send(message)] == ["console-1", "console-2"]
+    assert [channel.send(message).message_id for _ in range(2)] == ["console-1", "console-2"]
     assert written[0] == "To: a[31m@b.c\nSubject: twolines\n\nfirst\nsecond\n"

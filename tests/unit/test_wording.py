@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from janitor.core.letter import Item, Wording
 from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, Mode
 from janitor.core.policy import default_policy
 from janitor.core.policy_file import parse_policy
-from janitor.core.wording import Item, Wording, digest
+from janitor.core.wording import digest
 
 POLICY = default_policy()
 NOW = datetime(2026, 6, 3, 8, tzinfo=UTC)
@@ -42,6 +43,14 @@ def worded(
     return digest(to, items, now=now, policy=POLICY, mode=mode)
 
 
+def letter(
+    *items: Item, to: Contact = ANA, mode: Mode = Mode.ENFORCE, now: datetime = NOW
+) -> tuple[str, str]:
+    """Word a digest as subject and plain text."""
+    words = worded(*items, to=to, mode=mode, now=now)
+    return words.subject, words.text
+
+
 WHY = "Why: tag janitor:ttl=3d; created Mon 1 Jun 2026 08:00 UTC (2 days ago)."
 FOOT = "\n\nIf you no longer need a stack, delete it now, or let it go by itself."
 TO_ANA = "To ana@example.com: this is about a temporary CloudFormation stack of yours.\n\n"
@@ -49,12 +58,15 @@ TO_ANA = "To ana@example.com: this is about a temporary CloudFormation stack of 
 
 def test_a_reminder() -> None:
     """When, why, and how to keep it."""
-    assert worded(Item("24h", a_lease(), link=LINK)) == Wording(
+    assert letter(Item("24h", a_lease(), link=LINK)) == (
         "[janitor] feat-basket expires in 1 day",
-        f"{TO_ANA}feat-basket  (eu-central-1)\n"
-        "  Expires Thu 4 Jun 2026 08:00 UTC (in 1 day); then it is marked for deletion.\n"
-        f"  {WHY}\n"
-        f"  To keep it: {LINK}{FOOT}",
+        (
+            f"{TO_ANA}feat-basket  (eu-central-1)\n"
+            "  Expires Thu 4 Jun 2026 08:00 UTC (in 1 day); then it is marked for deletion.\n"
+            f"  {WHY}\n"
+            "  resources: unknown; monthly cost: unknown.\n"
+            f"  To keep it: {LINK}{FOOT}"
+        ),
     )
 
 
@@ -63,13 +75,16 @@ def test_a_final_notice_says_the_date_that_will_hold() -> None:
     now = CREATED + timedelta(days=3, hours=2)
     after = now + timedelta(days=1)
     item = Item("final", a_lease(), delete_after=after, link=LINK)
-    assert worded(item, now=now) == Wording(
+    assert letter(item, now=now) == (
         "[janitor] feat-basket will be deleted",
-        f"{TO_ANA}feat-basket  (eu-central-1)\n"
-        "  It will be deleted, at the earliest on Fri 5 Jun 2026 10:00 UTC (in 1 day).\n"
-        "  Expired Thu 4 Jun 2026 08:00 UTC (2 hours ago).\n"
-        "  Why: tag janitor:ttl=3d; created Mon 1 Jun 2026 08:00 UTC (3 days 2 hours ago).\n"
-        f"  To keep it: {LINK}{FOOT}",
+        (
+            f"{TO_ANA}feat-basket  (eu-central-1)\n"
+            "  It will be deleted, at the earliest on Fri 5 Jun 2026 10:00 UTC (in 1 day).\n"
+            "  Expired Thu 4 Jun 2026 08:00 UTC (2 hours ago).\n"
+            "  Why: tag janitor:ttl=3d; created Mon 1 Jun 2026 08:00 UTC (3 days 2 hours ago).\n"
+            "  resources: unknown; monthly cost: unknown.\n"
+            f"  To keep it: {LINK}{FOOT}"
+        ),
     )
 
 
@@ -91,21 +106,25 @@ def test_without_a_page_the_command_is_told() -> None:
 def test_a_problem_says_what_is_wrong_and_what_is_right() -> None:
     """And that nothing is lost meanwhile."""
     problem = "tag janitor:ttl '3x': the unit is not m, h, d or w; for instance 90m, 36h, 3d or 2w"
-    assert worded(Item("problem", a_lease(expires_at=None), problem)) == Wording(
+    assert letter(Item("problem", a_lease(expires_at=None), problem)) == (
         "[janitor] feat-basket has a lifetime that cannot be read",
-        f"{TO_ANA}feat-basket  (eu-central-1)\n"
-        f"  It is kept, but {problem}.\n"
-        "  Please correct the tag; until then nothing reminds you and nothing deletes it.",
+        (
+            f"{TO_ANA}feat-basket  (eu-central-1)\n"
+            f"  It is kept, but {problem}.\n"
+            "  Please correct the tag; until then nothing reminds you and nothing deletes it."
+        ),
     )
 
 
 def test_a_deletion_is_confirmed() -> None:
     """With why, and no word of what could still be done."""
-    assert worded(Item("deleted", a_lease())) == Wording(
+    assert letter(Item("deleted", a_lease())) == (
         "[janitor] feat-basket has been deleted",
-        f"{TO_ANA}feat-basket  (eu-central-1)\n"
-        "  It has been deleted, and CloudFormation has confirmed it.\n"
-        f"  {WHY}",
+        (
+            f"{TO_ANA}feat-basket  (eu-central-1)\n"
+            "  It has been deleted, and CloudFormation has confirmed it.\n"
+            f"  {WHY}"
+        ),
     )
 
 
@@ -113,24 +132,28 @@ def test_a_deletion_is_confirmed() -> None:
 def test_a_stack_that_will_not_go_is_handed_to_a_person(attempts: int, text: str) -> None:
     """With CloudFormation's own words, on one line and with one full stop."""
     error = "DELETE_FAILED: The following resource(s) failed to delete:\n[Bucket]. "
-    assert worded(Item("attention", a_lease(attempts=attempts), error)) == Wording(
+    assert letter(Item("attention", a_lease(attempts=attempts), error)) == (
         "[janitor] feat-basket could not be deleted",
-        f"{TO_ANA}feat-basket  (eu-central-1)\n"
-        f"  It could not be deleted after {text}:"
-        " DELETE_FAILED: The following resource(s) failed to delete: [Bucket].\n"
-        "  The janitor will not try again. Please delete it by hand, or ask your operators.",
+        (
+            f"{TO_ANA}feat-basket  (eu-central-1)\n"
+            f"  It could not be deleted after {text}:"
+            " DELETE_FAILED: The following resource(s) failed to delete: [Bucket].\n"
+            "  The janitor will not try again. Please delete it by hand, or ask your operators."
+        ),
     )
 
 
 def test_operators_are_told_of_the_breaker() -> None:
     """What stopped, and what to do."""
     why = "51 stacks are due for deletion, and max_due is 50"
-    assert worded(Item("breaker", None, why), to=OPERATORS) == Wording(
+    assert letter(Item("breaker", None, why), to=OPERATORS) == (
         "[janitor] deletions are stopped: too many stacks are due",
-        "To the operators of the janitor:\n\n"
-        f"Nothing is being deleted: {why}.\n"
-        "Look at `janitor plan`. If all of that may go, `janitor breaker lift` lets it go"
-        " for one day.",
+        (
+            "To the operators of the janitor:\n\n"
+            f"Nothing is being deleted: {why}.\n"
+            "  Look at `janitor plan`. If all of that may go, `janitor breaker lift` lets it go"
+            " for one day."
+        ),
     )
 
 

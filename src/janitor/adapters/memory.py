@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.adapters.ports import DeletionRequest, Message, NoticeRequest
+from janitor.adapters.ports import AnswerRequest, DeletionRequest, Message, Sent, Telling
 from janitor.core.errors import Conflict, JanitorError
 from janitor.core.journal import Entry, Event, instant
 from janitor.core.model import ACCOUNT_KEY, Account, Contact, Lease, Mode
@@ -87,10 +87,10 @@ class MemoryQueue:
     """What the sweep queued, in order."""
 
     def __init__(self) -> None:
-        self.notices: list[NoticeRequest] = []
+        self.notices: list[Telling] = []
         self.deletions: list[DeletionRequest] = []
 
-    def notify(self, request: NoticeRequest) -> None:
+    def notify(self, request: Telling) -> None:
         """Keep the digest."""
         self.notices.append(request)
 
@@ -100,11 +100,14 @@ class MemoryQueue:
 
 
 class MemoryChannel:
-    """What was sent, in order; some contacts can be refused."""
+    """What was sent, revised and answered, in order; some contacts can be refused."""
 
-    def __init__(self, name: str = "memory") -> None:
+    def __init__(self, name: str = "memory", most: int = 100) -> None:
         self.name = name
+        self.most = most
         self.sent: list[Message] = []
+        self.revised: list[tuple[str, Message, str]] = []
+        self.answered: list[AnswerRequest] = []
         self.refused: dict[Contact, JanitorError] = {}
 
     def refuse(self, contact: Contact, error: JanitorError) -> None:
@@ -115,12 +118,20 @@ class MemoryChannel:
         """Take this contact's messages again."""
         self.refused.pop(contact, None)
 
-    def send(self, message: Message) -> str:
+    def send(self, message: Message) -> Sent:
         """Keep the message, unless its contact is refused."""
         if error := self.refused.get(message.contact):
             raise error
         self.sent.append(message)
-        return f"{self.name}-{len(self.sent)}"
+        return Sent(f"{self.name}-{len(self.sent)}", self.name)
+
+    def revise(self, message_id: str, message: Message, said: str) -> None:
+        """Keep the revision."""
+        self.revised.append((message_id, message, said))
+
+    def answer(self, request: AnswerRequest) -> None:
+        """Keep the answer."""
+        self.answered.append(request)
 
 
 class MemoryPolicies:

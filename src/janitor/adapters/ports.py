@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from janitor.core.journal import Entry, Event
+from janitor.core.letter import Wording
 from janitor.core.model import Account, Contact, Lease, Mode, Stack
 from janitor.core.plan import Listing
 from janitor.core.policy import Policy
@@ -106,11 +107,36 @@ class DeletionRequest:
     decided_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class RevisionRequest:
+    """A message that was sent earlier, to be shown as things stand now."""
+
+    contact: Contact
+    message_id: str
+    stack_ids: tuple[str, ...]
+    """All stacks in it."""
+    said: str = ""
+    """What happened, for the message's thread; without it, only the message changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """A word to one person alone, in the channel where they pressed a button."""
+
+    contact: Contact
+    channel_id: str
+    text: str
+
+
+Telling = NoticeRequest | RevisionRequest | AnswerRequest
+"""What the queue of notices carries."""
+
+
 class Queue(Protocol):
     """The way from the sweep to notify and delete."""
 
-    def notify(self, request: NoticeRequest) -> None:
-        """Queue a digest."""
+    def notify(self, request: Telling) -> None:
+        """Queue a digest, a revision of one, or an answer."""
         ...
 
     def delete(self, request: DeletionRequest) -> None:
@@ -120,26 +146,57 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A rendered digest: plain text, with attributes to filter by."""
+    """A digest in words, with attributes to filter by."""
 
     contact: Contact
-    subject: str
-    text: str
+    words: Wording
     kinds: tuple[str, ...]
     regions: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        """Return the subject."""
+        return self.words.subject
+
+    @property
+    def text(self) -> str:
+        """Return the digest as plain text."""
+        return self.words.text
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a channel says of a message that it took."""
+
+    message_id: str
+    channel: str
+    recipient: str = ""
+    """The person behind the contact, where the channel had to look: a Slack user's id."""
 
 
 class Channel(Protocol):
     """A way to reach people."""
 
-    name: str
+    most: int
+    """Stacks in one message: what was cut short would count as delivered all the same."""
 
-    def send(self, message: Message) -> str:
-        """Send and return the channel's id for the message.
+    def send(self, message: Message) -> Sent:
+        """Send a message, whole.
 
         Raises `Undeliverable` if this contact can never be reached, `DeliveryFailed` if
         it failed this time.
         """
+        ...
+
+    def revise(self, message_id: str, message: Message, said: str) -> None:
+        """Show an earlier message anew, and say in its thread what happened.
+
+        Does nothing where messages cannot be changed once they are sent.
+        """
+        ...
+
+    def answer(self, request: AnswerRequest) -> None:
+        """Say something to one person alone; nothing where the channel has no such way."""
         ...
 
 

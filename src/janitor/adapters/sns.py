@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from janitor.adapters.aws_errors import AwsError, message_of
-from janitor.adapters.ports import Message
+from janitor.adapters.ports import AnswerRequest, Message, Sent
 from janitor.core.errors import DeliveryFailed
 
 if TYPE_CHECKING:
@@ -24,15 +24,16 @@ class SnsChannel:
     operator: no contact is ever `Undeliverable` here.
     """
 
-    name = "sns"
+    most = 100
 
     def __init__(self, client: "SNSClient", topic_arn: str) -> None:
         self._client = client
         self._topic_arn = topic_arn
 
-    def send(self, message: Message) -> str:
-        """Publish; return the message id of SNS."""
-        size = len(message.text.encode())
+    def send(self, message: Message) -> Sent:
+        """Publish."""
+        text = message.text
+        size = len(text.encode())
         if size > MAX_BYTES:
             # Cut short it would count as delivered to those whom it no longer names.
             raise DeliveryFailed(f"the notice has {size} bytes, and SNS takes {MAX_BYTES}")
@@ -49,12 +50,18 @@ class SnsChannel:
             answer = self._client.publish(
                 TopicArn=self._topic_arn,
                 Subject=one_line(message.subject, MAX_SUBJECT) or "janitor",
-                Message=message.text or message.subject or "janitor",
+                Message=text or message.subject or "janitor",
                 MessageAttributes=attributes,
             )
         except AwsError as error:
             raise DeliveryFailed(f"SNS did not take the notice: {message_of(error)}") from error
-        return answer["MessageId"]
+        return Sent(answer["MessageId"], "sns")
+
+    def revise(self, message_id: str, message: Message, said: str) -> None:
+        """A mail that was sent cannot be changed."""
+
+    def answer(self, request: AnswerRequest) -> None:
+        """Nobody presses buttons here."""
 
 
 def one_line(text: str, longest: int) -> str:

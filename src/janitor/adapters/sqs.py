@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from janitor.adapters.aws_errors import AwsError, translated
-from janitor.adapters.ports import DeletionRequest, NoticeRequest
+from janitor.adapters.ports import DeletionRequest, Telling
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-NOTICES = TypeAdapter(NoticeRequest)
+NOTICES: TypeAdapter[Telling] = TypeAdapter(Telling)
 DELETIONS = TypeAdapter(DeletionRequest)
 """How requests look in a message's body, both ways; what does not fit raises ValueError."""
 
@@ -29,7 +29,7 @@ class SqsQueue:
         self._notice_url = notice_url
         self._deletion_url = deletion_url
 
-    def notify(self, request: NoticeRequest) -> None:
+    def notify(self, request: Telling) -> None:
         contact = request.contact
         group = f"{contact.kind.value}:{contact.address}"
         self._send(self._notice_url, group, NOTICES.dump_json(request).decode())

@@ -42,7 +42,14 @@ class Undeliverable(JanitorError):
 
 
 class DeliveryFailed(JanitorError):
-    """The channel did not take the notice this time: try again later."""
+    """The channel did not take the notice this time: try again later.
+
+    `retry_after` is in how many seconds, where the channel said so.
+    """
+
+    def __init__(self, message: str, *, retry_after: int = 0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class BadLink(JanitorError):

@@ -3,13 +3,15 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from janitor.core.contacts import owners_of
+from janitor.core.contacts import clean, owners_of
 from janitor.core.decisions import TagChange
 from janitor.core.expiry import Unreadable, asked_deadline, effective_deadline
+from janitor.core.labels import labels_of
 from janitor.core.model import (
     DELETE_AFTER_TAG,
     MARKED_VALUE,
     PROBLEM,
+    PROTECT_TAG,
     STATE_TAG,
     Contact,
     Lease,
@@ -30,6 +32,10 @@ TAGGABLE = frozenset(
     }
 )
 """Statuses in which CloudFormation accepts an update, and so tags."""
+
+
+LET_GO = "let go by its owner"
+"""The source of such a deadline."""
 
 
 def deployed_at(stack: Stack, lease: Lease | None) -> datetime:
@@ -68,6 +74,11 @@ def observe(
         changes.append(f"kept, since {seen.problem}" if seen.problem else "lifetime is readable")
     if seen.contacts != lease.contacts:
         changes.append(f"owner is now {', '.join(c.address for c in seen.contacts)}")
+    if seen.protection != lease.protection:
+        changes.append(seen.protection or f"no longer protected by tag {PROTECT_TAG}")
+    if seen.labels != lease.labels:
+        told = ", ".join(f"{name} {text}" for name, text in seen.labels)
+        changes.append(f"labelled {told}" if told else "no longer labelled")
     if seen.rule != lease.rule:
         changes.append(f"falls under rule '{seen.rule}' instead of '{lease.rule}'")
     return seen, tuple(changes)
@@ -89,6 +100,8 @@ def _seen(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Lease:
         latest = stack.created + rule.max_lifetime
         deadline = effective_deadline(asked, lease.extended_until, latest)
         at, source, problem = deadline.at, deadline.source, ""
+        if (let_go := _let_go(stack, lease)) and (at is None or let_go < at):
+            at, source = let_go, LET_GO
     except Unreadable as error:
         at, source, problem = None, "", str(error)
     return replace(
@@ -96,11 +109,27 @@ def _seen(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Lease:
         rule=rule.name,
         contacts=contacts,
         ownerless=ownerless,
+        labels=labels_of(stack.tags),
+        protection=protection_of(stack),
         expires_at=at,
         deadline_source=source,
         problem=problem,
         deployed_at=deployed,
     )
+
+
+def _let_go(stack: Stack, lease: Lease) -> datetime | None:
+    """Return when the owner let it go, if that still holds: whoever deploys again wants it."""
+    said = lease.let_go_at
+    return said if said is not None and deployed_at(stack, lease) <= said else None
+
+
+def protection_of(stack: Stack) -> str:
+    """Say in words what tag protects the stack; nothing if none does."""
+    why = stack.tags.get(PROTECT_TAG)
+    if why is None:
+        return ""
+    return f"protected by tag {PROTECT_TAG}" + (f": {clean(why)}" if clean(why) else "")
 
 
 def deadline_text(lease: Lease, policy: Policy) -> str:

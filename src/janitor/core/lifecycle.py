@@ -25,16 +25,18 @@ from janitor.core.decisions import (
     Unmark,
     Wait,
 )
+from janitor.core.durations import duration_text
 from janitor.core.lease import (
     deadline_text,
     first_lease,
     observe,
     promise,
+    protection_of,
     tag_change,
     told_at,
 )
 from janitor.core.model import FINAL, PROBLEM, PROTECT_TAG, SELF_TAG, Lease, LeaseState, Stack
-from janitor.core.policy import Policy, Rule, duration_text
+from janitor.core.policy import Policy, Rule
 from janitor.core.times import instant_text, relative_text
 
 DELETABLE = frozenset(
@@ -137,8 +139,8 @@ class _Case:
     @property
     def _protection(self) -> str:
         """Say what protects the stack, or nothing."""
-        if (why := self.stack.tags.get(PROTECT_TAG)) is not None:
-            return f"protected by tag {PROTECT_TAG}" + (f": {clean(why)}" if clean(why) else "")
+        if by_tag := protection_of(self.stack):
+            return by_tag
         return "protected by CloudFormation's termination protection" * (
             self.stack.termination_protection
         )
@@ -169,8 +171,7 @@ class _Case:
         """Decide on an active lease whose deadline has come."""
         if self._protection:
             reason = Reason(f"due, but {self._protection}")
-            leftover = tag_change(self.stack, self.lease, LeaseState.ACTIVE, self.policy, self.now)
-            return Blocked(reason, self.stack, self.lease, self.changes, leftover)
+            return Blocked(reason, self.stack, self.lease, self.changes, self._marked_tags)
         reason = Reason(f"expired {self._deadline}", self._facts)
         tags = tag_change(self.stack, self.lease, LeaseState.MARKED, self.policy, self.now)
         return Mark(reason, self.stack, self.lease, self.changes, tags)

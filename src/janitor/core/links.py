@@ -12,7 +12,8 @@ from janitor.core.model import Contact, ContactKind
 
 MAX_AGE = timedelta(days=60)
 LONGEST_TOKEN = 2_048
-EXTEND = "extend"
+EXTEND, LET_GO, SLACK = "extend", "let-go", "slack"
+"""The actions that a token can be for; `slack` is what buttons there carry."""
 LEAST_KEY = 32
 """Characters that a signing key has at least."""
 

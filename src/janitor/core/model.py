@@ -23,7 +23,12 @@ PROBLEM = "problem"
 DELETED = "deleted"
 ATTENTION = "attention"
 BREAKER = "breaker"
-"""Notice stages besides the reminders, whose stage is their lead time (`48h`)."""
+SETTLED = "settled"
+"""Notice stages besides the reminders, whose stage is their lead time (`48h`).
+
+`settled` is never sent of its own: so a stack is shown in an earlier notice from when
+nothing more is to be done about it there.
+"""
 
 
 class Mode(StrEnum):
@@ -107,6 +112,12 @@ class Notice:
     channel: str
     detail: str = ""
     """What a `problem` notice was about, so that another problem is told anew."""
+    message_id: str = ""
+    """The channel's id for the message, by which it can be revised."""
+    recipient: str = ""
+    """Whom the channel found behind the contact: a Slack user, who may then act in Slack."""
+    beside: tuple[str, ...] = ()
+    """The other stacks in the same message, for revising it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +137,16 @@ class Lease:
     """Why the lifetime tags cannot be read; the stack is kept meanwhile."""
     contacts: tuple[Contact, ...] = ()
     ownerless: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+    """What its tags say of where it comes from: branch, pull request, commit, cost."""
+    protection: str = ""
+    """What tag protects it, in words; termination protection is known only when asked."""
+    resources: int | None = None
+    """How many resources it had when its owner was first told; None if that is unknown."""
     generation: int = 1
     extended_until: datetime | None = None
+    let_go_at: datetime | None = None
+    """When the owner said that it may go; a deployment or an extension after that takes it back."""
     extensions: int = 0
     notices: tuple[Notice, ...] = ()
     delete_after: datetime | None = None
@@ -192,3 +211,5 @@ class Outcome:
     action: str
     status: Status
     detail: str = ""
+    retry_after: int = 0
+    """Seconds after which to try again, if the other side said so."""

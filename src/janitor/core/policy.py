@@ -13,15 +13,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     field_validator,
     model_validator,
 )
 
-from janitor.core.expiry import Unreadable, Window, parse_duration
+from janitor.core.durations import AnyDuration, Duration, hours_text
+from janitor.core.expiry import Window
 from janitor.core.model import EXPIRES_TAG, TTL_TAG, Mode, Stack
 
 BUILT_IN_NEVER_DELETE = (
@@ -35,45 +34,6 @@ BUILT_IN_NEVER_DELETE = (
 """Names that no policy can put into the janitor's reach."""
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-def duration_text(value: timedelta) -> str:
-    """Return a duration the way policies and tags write it: `90m`, `36h`, `3d`."""
-    minutes = int(value.total_seconds() // 60)
-    if minutes and minutes % (24 * 60) == 0:
-        return f"{minutes // (24 * 60)}d"
-    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
-
-
-def hours_text(value: timedelta) -> str:
-    """Return a reminder's stage: hours where it comes out even, so that 48h stays 48h."""
-    minutes = int(value.total_seconds() // 60)
-    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
-
-
-def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a duration; for instance 90m, 36h, 3d or 2w")
-    try:
-        return parse_duration(value)
-    except Unreadable as error:
-        raise ValueError(str(error).replace("a lifetime", "a duration")) from error
-
-
-def _positive(value: timedelta) -> timedelta:
-    if not value:
-        raise ValueError("must be longer than zero; for instance 24h")
-    return value
-
-
-AnyDuration = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(duration_text)]
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(lambda value: _positive(_duration(value))),
-    PlainSerializer(duration_text),
-]
 
 
 class _Model(BaseModel):
@@ -196,6 +156,15 @@ class Limits(_Model):
     max_attempts: int = Field(5, ge=1)
 
 
+class Operators(_Model):
+    """Who runs the janitor, and where they are told what needs them."""
+
+    channel: str | None = Field(None, pattern=r"^(#[a-z0-9_-]{1,80}|[CG][A-Z0-9]{8,20})$")
+    """A Slack channel; without it, or without Slack, the notices' topic."""
+    members: tuple[Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{6,20}$")], ...] = ()
+    """Slack users who may act on anybody's stack."""
+
+
 _DEFAULT_RULE = {"name": "default", "select": {"any": [{"tag": TTL_TAG}, {"tag": EXPIRES_TAG}]}}
 
 
@@ -210,6 +179,7 @@ class Policy(_Model):
     window: WindowSpec = WindowSpec()
     limits: Limits = Limits()
     never_delete: tuple[str, ...] = ()
+    operators: Operators = Operators()
 
     @model_validator(mode="before")
     @classmethod

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from janitor.core.contacts import clean
 from janitor.core.errors import PolicyError
 from janitor.core.policy import Limits, Policy, Rule, Selector, Terms, WindowSpec
 
@@ -180,5 +181,6 @@ def _unknown_field(where: tuple[int | str, ...]) -> str:
 def _path(where: tuple[int | str, ...]) -> str:
     text = ""
     for part in where:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        name = clean(str(part)) or repr(part)
+        text += f"[{part}]" if isinstance(part, int) else f".{name}" if text else name
     return f"{text}: " if text else ""

@@ -76,6 +76,11 @@ def _notices_document(notices: tuple[Notice, ...]) -> list[dict[str, Any]]:
             "delivered_at": notice.delivered_at.isoformat(),
             "channel": notice.channel,
             "detail": notice.detail,
+            **{
+                name: value
+                for name in ("message_id", "recipient", "beside")
+                if (value := getattr(notice, name))
+            },
         }
         for notice in notices
     ]
@@ -92,6 +97,9 @@ def _notices_from(document: list[dict[str, Any]]) -> tuple[Notice, ...]:
                 delivered_at=read(notice["delivered_at"]),
                 channel=notice["channel"],
                 detail=notice.get("detail", ""),
+                message_id=notice.get("message_id", ""),
+                recipient=notice.get("recipient", ""),
+                beside=tuple(notice.get("beside", ())),
             )
             for notice in document
         ]
@@ -114,7 +122,9 @@ _CODECS: dict[Any, _Codec] = {
     datetime | None: _INSTANT,
     LeaseState: (lambda state: state.value, _STATES.__getitem__),
     Mode | None: (lambda mode: mode.value, _MODES.__getitem__),
+    int | None: _AS_IT_IS,
     tuple[str, ...]: (list, tuple),
+    tuple[tuple[str, str], ...]: (list, lambda pairs: tuple(map(tuple, pairs))),
     tuple[Contact, ...]: (_contacts_document, _contacts_from),
     tuple[Notice, ...]: (_notices_document, _notices_from),
 }

@@ -17,6 +17,11 @@ def instant_text(when: datetime | None, zone: ZoneInfo) -> str:
     return f"{local:%a} {local.day} {local:%b} {local.year} {local:%H:%M} {name}"
 
 
+def short_text(when: datetime, zone: ZoneInfo) -> str:
+    """Return `Mon 1 Jun 14:00 CEST`: for an instant within some weeks, where room is scarce."""
+    return instant_text(when, zone).replace(f" {when.astimezone(zone).year} ", " ", 1)
+
+
 def span_text(span: timedelta) -> str:
     """Return a span in its two largest units: `2 days 3 hours`, `40 minutes`."""
     minutes = int(span.total_seconds() // 60)

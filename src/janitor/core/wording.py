@@ -1,27 +1,32 @@
 """Every sentence that owners and operators are sent, in one place.
 
-Whatever comes from a tag or from AWS passes `clean` first: no control characters, no
-line breaks, nothing invisible. Times are absolute, with their zone, and relative.
+A digest is worded once, as a structure that each channel lays out in its own way. Whatever
+comes from a tag or from AWS passes `clean` first: no control characters, no line breaks,
+nothing invisible. Times are absolute, with their zone, and relative.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from janitor.core.contacts import clean
+from janitor.core.labels import COST, cost_text
+from janitor.core.lease import LET_GO
+from janitor.core.letter import Choice, Entry, Item, Wording
 from janitor.core.model import (
     ATTENTION,
     BREAKER,
     DELETED,
     FINAL,
     PROBLEM,
+    SETTLED,
     Contact,
     ContactKind,
     Lease,
+    LeaseState,
     Mode,
 )
 from janitor.core.policy import Policy
-from janitor.core.times import instant_text, relative_text
+from janitor.core.times import instant_text, relative_text, short_text, span_text
 
 SUBJECT_LENGTH = 99
 """SNS wants fewer than 100 characters."""
@@ -29,59 +34,68 @@ SUBJECT_LENGTH = 99
 URGENCY = (BREAKER, ATTENTION, FINAL, PROBLEM)
 """The order of a digest; reminders follow by deadline, and what is over comes last."""
 
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One stack in a digest."""
-
-    stage: str
-    lease: Lease | None
-    """None where the notice is about the account as a whole."""
-    text: str = ""
-    delete_after: datetime | None = None
-    """For a final notice: the date that will hold."""
-    link: str = ""
-    """Where the owner can extend; empty where no page is served."""
-    refusal: str = ""
-    """Why it can no longer be extended, if that is so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """A digest in words, ready to be sent."""
-
-    subject: str
-    text: str
+TO_OPERATORS = "To the operators of the janitor:"
 
 
 def digest(
-    contact: Contact, items: Iterable[Item], *, now: datetime, policy: Policy, mode: Mode
+    contact: Contact,
+    items: Iterable[Item],
+    *,
+    now: datetime,
+    policy: Policy,
+    mode: Mode,
+    unreached: str = "",
 ) -> Wording:
-    """Word one owner's digest, the most urgent stack first."""
-    ordered = sorted(items, key=_urgency)
-    paragraphs = [_paragraph(item, now, policy, mode) for item in ordered]
-    parts = [_greeting(contact, ordered), *paragraphs, *_foot(ordered)]
-    return Wording(_subject(ordered, now), "\n\n".join(parts))
+    """Word one owner's digest, the most urgent stack first.
+
+    `unreached` says why this goes to a fallback and not to `contact` themselves.
+    """
+    ordered = sorted(items, key=lambda item: urgency(item.stage, item.lease))
+    entries = tuple(_entry(item, now, policy, mode) for item in ordered)
+    greeting = _greeting(contact, ordered, unreached)
+    return Wording(_subject(ordered, now), greeting, entries, _foot(ordered))
 
 
-def _urgency(item: Item) -> tuple[int, str, str]:
-    if item.stage in URGENCY:
-        rank = URGENCY.index(item.stage)
-    else:
-        rank = len(URGENCY) + (item.stage == DELETED)
-    lease = item.lease
+def kept(who: str, how: str, lease: Lease, reason: str, policy: Policy) -> str:
+    """Say for a message's thread who kept a stack."""
+    until = instant_text(lease.expires_at, policy.window.window.zone)
+    why = f" Reason: {clean(reason)}" if clean(reason) else ""
+    return f"{clean(who)} kept {clean(lease.name)} until {until}, {how}.{why}"
+
+
+def let_go(who: str, how: str, lease: Lease) -> str:
+    """Say for a message's thread who let a stack go."""
+    return f"{clean(who)} let {clean(lease.name)} go, {how}."
+
+
+def unreachable(contact: Contact, names: Iterable[str], why: str) -> Wording:
+    """Tell operators that an owner can never be reached as the tag says."""
+    who = clean(contact.address)
+    fate = f"They cannot be reached ({clean(why)}), so the fallback was told."
+    stacks = ", ".join(clean(name) for name in names)
+    advice = "Please correct the owner tag of these stacks, or ask who owns them."
+    entry = Entry("unreachable", who, fate=fate, lines=(f"Stacks: {stacks}.", advice))
+    return Wording(_fitted(f"{who} cannot be reached", ""), TO_OPERATORS, (entry,))
+
+
+def urgency(stage: str, lease: Lease | None) -> tuple[int, str, str]:
+    """Return the place of a stack in a digest; the least is the most urgent."""
+    rank = len(URGENCY) + (stage in (DELETED, SETTLED))
+    if stage in URGENCY:
+        rank = URGENCY.index(stage)
     at = lease.expires_at.isoformat() if lease and lease.expires_at else ""
     return rank, at, lease.name if lease else ""
 
 
 def _subject(items: Sequence[Item], now: datetime) -> str:
-    first = items[0]
-    headline = _headline(first, now)
     more = len(items) - 1
-    text = f"[janitor] {headline}" + (f", and {more} more" if more else "")
+    return _fitted(_headline(items[0], now), f", and {more} more" if more else "")
+
+
+def _fitted(headline: str, rest: str) -> str:
+    text = f"[janitor] {headline}{rest}"
     if len(text) > SUBJECT_LENGTH:
-        rest = f"..., and {more} more" if more else "..."
-        text = text[: SUBJECT_LENGTH - len(rest)] + rest
+        text = text[: SUBJECT_LENGTH - len(rest) - 3] + "..." + rest
     return text
 
 
@@ -98,29 +112,56 @@ def _headline(item: Item, now: datetime) -> str:
             return f"{name} has a lifetime that cannot be read"
         case "deleted":
             return f"{name} has been deleted"
+        case "settled":
+            return f"{name}: nothing to do"
         case _:
             at = item.lease.expires_at if item.lease else None
             return f"{name} expires {relative_text(at, now)}" if at else f"{name} expires"
 
 
-def _greeting(contact: Contact, items: Sequence[Item]) -> str:
+def _greeting(contact: Contact, items: Sequence[Item], unreached: str) -> str:
     count = sum(item.lease is not None for item in items)
     stacks = "a temporary CloudFormation stack" if count == 1 else f"{count} temporary stacks"
+    who = clean(contact.address)
     if contact.kind is ContactKind.OPERATORS:
-        return "To the operators of the janitor:"
-    return f"To {clean(contact.address)}: this is about {stacks} of yours."
-
-
-def _paragraph(item: Item, now: datetime, policy: Policy, mode: Mode) -> str:
-    if item.lease is None:
+        return TO_OPERATORS
+    if unreached:
         return (
-            f"Nothing is being deleted: {clean(item.text)}.\n"
-            "Look at `janitor plan`. If all of that may go, `janitor breaker lift` lets it go"
-            " for one day."
+            f"This is about {stacks} of {who}, who cannot be reached ({clean(unreached)})."
+            " You are told in their place."
+        )
+    return f"To {who}: this is about {stacks} of yours."
+
+
+def _entry(item: Item, now: datetime, policy: Policy, mode: Mode) -> Entry:
+    if item.lease is None:
+        return Entry(
+            item.stage,
+            f"Nothing is being deleted: {clean(item.text)}.",
+            fate="Look at `janitor plan`. If all of that may go, `janitor breaker lift` lets it go"
+            " for one day.",
         )
     lease = item.lease
-    head = f"{clean(lease.name)}  ({lease.region})"
-    return "\n".join([head, *(f"  {line}" for line in _lines(item, lease, now, policy, mode))])
+    fate, *lines = _lines(item, lease, now, policy, mode)
+    is_open = item.stage not in (PROBLEM, DELETED, ATTENTION, SETTLED)
+    zone = policy.window.window.zone
+    start = max(now, lease.expires_at or now)
+    return Entry(
+        stage=item.stage,
+        name=clean(lease.name),
+        region=lease.region,
+        stack_id=lease.stack_id,
+        fate=fate,
+        lines=tuple(lines),
+        facts=_facts(lease) if is_open else (),
+        choices=tuple(
+            Choice(f"Keep {span_text(when - start)}, until {short_text(when, zone)}", when)
+            for when in item.offers
+        ),
+        link=item.link if is_open and not item.refusal else "",
+        token=item.token if is_open else "",
+        how=_how(item, lease) if is_open else "",
+    )
 
 
 def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) -> list[str]:
@@ -138,7 +179,7 @@ def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) 
                     "Deletions are switched off at present. Once they are on it will be deleted,"
                     f" at the earliest on {when(item.delete_after)}."
                 )
-            return [fate, begins, why, *_keep(item, lease)]
+            return [fate, begins, why, *_refused(item)]
         case "problem":
             return [
                 f"It is kept, but {clean(item.text)}.",
@@ -153,19 +194,51 @@ def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) 
                 f"It could not be deleted after {attempts}: {error}.",
                 "The janitor will not try again. Please delete it by hand, or ask your operators.",
             ]
+        case "settled":
+            return [_settled(lease, when(lease.expires_at))]
         case _:
             fate = f"Expires {when(lease.expires_at)}; then it is marked for deletion."
-            return [fate, why, *_keep(item, lease)]
+            return [fate, why, *_refused(item)]
 
 
-def _keep(item: Item, lease: Lease) -> list[str]:
-    if item.refusal:
-        return [f"It cannot be extended any more: {clean(item.refusal)}."]
-    command = f"janitor extend {clean(lease.name)} --by 3d --reason '...'"
-    return [f"To keep it: {item.link}" if item.link else f"To keep it: {command}"]
+def _settled(lease: Lease, ends: str) -> str:
+    """Say what became of a stack that an earlier notice was about."""
+    match lease.state:
+        case LeaseState.DELETED:
+            return "It has been deleted, and CloudFormation has confirmed it."
+        case LeaseState.GONE:
+            return "It is gone: deleted by another hand."
+        case LeaseState.RELEASED:
+            return "The janitor does not look after it any more."
+        case LeaseState.DELETING:
+            return "It is being deleted."
+        case LeaseState.FAILED | LeaseState.NEEDS_ATTENTION:
+            return f"It could not be deleted so far: {clean(lease.last_error).rstrip('.')}."
+        case LeaseState.MARKED:
+            return "It is marked for deletion; the newest notice says when it goes."
+        case LeaseState.ACTIVE if lease.deadline_source == LET_GO:
+            return "Its owner has let it go; a final notice says when it goes."
+        case LeaseState.ACTIVE:
+            return f"Kept: it now ends {ends}."
 
 
-def _foot(items: Iterable[Item]) -> list[str]:
-    if all(item.stage in {BREAKER, ATTENTION, PROBLEM, DELETED} for item in items):
-        return []
-    return ["If you no longer need a stack, delete it now, or let it go by itself."]
+def _refused(item: Item) -> list[str]:
+    return [f"It cannot be extended any more: {clean(item.refusal)}."] if item.refusal else []
+
+
+def _how(item: Item, lease: Lease) -> str:
+    if item.link or item.refusal:
+        return ""
+    return f"To keep it: janitor extend {clean(lease.name)} --by 3d --reason '...'"
+
+
+def _facts(lease: Lease) -> tuple[tuple[str, str], ...]:
+    labels = [(name, text) for name, text in lease.labels if name != COST]
+    count = "unknown" if lease.resources is None else str(lease.resources)
+    return (*labels, ("resources", count), (COST, cost_text(lease.labels)))
+
+
+def _foot(items: Iterable[Item]) -> str:
+    if all(item.stage in {BREAKER, ATTENTION, PROBLEM, DELETED, SETTLED} for item in items):
+        return ""
+    return "If you no longer need a stack, delete it now, or let it go by itself."

@@ -19,7 +19,7 @@ from rich.rule import Rule
 from rich.style import Style
 from rich.text import Text
 
-from janitor.adapters.ports import Message
+from janitor.adapters.ports import AnswerRequest, Message, Sent
 from janitor.core.times import instant_text
 
 WIDEST = 120
@@ -52,7 +52,7 @@ class Clock:
 class Screen:
     """The console, and the `Channel` port: each kind of notice is shown once in full."""
 
-    name = "console"
+    most = 100
 
     def __init__(self, console: Console, clock: Clock) -> None:
         self._console = console
@@ -84,7 +84,7 @@ class Screen:
         """Print a caption."""
         self.show(Text(text, style="italic"))
 
-    def send(self, message: Message) -> str:
+    def send(self, message: Message) -> Sent:
         """Show a notice: in full if it is the first of its kind, else its subject."""
         address = message.contact.address
         if links := _LINK.findall(message.text):
@@ -98,7 +98,13 @@ class Screen:
             head = Text(f"{message.subject}\n\n", style="bold")
             body = head.append_text(_short_links(message.text))
             self.show(Panel(body, title=title, title_align="left", border_style="cyan"))
-        return f"demo-{next(self._numbers)}"
+        return Sent(f"demo-{next(self._numbers)}", "console")
+
+    def revise(self, message_id: str, message: Message, said: str) -> None:
+        """What is printed stays."""
+
+    def answer(self, request: AnswerRequest) -> None:
+        """Nobody presses buttons here."""
 
     def wait_for(self, done: Callable[[], bool], seconds: float) -> bool:
         """Wait until `done`, Enter, or the time is over; tell whether it was done."""

@@ -15,14 +15,14 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter
 
-from janitor.adapters.ports import DeletionRequest, NoticeRequest
+from janitor.adapters.ports import DeletionRequest, Telling
 from janitor.core.errors import DeliveryFailed
 from janitor.core.journal import Actor
 from janitor.core.model import Outcome, Status
 from janitor.entrypoints.deployed import Deployed, deployed
 from janitor.journeys.delete import delete as delete_stack
-from janitor.journeys.notify import notify as notify_owner
 from janitor.journeys.sweep import sweep as sweep_account
+from janitor.journeys.tell import tell
 from janitor.journeys.track import track as track_stack
 
 RESERVE_MILLISECONDS = 30_000
@@ -33,7 +33,7 @@ metrics = Metrics(namespace="janitor", service="janitor")
 by_group = SqsFifoPartialProcessor(skip_group_on_error=True)
 """What fails holds up its own owner or stack, and nobody else's."""
 
-NOTICES = TypeAdapter(NoticeRequest)
+NOTICES: TypeAdapter[Telling] = TypeAdapter(Telling)
 DELETIONS = TypeAdapter(DeletionRequest)
 
 
@@ -82,7 +82,7 @@ def notify(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def _notify(record: SQSRecord) -> None:
     janitor = deployed("notify", "link_secret", "link_base")
-    outcomes = notify_owner(
+    outcomes = tell(
         NOTICES.validate_json(record.body),
         clock=now,
         policies=janitor.policies,

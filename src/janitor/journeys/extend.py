@@ -1,19 +1,21 @@
 """Extend: one conditional write that gives a lease a later deadline.
 
-The CLI, the web form and, later, Slack all come here.
+The CLI, the web form and Slack's buttons all come here.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from janitor.adapters.ports import Ledger
+from janitor.adapters.ports import Ledger, Queue, RevisionRequest
 from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
-from janitor.core.errors import Conflict, ExtensionRefused, StackNotFound
+from janitor.core.errors import Conflict, ExtensionRefused, JanitorError, StackNotFound
 from janitor.core.journal import Actor, about, entry
 from janitor.core.model import Lease, LeaseState
 from janitor.core.policy import Policy, Terms
 from janitor.core.times import instant_text
+from janitor.core.wording import kept
 
 TRIES = 5
 OFFERED_DAYS = (1, 3, 7)
@@ -30,10 +32,12 @@ def extend(
     policy: Policy,
     ledger: Ledger,
     generation: int | None = None,
+    queue: Queue | None = None,
 ) -> Lease:
     """Give the lease a deadline of `until`, or `by` after the later of now and its deadline.
 
-    `generation` is the one a link was made for; a link is good for that one alone.
+    `generation` is the one a link was made for; a link is good for that one alone. By way
+    of `queue` earlier messages about the stack are shown anew.
     Returns the lease as written: an extension that was acknowledged is in the ledger.
     Raises `StackNotFound` or `ExtensionRefused`, whose text says what to do.
     """
@@ -53,6 +57,7 @@ def extend(
             state=LeaseState.ACTIVE,
             expires_at=wanted,
             extended_until=max(wanted, lease.extended_until or wanted),
+            let_go_at=None,
             deadline_source="an extension",
             extensions=lease.extensions + 1,
             generation=lease.generation + 1,
@@ -80,8 +85,30 @@ def extend(
             ledger.commit(written)
         except Conflict:
             continue  # a sweep, a click or a deletion was faster: look at what it made of it
+        if queue is not None:
+            said = kept(actor.id, WAYS.get(actor.via, actor.via), written.record, reason, policy)
+            show_anew(lease, said, queue)
         return written.record
     raise ExtensionRefused("the lease is changing all the time just now; please try again")
+
+
+WAYS = {"link": "by the link in a notice", "slack": "in Slack", "cli": "by the command line"}
+"""How it was done, as a message's thread tells it."""
+
+
+def show_anew(lease: Lease, said: str, queue: Queue) -> None:
+    """Queue the revision of each message that spoke of `lease`, as it was before a change.
+
+    Best effort: what was granted is in the ledger, and an old button says so.
+    """
+    messages = {
+        (notice.contact, notice.message_id): (lease.stack_id, *notice.beside)
+        for notice in lease.notices
+        if notice.message_id
+    }
+    for (contact, message_id), stack_ids in messages.items():
+        with suppress(JanitorError):
+            queue.notify(RevisionRequest(contact, message_id, stack_ids, said))
 
 
 def latest(lease: Lease, policy: Policy, now: datetime) -> datetime:

@@ -9,9 +9,9 @@ from janitor.adapters.ports import (
     Clock,
     DeletionRequest,
     Ledger,
-    NoticeRequest,
     Policies,
     Stacks,
+    Telling,
 )
 from janitor.core.errors import ConfigurationError, StackNotFound
 from janitor.core.journal import Actor
@@ -19,8 +19,8 @@ from janitor.core.links import Links
 from janitor.core.model import Lease, Outcome
 from janitor.journeys.delete import delete
 from janitor.journeys.leases import Gathered
-from janitor.journeys.notify import notify
 from janitor.journeys.sweep import Report, guarded, sweep
+from janitor.journeys.tell import tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +77,16 @@ class Janitor:
         """Do what is queued: notices first, since no deletion goes before its notice."""
         outcomes: list[Outcome] = []
         for request in self.queue.take_notices():
-            outcomes += guarded(request.contact.address, "notify", partial(self._notify, request))
+            outcomes += guarded(request.contact.address, "notify", partial(self._tell, request))
         while self.queue.deletions:
             deletion = self.queue.deletions.pop(0)
             outcomes += guarded(deletion.stack_id, "delete", partial(self._delete, deletion))
         return tuple(outcomes)
 
-    def _notify(self, request: NoticeRequest) -> Iterable[Outcome]:
+    def _tell(self, request: Telling) -> Iterable[Outcome]:
         if self.channel is None:
             return ()
-        return notify(
+        return tell(
             request,
             clock=self.clock,
             policies=self.policies,

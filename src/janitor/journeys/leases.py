@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from janitor.adapters.ports import (
+    AnswerRequest,
     Clock,
     DeletionRequest,
     Ledger,
@@ -13,7 +14,9 @@ from janitor.adapters.ports import (
     NoticeRequest,
     Policies,
     Queue,
+    RevisionRequest,
     Stacks,
+    Telling,
 )
 from janitor.core.decisions import (
     Blocked,
@@ -53,8 +56,8 @@ from janitor.core.policy import Policy
 from janitor.journeys.tagging import mirror_tags
 from janitor.journeys.track import track
 
-MOST_IN_ONE_DIGEST = 100
-"""Stacks in one message: a notice that was cut short would count as delivered all the same."""
+MOST_IN_ONE_REQUEST = 100
+"""Stacks in one request: a queue's message has its limits. Channels have their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +68,29 @@ class Gathered:
     """
 
     notices: dict[Contact, list[NoticeItem]] = field(default_factory=lambda: defaultdict(list))
+    others: list[RevisionRequest | AnswerRequest] = field(default_factory=list)
     deletions: list[DeletionRequest] = field(default_factory=list)
 
-    def notify(self, request: NoticeRequest) -> None:
-        """Put the request into its contact's digest."""
-        self.notices[request.contact].extend(request.items)
+    def notify(self, request: Telling) -> None:
+        """Put a notice into its contact's digest; keep anything else as it is."""
+        if isinstance(request, NoticeRequest):
+            self.notices[request.contact].extend(request.items)
+        else:
+            self.others.append(request)
 
     def delete(self, request: DeletionRequest) -> None:
         """Keep the request."""
         self.deletions.append(request)
 
-    def take_notices(self) -> Iterator[NoticeRequest]:
-        """Take out the digests, none longer than what every channel carries whole."""
+    def take_notices(self) -> Iterator[Telling]:
+        """Take out the revisions, and then the digests, none too long for a queue."""
+        while self.others:
+            yield self.others.pop(0)
         while self.notices:
             contact = min(self.notices)
             items = self.notices.pop(contact)
-            for first in range(0, len(items), MOST_IN_ONE_DIGEST):
-                yield NoticeRequest(contact, tuple(items[first : first + MOST_IN_ONE_DIGEST]))
+            for first in range(0, len(items), MOST_IN_ONE_REQUEST):
+                yield NoticeRequest(contact, tuple(items[first : first + MOST_IN_ONE_REQUEST]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +237,8 @@ class Applying:
     def _ask_notices(self, lease: Lease, stage: str) -> None:
         text = {PROBLEM: lease.problem, ATTENTION: lease.last_error}.get(stage, "")
         item = NoticeItem(lease.stack_id, stage, lease.expires_at, text)
-        operators = (OPERATORS,) if stage == ATTENTION else ()
+        for_operators = stage in (ATTENTION, PROBLEM) or lease.ownerless
+        operators = (OPERATORS,) if for_operators else ()
         for contact in dict.fromkeys((*lease.contacts, *operators)):
             if not is_told(lease, stage, contact):
                 self.queue.notify(NoticeRequest(contact, (item,)))

@@ -1,5 +1,7 @@
 """Notify: look again at each lease, word one digest, send it, record what was delivered."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,41 +13,38 @@ from janitor.adapters.ports import (
     NoticeItem,
     NoticeRequest,
     Policies,
+    Sent,
 )
 from janitor.core.contacts import fallback_of
 from janitor.core.decisions import Reason
-from janitor.core.errors import Conflict, JanitorError, Undeliverable
+from janitor.core.errors import Conflict, DeliveryFailed, JanitorError, Undeliverable
 from janitor.core.journal import Actor, about, entry
 from janitor.core.lease import is_told, promise
-from janitor.core.links import Claims, Links
+from janitor.core.letter import Item
+from janitor.core.links import SLACK, Claims, Links
 from janitor.core.model import (
     ACCOUNT_KEY,
     ATTENTION,
     DELETED,
     FINAL,
+    OPERATORS,
     PROBLEM,
     Contact,
     Lease,
     LeaseState,
+    Mode,
     Notice,
     Outcome,
     Status,
 )
 from janitor.core.policy import Policy
-from janitor.core.wording import Item, digest
-from janitor.journeys.extend import refusal
+from janitor.core.wording import digest, unreachable, urgency
+from janitor.journeys.extend import choices, refusal
 
 ACTOR = Actor("janitor", "janitor", "notify")
 TRIES = 5
 
-
-@dataclass(frozen=True, slots=True)
-class _Delivery:
-    """How a digest went out."""
-
-    message_id: str
-    to: Contact
-    at: datetime
+Wanted = tuple[NoticeItem, Lease | None]
 
 
 def notify(
@@ -59,14 +58,13 @@ def notify(
 ) -> tuple[Outcome, ...]:
     """Send one owner's digest of what still holds, and record it stack by stack.
 
-    The instant from which the grace counts is taken before the text is worded, so that
-    the date in the text is the date in the ledger.
+    Where a channel cannot take it in one message it goes in several, the most urgent first,
+    each recorded before the next: one that fails leaves the rest for another try.
     """
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
     if not mode.notifies:
-        why = f"mode is {mode.value} by now"
-        return (Outcome(request.contact.address, "notify", Status.SKIPPED, why),)
+        return (_outcome(request, Status.SKIPPED, f"mode is {mode.value} by now"),)
     found = [
         (item, None if item.stack_id == ACCOUNT_KEY else ledger.lease(item.stack_id))
         for item in dict.fromkeys(request.items)
@@ -74,29 +72,25 @@ def notify(
     # Decide.
     wanted = [(i, le) for i, le in found if _still_wanted(i, le, request.contact, now)]
     if not wanted:
-        why = "nothing of it holds any more"
-        return (Outcome(request.contact.address, "notify", Status.SKIPPED, why),)
-    items = [_item(i, le, request.contact, now, policy, links) for i, le in wanted]
-    words = digest(request.contact, items, now=now, policy=policy, mode=mode)
-    message = Message(
-        request.contact,
-        words.subject,
-        words.text,
-        kinds=tuple(sorted({item.stage for item, _ in wanted})),
-        regions=tuple(sorted({lease.region for _, lease in wanted if lease})),
-    )
+        return (_outcome(request, Status.SKIPPED, "nothing of it holds any more"),)
+    wanted.sort(key=lambda one: urgency(one[0].stage, one[1]))
     # Apply.
-    try:
-        delivery = _send(message, [le for _, le in wanted if le], channel, policy, now)
-    except JanitorError as error:
-        return (Outcome(request.contact.address, "notify", Status.FAILED, str(error)),)
-    outcomes = [
-        _record(item, request.contact, delivery, channel.name, policy, ledger)
-        for item, _ in wanted
-        if item.stack_id != ACCOUNT_KEY
-    ]
-    told = Outcome(request.contact.address, "notify", Status.DONE, words.subject)
-    return (told, *(outcome for outcome in outcomes if outcome.status is Status.FAILED))
+    sending = _Sending(request.contact, clock, policy, mode, ledger, channel, links)
+    said = ""
+    unrecorded: list[Outcome] = []
+    for first in range(0, len(wanted), channel.most):
+        try:
+            subject, outcomes = sending.part(wanted[first : first + channel.most])
+        except JanitorError as error:
+            after = error.retry_after if isinstance(error, DeliveryFailed) else 0
+            return (_outcome(request, Status.FAILED, str(error), after), *unrecorded)
+        said = said or subject
+        unrecorded += [outcome for outcome in outcomes if outcome.status is Status.FAILED]
+    return (_outcome(request, Status.DONE, said), *unrecorded)
+
+
+def _outcome(request: NoticeRequest, status: Status, detail: str, retry_after: int = 0) -> Outcome:
+    return Outcome(request.contact.address, "notify", status, detail, retry_after)
 
 
 def _still_wanted(item: NoticeItem, lease: Lease | None, contact: Contact, now: datetime) -> bool:
@@ -119,7 +113,115 @@ def _still_wanted(item: NoticeItem, lease: Lease | None, contact: Contact, now: 
             return lease.state is LeaseState.ACTIVE and is_ahead
 
 
-def _item(
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """One digest on its way."""
+
+    contact: Contact
+    clock: Clock
+    policy: Policy
+    mode: Mode
+    ledger: Ledger
+    channel: Channel
+    links: Links | None
+
+    def part(self, wanted: Sequence[Wanted]) -> tuple[str, list[Outcome]]:
+        """Send one message and record it; return its subject and what came of recording.
+
+        The instant from which the grace counts is taken before the text is worded, so
+        that the date in the text is the date in the ledger.
+        """
+        now = self.clock()
+        leases = [lease for _, lease in wanted if lease]
+        terms = self.policy.terms(leases[0].rule) if leases else self.policy.defaults
+        unreached = ""
+        for to in dict.fromkeys((self.contact, fallback_of(terms), OPERATORS)):
+            message = self._message(to, wanted, now, unreached)
+            try:
+                sent = self.channel.send(message)
+            except Undeliverable as error:
+                unreached = str(error)
+                continue
+            if unreached and to != OPERATORS:
+                self._tell_operators(leases, unreached)
+            return message.subject, [
+                self._record(item, wanted, to, sent, now)
+                for item, lease in wanted
+                if lease is not None
+            ]
+        raise Undeliverable(unreached)
+
+    def _message(
+        self, to: Contact, wanted: Sequence[Wanted], now: datetime, unreached: str
+    ) -> Message:
+        items = [
+            item_of(item, lease, self.contact, now, self.policy, self.links)
+            for item, lease in wanted
+        ]
+        reader = OPERATORS if to == OPERATORS and not unreached else self.contact
+        return Message(
+            to,
+            digest(reader, items, now=now, policy=self.policy, mode=self.mode, unreached=unreached),
+            kinds=tuple(sorted({item.stage for item, _ in wanted})),
+            regions=tuple(sorted({lease.region for _, lease in wanted if lease})),
+        )
+
+    def _tell_operators(self, leases: Sequence[Lease], why: str) -> None:
+        """Say who cannot be reached; the notice itself has gone to the fallback."""
+        words = unreachable(self.contact, (lease.name for lease in leases), why)
+        with suppress(JanitorError):  # the journal has it as well
+            self.channel.send(Message(OPERATORS, words, ("unreachable",), ()))
+
+    def _record(
+        self, item: NoticeItem, wanted: Sequence[Wanted], to: Contact, sent: Sent, now: datetime
+    ) -> Outcome:
+        """Write the delivery into lease and journal, whatever else happened to it meanwhile."""
+        notice = Notice(
+            item.stage,
+            item.deadline,
+            self.contact,
+            now,
+            sent.channel,
+            item.text if item.stage == PROBLEM else "",
+            sent.message_id,
+            sent.recipient if to == self.contact else "",
+            tuple(i.stack_id for i, _ in wanted if i.stack_id not in (item.stack_id, ACCOUNT_KEY)),
+        )
+        facts = {"stage": item.stage, "to": self.contact.address, "channel": sent.channel}
+        if to != self.contact:
+            facts["fallback"] = to.address
+        reason = Reason(f"{item.stage} notice delivered to {to.address}", facts)
+        for _ in range(TRIES):
+            try:
+                lease = self.ledger.lease(item.stack_id)
+                if lease is None:
+                    break
+                after = lease.delete_after
+                is_final = item.stage == FINAL and lease.expires_at == item.deadline
+                if is_final and lease.state in (LeaseState.MARKED, LeaseState.FAILED):
+                    after = promise(lease, self.policy, now)
+                draft = about(
+                    lease,
+                    "notice.delivered",
+                    reason,
+                    actor=ACTOR,
+                    now=now,
+                    policy_version=self.policy.version,
+                    request_ids=(sent.message_id,),
+                )
+                changed = replace(lease, notices=(*lease.notices, notice), delete_after=after)
+                self.ledger.commit(entry(lease, changed, draft))
+            except Conflict:
+                continue
+            except Exception as error:
+                why = f"delivered, but not recorded, so it may be sent again: {error}"
+                return Outcome(item.stack_id, "notify", Status.FAILED, why)
+            return Outcome(item.stack_id, "notify", Status.DONE)
+        why = "delivered, but the lease changed too often to record it"
+        return Outcome(item.stack_id, "notify", Status.FAILED, why)
+
+
+def item_of(
     item: NoticeItem,
     lease: Lease | None,
     contact: Contact,
@@ -127,68 +229,20 @@ def _item(
     policy: Policy,
     links: Links | None,
 ) -> Item:
+    """Return what a digest says of one stack: its link and its choices are this contact's."""
     if lease is None or item.stage in (DELETED, ATTENTION, PROBLEM):
         return Item(item.stage, lease, item.text)
     claims = Claims(lease.stack_id, lease.generation, contact, now)
-    link = links.url(claims) if links else ""
     after = promise(lease, policy, now) if item.stage == FINAL else None
-    return Item(item.stage, lease, item.text, after, link, refusal(lease, policy, now))
-
-
-def _send(
-    message: Message, leases: list[Lease], channel: Channel, policy: Policy, now: datetime
-) -> _Delivery:
-    """Send to the contact, or to the fallback if it can never be reached."""
-    try:
-        return _Delivery(channel.send(message), message.contact, now)
-    except Undeliverable:
-        terms = policy.terms(leases[0].rule) if leases else policy.defaults
-        fallback = fallback_of(terms)
-        if fallback == message.contact:
-            raise
-        return _Delivery(channel.send(replace(message, contact=fallback)), fallback, now)
-
-
-def _record(
-    item: NoticeItem,
-    contact: Contact,
-    delivery: _Delivery,
-    channel: str,
-    policy: Policy,
-    ledger: Ledger,
-) -> Outcome:
-    """Write the delivery into lease and journal, whatever else happened to it meanwhile."""
-    detail = item.text if item.stage == PROBLEM else ""
-    notice = Notice(item.stage, item.deadline, contact, delivery.at, channel, detail)
-    facts = {"stage": item.stage, "to": contact.address, "channel": channel}
-    if delivery.to != contact:
-        facts["fallback"] = delivery.to.address
-    reason = Reason(f"{item.stage} notice delivered to {delivery.to.address}", facts)
-    for _ in range(TRIES):
-        try:
-            lease = ledger.lease(item.stack_id)
-            if lease is None:
-                break
-            after = lease.delete_after
-            is_final = item.stage == FINAL and lease.expires_at == item.deadline
-            if is_final and lease.state in (LeaseState.MARKED, LeaseState.FAILED):
-                after = promise(lease, policy, delivery.at)
-            draft = about(
-                lease,
-                "notice.delivered",
-                reason,
-                actor=ACTOR,
-                now=delivery.at,
-                policy_version=policy.version,
-                request_ids=(delivery.message_id,),
-            )
-            changed = replace(lease, notices=(*lease.notices, notice), delete_after=after)
-            ledger.commit(entry(lease, changed, draft))
-        except Conflict:
-            continue
-        except Exception as error:
-            why = f"delivered, but not recorded, so it may be sent again: {error}"
-            return Outcome(item.stack_id, "notify", Status.FAILED, why)
-        return Outcome(item.stack_id, "notify", Status.DONE)
-    why = "delivered, but the lease changed too often to record it"
-    return Outcome(item.stack_id, "notify", Status.FAILED, why)
+    if item.stage == FINAL and is_told(lease, FINAL, contact):
+        after = lease.delete_after
+    return Item(
+        item.stage,
+        lease,
+        item.text,
+        after,
+        links.url(claims) if links else "",
+        refusal(lease, policy, now),
+        choices(lease, policy, now),
+        links.sign(claims, SLACK) if links else "",
+    )

@@ -20,6 +20,7 @@ from janitor.core.model import (
     Status,
 )
 from janitor.core.policy import Policy
+from janitor.journeys.extend import show_anew
 
 NO_EFFECT_AFTER = timedelta(minutes=15)
 """A claimed stack that rests in another status for so long was not deleted by that call."""
@@ -55,6 +56,7 @@ def track(
     ledger.commit(written)
     if policies.mode().notifies:
         _tell(written.record, queue)
+        show_anew(lease, "", queue)
     failed = written.record.state in (LeaseState.FAILED, LeaseState.NEEDS_ATTENTION)
     status_ = Status.FAILED if failed else Status.DONE
     reason = str(written.events[-1].body["reason"]["sentence"])

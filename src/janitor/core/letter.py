@@ -1,0 +1,78 @@
+"""A digest as a structure: what channels lay out, each in its own way."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from janitor.core.model import Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One stack in a digest, before it is put into words."""
+
+    stage: str
+    lease: Lease | None
+    """None where the notice is about the account as a whole."""
+    text: str = ""
+    delete_after: datetime | None = None
+    """For a final notice: the date that will hold."""
+    link: str = ""
+    """Where the owner can extend; empty where no page is served."""
+    refusal: str = ""
+    """Why it can no longer be extended, if that is so."""
+    offers: tuple[datetime, ...] = ()
+    """Deadlines that the owner may choose."""
+    token: str = ""
+    """What a button carries, to be signed for what it does; empty without buttons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A later deadline on offer."""
+
+    label: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stack in a digest, in words."""
+
+    stage: str
+    name: str
+    region: str = ""
+    stack_id: str = ""
+    fate: str = ""
+    """What happens to it and when, in one sentence: the first thing to be read."""
+    lines: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    choices: tuple[Choice, ...] = ()
+    link: str = ""
+    token: str = ""
+    how: str = ""
+    """How to keep it, where there is no link."""
+
+    @property
+    def text(self) -> str:
+        """Return the entry as plain text."""
+        head = f"{self.name}  ({self.region})" if self.region else self.name
+        facts = "; ".join(f"{name}: {value}" for name, value in self.facts)
+        ways = [f"To keep it: {self.link}"] if self.link else [self.how] if self.how else []
+        lines = [self.fate, *self.lines, *([f"{facts}."] if facts else []), *ways]
+        return "\n".join([head, *(f"  {line}" for line in lines)])
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A digest in words, ready to be laid out and sent."""
+
+    subject: str
+    greeting: str
+    entries: tuple[Entry, ...] = ()
+    foot: str = ""
+
+    @property
+    def text(self) -> str:
+        """Return the whole digest as plain text."""
+        parts = [self.greeting, *(entry.text for entry in self.entries), self.foot]
+        return "\n\n".join(part for part in parts if part)

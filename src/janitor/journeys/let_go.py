@@ -1,0 +1,94 @@
+"""Let go: the owner ends the lease now. Final notice and grace follow as at any deadline."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from janitor.adapters.ports import Ledger, Queue
+from janitor.core.contacts import clean
+from janitor.core.decisions import Reason
+from janitor.core.errors import Conflict, ExtensionRefused, StackNotFound
+from janitor.core.journal import Actor, about, entry
+from janitor.core.lease import LET_GO
+from janitor.core.model import Lease, LeaseState
+from janitor.core.policy import Policy
+from janitor.core.times import instant_text
+from janitor.core.wording import let_go as said_of
+from janitor.journeys.extend import TRIES, WAYS, outdated, show_anew
+
+
+def let_go(
+    stack_id: str,
+    *,
+    actor: Actor,
+    reason: str,
+    now: datetime,
+    policy: Policy,
+    ledger: Ledger,
+    generation: int | None = None,
+    queue: Queue | None = None,
+) -> Lease:
+    """Move the deadline to `now`; the next sweep marks the stack and sends the final notice.
+
+    Nothing is deleted by this: until the grace is over, an extension takes it back, and so
+    does another deployment. `generation` is the one that a link was made for. Raises
+    `StackNotFound` or `ExtensionRefused`, whose text says what to do.
+    """
+    for _ in range(TRIES):
+        lease = ledger.lease(stack_id)
+        if lease is None:
+            raise StackNotFound(f"no lease is known for {stack_id}")
+        if generation is not None and generation != lease.generation:
+            raise ExtensionRefused(outdated(lease, policy, now))
+        if why := hindrance(lease, policy):
+            raise ExtensionRefused(why)
+        zone = policy.window.window.zone
+        facts = {"from": instant_text(lease.expires_at, zone), "until": instant_text(now, zone)}
+        changed = replace(
+            lease,
+            expires_at=now,
+            deadline_source=LET_GO,
+            let_go_at=now,
+            generation=lease.generation + 1,
+            notices=(),
+            delete_after=None,
+        )
+        draft = about(
+            lease,
+            "lease.let_go",
+            Reason(reason or "let go, no reason given", facts),
+            actor=actor,
+            now=now,
+            policy_version=policy.version,
+        )
+        written = entry(lease, changed, draft)
+        try:
+            ledger.commit(written)
+        except Conflict:
+            continue  # somebody was faster: look at what they made of it
+        if queue is not None:
+            said = said_of(actor.id, WAYS.get(actor.via, actor.via), written.record)
+            show_anew(lease, said, queue)
+        return written.record
+    raise ExtensionRefused("the lease is changing all the time just now; please try again")
+
+
+def hindrance(lease: Lease, policy: Policy) -> str:
+    """Say why the lease cannot be let go; nothing if it can."""
+    ends = instant_text(lease.expires_at, policy.window.window.zone)
+    match lease.state:
+        case LeaseState.ACTIVE if lease.problem:
+            return f"{lease.name} has no deadline, since {lease.problem}; correct the tag first"
+        case LeaseState.ACTIVE if lease.protection:
+            return f"{lease.name} is {lease.protection}; take that tag away first"
+        case LeaseState.ACTIVE if lease.deadline_source == LET_GO:
+            return f"{lease.name} has been let go already"
+        case LeaseState.ACTIVE:
+            return ""
+        case LeaseState.MARKED:
+            return f"{lease.name} ended {ends} and goes by itself; the final notice says when"
+        case LeaseState.DELETING:
+            return f"{lease.name} is being deleted already"
+        case LeaseState.FAILED | LeaseState.NEEDS_ATTENTION:
+            return f"{lease.name} could not be deleted so far: {clean(lease.last_error)}"
+        case LeaseState.DELETED | LeaseState.GONE | LeaseState.RELEASED:
+            return f"{lease.name} is {lease.state.value}: there is nothing left to let go"

@@ -1,0 +1,79 @@
+"""Revise: show a message that was sent earlier as things stand now, and say what happened."""
+
+from datetime import datetime
+
+from janitor.adapters.ports import (
+    Channel,
+    Clock,
+    Ledger,
+    Message,
+    NoticeItem,
+    Policies,
+    RevisionRequest,
+)
+from janitor.core.errors import DeliveryFailed, JanitorError
+from janitor.core.letter import Item
+from janitor.core.links import Links
+from janitor.core.model import (
+    FINAL,
+    SETTLED,
+    Lease,
+    LeaseState,
+    Outcome,
+    Status,
+)
+from janitor.core.wording import digest
+from janitor.journeys.notify import item_of
+
+
+def revise(
+    request: RevisionRequest,
+    *,
+    clock: Clock,
+    policies: Policies,
+    ledger: Ledger,
+    channel: Channel,
+    links: Links | None,
+) -> Outcome:
+    """Word the message again from what the ledger says now.
+
+    A stack whose notice of this message no longer speaks of its deadline is shown as what
+    has become of it, without anything to press.
+    """
+    now, policy, mode = clock(), policies.policy(), policies.mode()
+    leases = [lease for key in request.stack_ids if (lease := ledger.lease(key))]
+    if not leases:
+        why = "nothing is known any more of the stacks in it"
+        return Outcome(request.contact.address, "revise", Status.SKIPPED, why)
+    items = []
+    for lease in leases:
+        stage = _standing(lease, request.message_id, now)
+        notice = NoticeItem(lease.stack_id, stage, lease.expires_at)
+        items.append(
+            item_of(notice, lease, request.contact, now, policy, links)
+            if stage != SETTLED
+            else Item(SETTLED, lease)
+        )
+    message = Message(
+        request.contact,
+        digest(request.contact, items, now=now, policy=policy, mode=mode),
+        kinds=tuple(sorted({item.stage for item in items})),
+        regions=tuple(sorted({lease.region for lease in leases})),
+    )
+    try:
+        channel.revise(request.message_id, message, request.said)
+    except JanitorError as error:
+        after = error.retry_after if isinstance(error, DeliveryFailed) else 0
+        return Outcome(request.contact.address, "revise", Status.FAILED, str(error), after)
+    return Outcome(request.contact.address, "revise", Status.DONE, message.subject)
+
+
+def _standing(lease: Lease, message_id: str, now: datetime) -> str:
+    """Return the stage at which the message still speaks of this lease, or `settled`."""
+    for notice in lease.notices:
+        if notice.message_id == message_id and notice.deadline == lease.expires_at:
+            is_past = lease.expires_at is not None and now >= lease.expires_at
+            state = LeaseState.MARKED if notice.stage == FINAL else LeaseState.ACTIVE
+            if lease.state is state and is_past is (notice.stage == FINAL):
+                return notice.stage
+    return SETTLED

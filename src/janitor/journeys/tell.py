@@ -1,0 +1,64 @@
+"""Tell: do what the queue of notices asks for, be it a digest, a revision or an answer."""
+
+from typing import assert_never
+
+from janitor.adapters.ports import (
+    AnswerRequest,
+    Channel,
+    Clock,
+    Ledger,
+    NoticeRequest,
+    Policies,
+    RevisionRequest,
+    Telling,
+)
+from janitor.core.errors import DeliveryFailed, JanitorError
+from janitor.core.links import Links
+from janitor.core.model import Outcome, Status
+from janitor.journeys.notify import notify
+from janitor.journeys.revise import revise
+
+
+def tell(
+    request: Telling,
+    *,
+    clock: Clock,
+    policies: Policies,
+    ledger: Ledger,
+    channel: Channel,
+    links: Links | None,
+) -> tuple[Outcome, ...]:
+    """Carry out one request; the first outcome says whether to try again."""
+    match request:
+        case NoticeRequest():
+            return notify(
+                request,
+                clock=clock,
+                policies=policies,
+                ledger=ledger,
+                channel=channel,
+                links=links,
+            )
+        case RevisionRequest():
+            outcome = revise(
+                request,
+                clock=clock,
+                policies=policies,
+                ledger=ledger,
+                channel=channel,
+                links=links,
+            )
+            return (outcome,)
+        case AnswerRequest():
+            return (_answer(request, channel),)
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _answer(request: AnswerRequest, channel: Channel) -> Outcome:
+    try:
+        channel.answer(request)
+    except JanitorError as error:
+        after = error.retry_after if isinstance(error, DeliveryFailed) else 0
+        return Outcome(request.contact.address, "answer", Status.FAILED, str(error), after)
+    return Outcome(request.contact.address, "answer", Status.DONE)
