@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from janitor.core.contacts import clean
 from janitor.core.errors import PolicyError
-from janitor.core.policy import Limits, Policy, Rule, Selector, Terms, WindowSpec
+from janitor.core.policy import Limits, Operators, Policy, Rule, Selector, Terms, WindowSpec
 
 Path = tuple[int | str, ...]
 
@@ -168,6 +168,7 @@ def _unknown_field(where: tuple[int | str, ...]) -> str:
         "rules": Rule,
         "window": WindowSpec,
         "limits": Limits,
+        "operators": Operators,
     }
     model = models.get(where[0], Policy) if len(where) > 1 else Policy
     if "select" in where:
