@@ -17,7 +17,7 @@ FOR_ACCEPTANCE := sam emulator .cache/wheels/host/.made
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test check fmt soak mutants cover bench lock audit-deps clean
-.PHONY: build deploy acceptance destroy validate sam emulator
+.PHONY: build deploy stage acceptance destroy validate sam emulator
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -115,33 +115,58 @@ validate: setup sam ## lint template.yaml with SAM and with cfn-lint
 	@$(BIN)/cfn-lint --region eu-central-1 --template template.yaml
 
 BUILD_DIR ?= .aws-sam/build
+TEMPLATE ?= template.yaml
 build: setup sam ## build the functions into .aws-sam/build, for Lambda on arm64
-	@$(SAM) build --build-in-source --build-dir $(BUILD_DIR) >.cache/sam-build.log 2>&1 \
+	@$(SAM) build --template-file $(TEMPLATE) --build-in-source --build-dir $(BUILD_DIR) >.cache/sam-build.log 2>&1 \
 	  || { cat .cache/sam-build.log >&2; exit 1; }
-	@echo "built $(BUILD_DIR): $$(du -sk $(BUILD_DIR)/SweepFunction | cut -f1) KiB for each function"
+	@echo "built $(BUILD_DIR): $$(($$(find $(BUILD_DIR)/SweepFunction -type f -exec cat {} + | wc -c) / 1024)) KiB for each function"
+	@test -d $(BUILD_DIR)/SweepFunction/janitor/__pycache__ || echo "without bytecode, as there is no" \
+	  "Python 3.13 here: cold starts take half a second longer (PYTHON313=/path/to/python3.13)"
 
 # SAM asks for these, one for each function; all of them have the same code. Wheels for the target
-# without its interpreter, no bytecode, and times that are always the same. Left out is what no
-# function imports: the policy is read by PyYAML's own loader, not libyaml's.
+# without its interpreter, and times that are always the same. Left out is what no function
+# imports: the policy is read by PyYAML's own loader, not libyaml's.
 # BUILD_FOR=x86_64 goes with Architecture=x86_64; host is for an emulator that runs them here.
 BUILD_FOR ?= aarch64
 WHEELS_FOR_host := --python $(BIN)/python
 WHEELS_FOR = $(or $(WHEELS_FOR_$*),--python-platform $*-manylinux2014 --python-version 3.13)
-UNUSED := bin .lock aws_lambda_powertools/event_handler yaml/_yaml.cpython-*
-.cache/wheels/%/.made: requirements/lambda.txt .venv/locked
+POWERTOOLS := $(addprefix aws_lambda_powertools/,event_handler $(addprefix utilities/,\
+  data_masking feature_flags idempotency kafka parser streaming validation))
+UNUSED := bin .lock $(POWERTOOLS) pydantic/v1 pydantic/mypy.py yaml/_yaml.cpython-*
+
+# Lambda keeps no bytecode: what is packaged without it is compiled at every cold start, for half a
+# second. Only the Python of the functions can make it, so one has to be here, or its path be given
+# as PYTHON313; without one the package has none. Others' code goes as bytecode alone, for its size,
+# as the wheels are of that one version anyway. Seed and paths make it the same on every machine.
+PYTHON313 ?= python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13)
+COMPILERS = $(if $(filter host,$(1)),$(abspath $(BIN)/python),$(PYTHON313))
+# $(call compile,target,what and how,then)
+compile = for python in $(call COMPILERS,$(1)); do if "$$python" -c '' 2>/dev/null; then \
+    PYTHONHASHSEED=0 "$$python" -m compileall -q --invalidation-mode unchecked-hash \
+      -s "$$PWD" -p /var/task $(2); $(3) break; fi; done
+.cache/wheels/%/.made: requirements/lambda.txt .venv/locked Makefile
 	@set -e; rm -rf $(@D); mkdir -p $(@D); \
 	$(BIN)/uv pip install --quiet --no-deps --require-hashes --only-binary :all: --link-mode copy \
 	  $(WHEELS_FOR) --target $(@D) -r requirements/lambda.txt; \
-	cd $(@D); rm -rf $(UNUSED); find . -name __pycache__ -type d -prune -exec rm -rf {} +; touch .made
+	cd $(@D); rm -rf $(UNUSED); find . -name __pycache__ -type d -prune -exec rm -rf {} +; \
+	$(call compile,$*,-b "$$PWD",find . -name '*.py' -exec rm {} +;); touch .made
 build-%Function: .cache/wheels/$(BUILD_FOR)/.made
 	@set -e; cp -R .cache/wheels/$(BUILD_FOR)/. src/janitor "$(ARTIFACTS_DIR)"; cd "$(ARTIFACTS_DIR)"; \
 	rm .made; find janitor -name __pycache__ -type d -prune -exec rm -rf {} +; \
+	$(call compile,$(BUILD_FOR),"$$PWD/janitor"); \
 	chmod -R u=rwX,go=rX .; TZ=UTC find . -exec touch -h -t 198001010000 {} +
 
-deploy: build ## deploy a stage: make deploy STAGE=dev; the first time it asks for the settings
-	@if grep -q '^\[$(STAGE)\.deploy\.parameters\]' samconfig.toml; then guided=; else guided=--guided; fi; \
-	$(SAM) deploy $$guided --config-env $(STAGE) --stack-name $(STACK) --tags janitor:self=$(STAGE) \
-	  --capabilities CAPABILITY_IAM --resolve-s3
+# A first deployment begins in mode observe. What a deployment is of comes from SAMCONFIG; AWS's
+# own settings (AWS_PROFILE, AWS_REGION) say where it goes. No change is no failure.
+SAMCONFIG ?= samconfig.toml
+deploy: stage build ## deploy a stage: make deploy STAGE=dev; samconfig.toml has its settings
+	@$(SAM) deploy --template-file $(BUILD_DIR)/template.yaml --config-file $(abspath $(SAMCONFIG)) \
+	  --config-env $(STAGE) --stack-name $(STACK) --tags janitor:self=$(STAGE) \
+	  --capabilities CAPABILITY_IAM --resolve-s3 --no-fail-on-empty-changeset
+	@echo "$(STACK) is deployed; have a look at it: janitor doctor $(STACK)"
+
+stage: setup
+	@$(BIN)/python tools/new_stage.py $(SAMCONFIG) $(STAGE)
 
 destroy: setup ## delete a stage, and say what of it stays and how to remove it
 	@$(BIN)/python -m janitor.entrypoints.removal $(STACK)
@@ -155,17 +180,22 @@ acceptance: setup $(FOR_ACCEPTANCE) ## deploy to an emulated AWS that enforces I
 audit-runtime: setup ## fail half a year before AWS deprecates the runtime of the functions
 	@$(BIN)/python tools/runtime_check.py
 
-smoke: setup ## look at a deployed stage, as `janitor doctor` does
-	@$(BIN)/janitor doctor $(STACK)
+# Fresh, whenever it was deployed first: whether somebody subscribed, and whether it swept lately, no
+# deployment changes; an alarm tells of the latter.
+smoke: setup ## look at a stage that was just deployed, as `janitor doctor --fresh` does
+	@$(BIN)/janitor doctor $(STACK) --fresh
 
 # BRANCH, AUTHOR and NUMBER come from the environment and are other people's text: the shell gets
 # them as its own variables, and only letters, digits and hyphens of them go on. The account's own
-# janitor looks after this copy, so it is no `janitor:self`. Names stay short: see plain_template.py.
+# janitor looks after this copy, so it is no `janitor:self`. Names stay short, as check.py demands.
+# It is the evidence of nothing, so its tables and logs go with it: a DeletionPolicy cannot hang on
+# a parameter without a macro that StackSets refuse, and so the built template is changed here.
 preview: build ## deploy a pull request's own copy, for three days (BRANCH, AUTHOR, NUMBER)
 	@set -e; plain() { printf '%s' "$$1" | tr -cs 'A-Za-z0-9' - | cut -c "-$$2" | sed 's/^-*//; s/-*$$//'; }; \
 	number=$$(plain "$$NUMBER" 5); name="feat-$$(plain "$${BRANCH##*/}" 12)-$$number"; \
-	$(SAM) deploy --stack-name "$$name" --resolve-s3 --capabilities CAPABILITY_IAM \
-	  --no-confirm-changeset --no-fail-on-empty-changeset \
+	sed 's/Policy: Retain$$/Policy: Delete/' $(BUILD_DIR)/template.yaml >$(BUILD_DIR)/preview.yaml; \
+	$(SAM) deploy --template-file $(BUILD_DIR)/preview.yaml --stack-name "$$name" \
+	  --resolve-s3 --capabilities CAPABILITY_IAM --no-confirm-changeset --no-fail-on-empty-changeset \
 	  --tags janitor:ttl=3d "janitor:owner=$$(plain "$$AUTHOR" 39)" --parameter-overrides \
 	    "Stage=pr-$$number" Mode=observe Canary=AllAtOnce TableDeletionProtection=false \
 	    SetApiLogRole=false LogRetentionDays=7; \

@@ -1,7 +1,6 @@
 """The one place where clients are built and journeys get what they depend on."""
 
 import gc
-import getpass
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,11 @@ if TYPE_CHECKING:
     from janitor.adapters.deployment import Deployment
     from janitor.journeys.inprocess import Janitor
 
+BRIEF_RETRIES: Any = {"mode": "adaptive", "total_max_attempts": 5}
+"""Waits of 15 s at most, so that every function lives to say what failed (the page has 20 s).
+
+A queue, the schedule and the person at the page try again later, and with more patience.
+"""
 MOST_REGIONS_AT_ONCE = 8
 COLLECT_AFTER = 50_000
 """Objects before Python looks for cycles: a sweep makes many objects and next to no cycles.
@@ -47,14 +51,19 @@ class Aws:
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return the client; several threads may ask."""
+        from botocore.config import Config
+
         from janitor.adapters.cloudformation import CLIENT_CONFIG
 
+        config = CLIENT_CONFIG
+        if service != "cloudformation":
+            config = config.merge(Config(retries=BRIEF_RETRIES))
         key = (service, region or self.home)
         with self._lock:  # making clients of one session is not thread-safe
             if key not in self._clients:
                 make: Any = self.session.client  # typed for literal service names only
                 try:
-                    self._clients[key] = make(service, region_name=key[1], config=CLIENT_CONFIG)
+                    self._clients[key] = make(service, region_name=key[1], config=config)
                 except ValueError as error:  # botocore's word on an endpoint that is no URL
                     raise ConfigurationError(f"AWS_ENDPOINT_URL: {error}") from error
             return self._clients[key]
@@ -83,6 +92,8 @@ class Aws:
 
     def identity(self) -> str:
         """Return who is at work here, as the journal names operators."""
+        import getpass
+
         from janitor.adapters.aws_errors import AwsError
 
         try:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from tests.acceptance.deployed import REGION, ROOT_KEY, Account, Inbox, Stage
 from tests.acceptance.lacking import without_what_lacks
+from tests.acceptance.wire import Wire
 from tests.cloudformation_template import read_template
+from tests.hooks import Hooks
 
 from janitor.entrypoints.emulator import emulated_aws
 
@@ -58,8 +60,11 @@ SETTINGS = {
 }
 
 
-def run(*command: str, **environment: str) -> str:
-    """Run a tool with the root credentials of the emulated account and nothing else of AWS."""
+def run(*command: str, stdin: int | None = None, **environment: str) -> str:
+    """Run a tool with the root credentials of the emulated account and nothing else of AWS.
+
+    Without `stdin` nobody is there to answer.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
         command,
@@ -75,6 +80,7 @@ def run(*command: str, **environment: str) -> str:
             "__SAM_CLI_APP_DIR": str(ROOT / ".cache/sam/home"),
             **environment,
         },
+        stdin=subprocess.DEVNULL if stdin is None else stdin,
         capture_output=True,
         text=True,
         check=False,
@@ -96,8 +102,27 @@ def verify(stage: Stage) -> None:
 
 
 @pytest.fixture(scope="session")
-def account() -> Iterator[Account]:
-    """Run the emulator, which evaluates IAM policies, and make a bucket for the code."""
+def wire() -> Iterator[Wire]:
+    """Lay the wire to DynamoDB; it leads somewhere once there is an account."""
+    wire = Wire()
+    yield wire
+    wire.close()
+
+
+@pytest.fixture(scope="session")
+def hooks() -> Iterator[Hooks]:
+    """Run what stands for CodeDeploy."""
+    hooks = Hooks()
+    yield hooks
+    hooks.close()
+
+
+@pytest.fixture(scope="session")
+def account(wire: Wire, hooks: Hooks) -> Iterator[Account]:
+    """Run the emulator, which evaluates IAM policies, and make a bucket for the code.
+
+    Its functions inherit its environment, and so reach DynamoDB over the wire.
+    """
     if not (SAM.exists() and EMULATOR.exists()):
         pytest.fail("make sam emulator, or make acceptance, which does it first")
     with emulated_aws(
@@ -106,7 +131,11 @@ def account() -> Iterator[Account]:
         MINISTACK_REGION=REGION,
         AWS_ACCESS_KEY_ID=ROOT_KEY["aws_access_key_id"],
         AWS_SECRET_ACCESS_KEY=ROOT_KEY["aws_secret_access_key"],
+        LAMBDA_ASYNC_RETRY_BASE_SECONDS="0.1",
+        AWS_ENDPOINT_URL_DYNAMODB=wire.url,
+        AWS_ENDPOINT_URL_CODEDEPLOY=hooks.url,
     ) as url:
+        wire.lead_to(url)
         account = Account(url)
         account.client("s3").create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}

@@ -162,6 +162,14 @@ class Stage:
             MessageDeduplicationId=deduplication,
         )
 
+    def take_dead(self, queue: str) -> list[str]:
+        """Take out what lies in a dead-letter queue, and return the bodies."""
+        sqs, url = self.account.client("sqs"), self.outputs[f"{queue}DeadLetterQueueUrl"]
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return [message["Body"] for message in messages]
+
     def quiet(self) -> bool:
         """Tell whether everything queued was worked off."""
         return self.waiting("Notice") == self.waiting("Deletion") == 0
@@ -174,18 +182,24 @@ class Stage:
 
     def new_errors(self) -> list[str]:
         """Return what the functions logged as wrong since this was asked last."""
-        lines = Counter(line for line in self._log() if '"ERROR"' in line or "Traceback" in line)
+        lines = Counter(self._errors())
         found = sorted((lines - self._seen).elements())
         self._seen.update(found)
         return found
 
-    def _log(self) -> Iterator[str]:
+    def failures(self, function: str) -> int:
+        """Return how often a function logged that something was wrong."""
+        return sum(1 for _ in self._errors(function))
+
+    def _errors(self, function: str = "") -> Iterator[str]:
         logs = self.account.client("logs")
         for group in logs.describe_log_groups()["logGroups"]:
-            if f"janitor-{self.name}" in group["logGroupName"]:
-                name = group["logGroupName"]
+            name = group["logGroupName"]
+            if f"janitor-{self.name}" in name and function in name:
                 for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
-                    yield from (event["message"] for event in page["events"])
+                    for event in page["events"]:
+                        if '"ERROR"' in event["message"] or "Traceback" in event["message"]:
+                            yield event["message"]
 
     def page(self, link: str, method: str = "GET", form: str = "", **headers: str) -> Any:
         """Ask the API for a page, at the address where the emulator serves what the link names."""

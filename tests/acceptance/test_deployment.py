@@ -1,6 +1,7 @@
 """Deploying: what the emulator lacks, and settings that are wrong."""
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -60,6 +61,10 @@ def test_what_is_taken_out_is_in_the_template() -> None:
     assert LACKING.keys() <= types
 
 
+TAG = sys.implementation.cache_tag
+UNCHECKED_HASH = b"\x01\x00\x00\x00"
+"""The flags of bytecode by PEP 552: made from a source by its hash, and never compared with it."""
+
 WRONG_AT_ONCE = {
     "Mode": "aggressive",
     "ScheduleExpression": "every hour",
@@ -81,21 +86,21 @@ def test_a_value_that_cannot_be_is_refused_before_anything_is_made(
 WRONG_ON_A_LOOK: dict[str, str] = {
     "PolicyDocument": "rules: 3",
     "SlackSecretArn": "arn:aws:secretsmanager:eu-central-1:000000000000:secret:nothing-AbCdEf",
+    "ScheduleExpression": "cron(99 99 * * ? *)",
 }
+TOO_LONG = "janitor-in-the-development-account"
 
 
 @pytest.fixture(scope="module")
 def looked_at(account: Account, template_url: str) -> dict[str, Any]:
     """Deploy with each of these at the same time."""
     return {
-        parameter: create(
-            account, template_url, f"janitor-{parameter.lower()}", **{parameter: value}
-        )
+        parameter: create(account, template_url, f"wrong-{parameter.lower()}", **{parameter: value})
         for parameter, value in WRONG_ON_A_LOOK.items()
-    }
+    } | {TOO_LONG: create(account, template_url, TOO_LONG)}
 
 
-@pytest.mark.parametrize("parameter", WRONG_ON_A_LOOK)
+@pytest.mark.parametrize("parameter", [*WRONG_ON_A_LOOK, TOO_LONG])
 def test_a_value_that_turns_out_wrong_stops_the_deployment(
     account: Account, looked_at: dict[str, str], parameter: str
 ) -> None:
@@ -112,14 +117,21 @@ def test_a_value_that_turns_out_wrong_stops_the_deployment(
 
 
 def test_what_is_built_is_small_and_always_the_same(packaged: str) -> None:
-    """No boto3, no bytecode, one time on every file; the same for every function."""
+    """No boto3, one time on every file; the same for every function.
+
+    Others' code is bytecode alone, and ours is beside its bytecode, which no time can outdate.
+    """
     built = sorted(path for path in BUILD.iterdir() if path.is_dir())
     assert len(built) == 6
     for function in built:
         files = [path for path in function.rglob("*") if path.is_file()]
         assert sum(path.stat().st_size for path in files) <= 12 * 1024 * 1024
         assert {path.stat().st_mtime for path in files} == {315532800}
-        assert not [path for path in files if path.suffix == ".pyc"]
+        ours = [path for path in files if "janitor" in path.relative_to(function).parts]
+        for path in (path for path in ours if path.suffix == ".py"):
+            assert (path.parent / "__pycache__" / f"{path.stem}.{TAG}.pyc").exists()
+        assert not [path for path in files if path.suffix == ".py" and path not in ours]
+        assert {p.read_bytes()[4:8] for p in files if p.suffix == ".pyc"} == {UNCHECKED_HASH}
         assert not {"boto3", "botocore", "typer", "rich"} & {
             path.name for path in function.iterdir()
         }

@@ -6,12 +6,22 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
 from tests.acceptance.conftest import verify
-from tests.acceptance.deployed import PAST, Account, Inbox, Stage, records, until
+from tests.acceptance.deployed import (
+    PAST,
+    Account,
+    Inbox,
+    Stage,
+    event,
+    records,
+    until,
+)
+from tests.acceptance.wire import Wire
 
 
 def told(account: Account, one: Stage, *names: str) -> list[str]:
@@ -62,24 +72,40 @@ def test_a_notice_that_comes_twice_is_sent_once(account: Account, one: Stage, in
 
 
 def test_a_poisoned_message_ends_in_the_dead_letters_and_stops_nobody(
-    account: Account, one: Stage, inbox: Inbox
+    account: Account, one: Stage, impatient: None
 ) -> None:
-    """Five tries, and the digests of everybody else go out meanwhile."""
-    sqs = account.client("sqs")
-    url = one.outputs["NoticeQueueUrl"]
-    before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
-    # So that the five tries take seconds and not half an hour.
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
-    one.send("Notice", "{", "poison")
-    tags = {"team-one": "x", "janitor:ttl": "40h", "janitor:owner": "eve@example.com"}
-    account.create_stack("feat-beside", tags)
+    """Five tries, and the digests and deletions of everybody else go on meanwhile."""
+    (stack,) = told(account, one, "feat-beside")
+    for queue in ("Notice", "Deletion"):
+        one.send(queue, "{", f"poison-{queue}")
     one.invoke("Sweep")
+    until(lambda: account.status(stack) == "DELETE_COMPLETE")
     one.invoke("Sweep")
-    until(lambda: any("feat-beside" in notice["Message"] for notice in inbox.read()))
-    until(lambda: one.waiting("NoticeDeadLetter") == 1, seconds=60)
-    (dead,) = sqs.receive_message(QueueUrl=one.outputs["NoticeDeadLetterQueueUrl"])["Messages"]
-    assert dead["Body"] == "{"
-    sqs.set_queue_attributes(QueueUrl=url, Attributes=before["Attributes"])
+    until(lambda: one.actions(stack)[-2:] == ["deletion.confirmed", "notice.delivered"])
+    until(lambda: one.waiting("NoticeDeadLetter") == one.waiting("DeletionDeadLetter") == 1, 60)
+    assert one.take_dead("Notice") == one.take_dead("Deletion") == ["{"]
+
+
+@pytest.mark.parametrize("function", ["Sweep", "Track"])
+def test_a_call_that_always_fails_ends_in_the_dead_letters(
+    function: str, account: Account, one: Stage
+) -> None:
+    """Schedule and events call without waiting for an answer; what they asked for is kept."""
+    call = {"poison": function}
+    if function == "Sweep":
+        one.set_policy(rules=3)
+    functions, name = account.client("lambda"), one.outputs[f"{function}FunctionName"]
+    # The template sets it for the alias, and the emulator looks at what is set for no alias.
+    kept = functions.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
+    functions.put_function_event_invoke_config(
+        FunctionName=name,
+        MaximumRetryAttempts=kept["MaximumRetryAttempts"],
+        DestinationConfig=kept["DestinationConfig"],
+    )
+    functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(call).encode())
+    until(lambda: one.waiting(f"{function}DeadLetter") == 1, seconds=60)
+    (dead,) = one.take_dead(function)
+    assert json.loads(dead)["requestPayload"] == call
 
 
 def test_a_sweep_that_is_killed_is_finished_by_the_next(account: Account, one: Stage) -> None:
@@ -121,46 +147,126 @@ def processes_of(function: str) -> list[int]:
     return [int(line.split()[0]) for line in listed.stdout.splitlines() if function in line]
 
 
-@contextmanager
-def dynamodb_gone(account: Account, stage: Stage, *functions: str) -> Iterator[None]:
-    """Let DynamoDB refuse everything that these functions ask of it."""
-    iam, roles = account.client("iam"), []
-    statement = {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*"}
-    for function in functions:
-        name = stage.outputs[f"{function}FunctionName"]
-        role = account.client("lambda").get_function_configuration(FunctionName=name)["Role"]
-        roles.append(role.rpartition("/")[2])
-        iam.put_role_policy(
-            RoleName=roles[-1],
-            PolicyName="outage",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
-        )
-    try:
-        yield
-    finally:
-        for role in roles:
-            iam.delete_role_policy(RoleName=role, PolicyName="outage")
+@pytest.fixture
+def impatient(account: Account, one: Stage, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let messages that failed come back after a moment, so that minutes take seconds."""
+    seconds = str(getattr(request, "param", 1))
+    sqs, before = account.client("sqs"), {}
+    for queue in ("Notice", "Deletion"):
+        url = one.outputs[f"{queue}QueueUrl"]
+        before[url] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": seconds})
+    yield
+    for url, answer in before.items():
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=answer["Attributes"])
 
 
-def test_work_that_met_a_dead_dynamodb_is_done_when_it_is_back(
-    account: Account, one: Stage, inbox: Inbox
+def kill(one: Stage, function: str) -> None:
+    """Kill every process of a function, as nothing can catch."""
+    for process in processes_of(one.outputs[f"{function}FunctionName"]):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+WRITE = b"TransactWriteItems"
+
+
+def test_a_delete_that_is_killed_after_its_intent_is_finished(
+    account: Account, one: Stage, wire: Wire, impatient: None
 ) -> None:
-    """Messages go back to their queues and a sweep fails; nothing is lost and nothing deleted."""
-    (stack,) = told(account, one, "feat-outage")
-    inbox.read()
-    sqs, url = account.client("sqs"), one.outputs["DeletionQueueUrl"]
-    before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "3"})
-    with dynamodb_gone(account, one, "Sweep", "Delete"):
-        with pytest.raises(RuntimeError, match="dynamodb"):
-            one.invoke("Sweep")
-        one.new_errors()
+    """CloudFormation has been asked and nobody wrote it down: it is asked no second time."""
+    (stack,) = told(account, one, "feat-killed-delete")
+    with wire.stopping_at(WRITE, passes=1):
         body = {"stack_id": stack, "decided_at": datetime.now(UTC).isoformat()}
-        one.send("Deletion", json.dumps(body), "outage")
-        until(one.new_errors)
-        assert "deletion.intended" not in one.actions(stack)
+        one.send("Deletion", json.dumps(body), "killed-delete")
+        assert wire.stopped.wait(30)
+        kill(one, "Delete")
     until(lambda: account.status(stack) == "DELETE_COMPLETE")
-    sqs.set_queue_attributes(QueueUrl=url, Attributes=before["Attributes"])
+    assert one.actions(stack).count("deletion.intended") == 1
+    assert "deletion.started" not in one.actions(stack)
+    until(one.quiet)
+    until(lambda: one.sweep() and one.state(stack) == "deleted")
+    assert one.waiting("DeletionDeadLetter") == 0
+    verify(one)
+
+
+def test_a_notify_that_is_killed_after_sending_sends_again_and_records(
+    account: Account, one: Stage, inbox: Inbox, wire: Wire, impatient: None
+) -> None:
+    """Twice is the price; never would be the end of a stack that nobody was told of."""
+    tags = {"team-one": "x", "janitor:expires": PAST, "janitor:owner": "ada@example.com"}
+    stack = account.create_stack("feat-killed-notify", tags)
+    one.set_mode("notify")
+    one.sweep()
+    notices = []
+    with wire.stopping_at(b"notice.delivered"):
+        one.invoke("Sweep")
+        assert wire.stopped.wait(30)
+        kill(one, "Notify")
+        notices += inbox.read()
+        assert "notice.delivered" not in one.actions(stack)
+    until(lambda: "notice.delivered" in one.actions(stack), seconds=60)
+    notices += inbox.read()
+    assert len([n for n in notices if "feat-killed-notify" in n["Message"]]) == 2
+    assert one.actions(stack).count("notice.delivered") == 1
+    assert one.waiting("NoticeDeadLetter") == 0
+    verify(one)
+
+
+def test_a_track_that_is_killed_leaves_the_end_to_the_sweep(
+    account: Account, one: Stage, wire: Wire
+) -> None:
+    """No second event comes; and the end is written once."""
+    (stack,) = told(account, one, "feat-killed-track")
+    one.sweep()
+    until(lambda: account.status(stack) == "DELETE_COMPLETE")
+
+    def track() -> None:
+        with suppress(Exception):
+            one.invoke("Track", {**event("track"), "detail": {"stack-id": stack}})
+
+    with wire.stopping_at(WRITE):
+        tracking = threading.Thread(target=track)
+        tracking.start()
+        assert wire.stopped.wait(30)
+        kill(one, "Track")
+        tracking.join()
+    assert one.state(stack) == "deleting"
     one.sweep()
     assert one.state(stack) == "deleted"
-    assert one.waiting("DeletionDeadLetter") == 0
+    assert one.actions(stack).count("deletion.confirmed") == 1
+    verify(one)
+
+
+@pytest.mark.parametrize("impatient", [15], indirect=True)
+def test_work_that_met_a_dead_dynamodb_is_done_when_it_is_back(
+    account: Account, one: Stage, wire: Wire, impatient: None
+) -> None:
+    """It is dead for as long as every function takes to give up all its tries.
+
+    Messages go back to their queues, a sweep fails, and nothing is deleted.
+    """
+    (stack,) = told(account, one, "feat-outage")
+    tags = {"team-one": "x", "janitor:expires": PAST, "janitor:owner": "eve@example.com"}
+    late = account.create_stack("feat-outage-late", tags)
+    notice = {
+        "contact": {"kind": "email", "address": "eve@example.com"},
+        "items": [{"stack_id": late, "stage": "final", "deadline": one.lease(stack)["expires_at"]}],
+    }
+    before = {function: one.failures(function) for function in ("Delete", "Notify")}
+    with wire.cut(), ThreadPoolExecutor() as pool:
+        deletion = {"stack_id": stack, "decided_at": datetime.now(UTC).isoformat()}
+        one.send("Deletion", json.dumps(deletion), "outage")
+        one.send("Notice", json.dumps(notice), "outage")
+        sweeping = pool.submit(one.invoke, "Sweep")
+        for function, count in before.items():
+            until(lambda f=function, n=count: one.failures(f) > n, seconds=120)  # type: ignore[misc]
+        with pytest.raises(RuntimeError, match="LeaseTable"):
+            sweeping.result()
+        assert "deletion.intended" not in one.actions(stack)
+        assert one.state(late) == "none"
+    for forgotten in (stack, late):
+        until(lambda f=forgotten: one.invoke("Sweep") and one.state(f) == "deleted", 90)  # type: ignore[misc]
+    until(one.quiet)
+    assert one.waiting("DeletionDeadLetter") == one.waiting("NoticeDeadLetter") == 0
+    verify(one)

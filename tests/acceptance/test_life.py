@@ -4,6 +4,7 @@ import html
 import re
 from datetime import UTC, datetime
 
+import pytest
 from tests.acceptance.conftest import verify
 from tests.acceptance.deployed import (
     PAST,
@@ -15,6 +16,7 @@ from tests.acceptance.deployed import (
     records,
     until,
 )
+from tests.hooks import Hooks
 
 
 def test_a_forgotten_stack_is_marked_told_of_and_deleted(
@@ -43,6 +45,7 @@ def test_a_forgotten_stack_is_marked_told_of_and_deleted(
     assert one.state(stack) == "deleted"
     told = until(inbox.read)
     assert any("feat-forgotten" in notice["Message"] for notice in told)
+    until(lambda: one.actions(stack)[-1] == "notice.delivered")  # sent first, recorded then
     assert one.actions(stack) == [
         "lease.opened",
         "stack.marked",
@@ -139,3 +142,16 @@ def test_what_a_dry_sweep_says_is_written_nowhere(account: Account, one: Stage) 
     assert one.invoke("Sweep", {"dry_run": True})["mode"] == "enforce"
     assert one.state(stack) == "none"
     assert one.invoke("Check") == {"fine": True, "reason": ""}
+
+
+@pytest.mark.parametrize("status", ["Succeeded", "Failed"])
+def test_codedeploy_hears_from_the_deployed_hook_how_the_dry_sweep_went(
+    status: str, one: Stage, hooks: Hooks
+) -> None:
+    """Under its own role, and to a stand-in: what the emulator lacks is CodeDeploy."""
+    if status == "Failed":
+        one.set_policy(rules=3)
+    name = f"e-{status}"
+    one.invoke("Check", {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": name})
+    (body,) = [body for _, body in hooks.told if body["lifecycleEventHookExecutionId"] == name]
+    assert body == {"deploymentId": "d-1", "lifecycleEventHookExecutionId": name, "status": status}

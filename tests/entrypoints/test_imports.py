@@ -28,6 +28,7 @@ def imported_by(module: str) -> set[str]:
                 "slack_sdk",
                 "janitor.adapters.slack",
                 "janitor.adapters.sns",
+                "janitor.core.plan",
                 "janitor.journeys.delete",
                 "janitor.journeys.notify",
                 "janitor.journeys.sweep",

@@ -15,6 +15,7 @@ import boto3
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from tests.entrypoints.command_line import TEMPLATE
+from tests.hooks import Hooks
 
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.tables import create_tables
@@ -83,6 +84,14 @@ class Account:
 def event(name: str) -> Any:
     """Read one of the events that `sam local invoke` takes as well."""
     return json.loads((EVENTS / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def hooks() -> Iterator[Hooks]:
+    """Run what stands for CodeDeploy, and for where CloudFormation waits for answers."""
+    hooks = Hooks()
+    yield hooks
+    hooks.close()
 
 
 @pytest.fixture
@@ -286,6 +295,75 @@ def test_the_check_names_the_parameter_that_is_wrong(
     ssm.put_parameter(Name="/janitor/mode", Value="notify", Type="String", Overwrite=True)
     deployed.deployed.cache_clear()
     assert check.check({}, Context())["reason"].startswith("SlackSecretArn: arn:aws:")
+
+
+def at_deployment(stub: Hooks, **properties: str) -> str:
+    """Let CloudFormation ask the check function, and return the reason that it is given."""
+    asked = {
+        "RequestType": "Create",
+        "ResponseURL": f"{stub.url}/answer",
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "Preflight",
+        "ResourceProperties": properties,
+    }
+    said = check.check(asked, Context())
+    told = stub.answers[-1]
+    assert (told["Status"], told["Reason"]) == (
+        ("SUCCESS", "fine") if said["fine"] else ("FAILED", said["reason"])
+    )
+    return str(said["reason"])
+
+
+def test_a_deployment_with_a_schedule_or_a_name_that_cannot_be_fails_with_a_reason(
+    account: Account, hooks: Hooks
+) -> None:
+    """Before the scheduler finds out, and before permissions go by names that were cut off.
+
+    Fails without `_check_names(...)` or without `check_schedule(...)` in `check._look`.
+    """
+    longest, roles = "j" * 24, "arn:aws:iam::123456789012:role/"
+    fine = {
+        "ScheduleExpression": "cron(0 6-18 ? * MON-FRI *)", "OwnRoles": f"{roles}{longest}-*",
+    }  # fmt: skip
+    assert at_deployment(hooks, **fine) == ""
+    told = at_deployment(hooks, **(fine | {"ScheduleExpression": "cron(99 99 * * ? *)"}))
+    assert told.startswith("ScheduleExpression: 'cron(99 99 * * ? *)': minutes is '99'")
+    told = at_deployment(hooks, **(fine | {"OwnRoles": f"{roles}{longest}j-*"}))
+    assert told.startswith(f"the stack's name {longest}j has 25 characters, and 24 is the most")
+    assert told.endswith("for instance janitor-dev")
+    assert at_deployment(hooks, **(fine | {"OwnRoles": f"{roles}StackSet-janitor-*"})) == ""
+
+
+HOOK = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}
+
+
+@pytest.mark.parametrize("mode, status", [("observe", "Succeeded"), ("loud", "Failed")])
+def test_codedeploy_is_told_whether_a_dry_sweep_went_well(
+    mode: str, status: str, account: Account, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only then does the new code get the traffic; and the dry sweep changes nothing.
+
+    Fails with `passed=True` in `check.check`.
+    """
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CODEDEPLOY", hooks.url)
+    deployed.deployed.cache_clear()
+    account.client("ssm").put_parameter(
+        Name="/janitor/mode", Value=mode, Type="String", Overwrite=True
+    )
+    account.deploy("feat-new", ttl="3d")
+    said = check.check(HOOK, Context())
+    assert said["fine"] is (status == "Succeeded")
+    assert hooks.told == [
+        (
+            "CodeDeploy_20141006.PutLifecycleEventHookExecutionStatus",
+            {"deploymentId": "d-1", "lifecycleEventHookExecutionId": "e-1", "status": status},
+        )
+    ]
+    account.client("ssm").put_parameter(
+        Name="/janitor/mode", Value="observe", Type="String", Overwrite=True
+    )
+    assert sweep(dry_run=True)["open"] == 1
 
 
 def test_no_log_line_has_a_token_or_a_key(

@@ -7,6 +7,7 @@ import pytest
 from tests.cloudformation_template import read_template
 
 from janitor.adapters.tables import JOURNAL, LEASES, TTL_ATTRIBUTE
+from janitor.wiring import BRIEF_RETRIES
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = read_template(ROOT / "template.yaml")
@@ -169,6 +170,16 @@ def test_the_queues_keep_order_and_end_in_dead_letters(queue: str) -> None:
     (event,) = RESOURCES[f"{function}Function"]["Properties"]["Events"].values()
     assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert event["Properties"]["ScalingConfig"]["MaximumConcurrency"] >= 2
+
+
+def test_every_function_outlives_the_patience_of_its_clients() -> None:
+    """So that in an outage it fails with a message, and is not cut off without one.
+
+    Fails with 6 attempts in `wiring.BRIEF_RETRIES`: waits double from 1 s, and end at 20 s.
+    """
+    waits = range(BRIEF_RETRIES["total_max_attempts"] - 1)
+    patience = sum(min(2**wait, 20) for wait in waits)
+    assert patience < min(RESOURCES[f"{f}Function"]["Properties"]["Timeout"] for f in FUNCTIONS)
 
 
 def test_there_is_an_alarm_for_everything_that_must_not_go_unseen() -> None:

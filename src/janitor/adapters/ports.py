@@ -7,13 +7,18 @@ of the one stack that it befell.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import TypeAdapter
 
 from janitor.core.journal import Entry, Event
 from janitor.core.letter import Wording
 from janitor.core.model import Account, Contact, Lease, Mode, Stack
-from janitor.core.plan import Listing
 from janitor.core.policy import Policy
+
+if TYPE_CHECKING:  # the extension page needs no plan, and a person waits for it
+    from janitor.core.plan import Listing
 
 Clock = Callable[[], datetime]
 
@@ -21,7 +26,7 @@ Clock = Callable[[], datetime]
 class Stacks(Protocol):
     """CloudFormation."""
 
-    def list_all(self, regions: Iterable[str]) -> Iterator[Listing]:
+    def list_all(self, regions: Iterable[str]) -> Iterator["Listing"]:
         """Yield one listing per region, as they come; a refusal is a listing, not an error."""
         ...
 
@@ -130,6 +135,21 @@ class AnswerRequest:
 
 Telling = NoticeRequest | RevisionRequest | AnswerRequest
 """What the queue of notices carries."""
+
+
+@lru_cache
+def notice_body() -> TypeAdapter[Telling]:
+    """Return how what is to be told looks in a message; what does not fit is a ValueError.
+
+    Built when first needed: it takes time that not every function's start has to spend.
+    """
+    return TypeAdapter(Telling)
+
+
+@lru_cache
+def deletion_body() -> TypeAdapter[DeletionRequest]:
+    """Return how a deletion looks in a message, as `notice_body` does."""
+    return TypeAdapter(DeletionRequest)
 
 
 class Queue(Protocol):

@@ -3,17 +3,11 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
-
 from janitor.adapters.aws_errors import AwsError, translated
-from janitor.adapters.ports import DeletionRequest, Telling
+from janitor.adapters.ports import DeletionRequest, Telling, deletion_body, notice_body
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-NOTICES: TypeAdapter[Telling] = TypeAdapter(Telling)
-DELETIONS = TypeAdapter(DeletionRequest)
-"""How requests look in a message's body, both ways; what does not fit raises ValueError."""
 
 
 class SqsQueue:
@@ -32,10 +26,12 @@ class SqsQueue:
     def notify(self, request: Telling) -> None:
         contact = request.contact
         group = f"{contact.kind.value}:{contact.address}"
-        self._send(self._notice_url, group, NOTICES.dump_json(request).decode())
+        self._send(self._notice_url, group, notice_body().dump_json(request).decode())
 
     def delete(self, request: DeletionRequest) -> None:
-        self._send(self._deletion_url, request.stack_id, DELETIONS.dump_json(request).decode())
+        self._send(
+            self._deletion_url, request.stack_id, deletion_body().dump_json(request).decode()
+        )
 
     def _send(self, url: str, group: str, body: str) -> None:
         try:

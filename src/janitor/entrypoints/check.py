@@ -5,18 +5,23 @@ parameter; as CodeDeploy's hook it makes a dry sweep with the new code.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from janitor.core.errors import JanitorError
+from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.journal import Actor
+from janitor.core.schedule import check_schedule
 from janitor.entrypoints.deployed import Deployed, deployed
 from janitor.journeys.sweep import sweep
 from janitor.wiring import answer_hook, check_secret, put_account_of
+
+LONGEST_STACK_NAME = 24
+"""CloudFormation puts stack, resource and 12 letters of its own into 64, and keeps so much of each."""
 
 logger = Logger(service="janitor")
 
@@ -25,13 +30,13 @@ logger = Logger(service="janitor")
 def check(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer CloudFormation, CodeDeploy, or whoever asks by hand."""
     if "RequestType" in event:
-        why = "" if event["RequestType"] == "Delete" else _reason(_look)
+        why = "" if event["RequestType"] == "Delete" else _reason(partial(_look, event))
         _answer_cloudformation(event, context, why)
     elif "LifecycleEventHookExecutionId" in event:
         why = _reason(_dry_sweep)
         answer_hook(event, deployed().aws, passed=not why)
     else:
-        why = _reason(_look) or _reason(_dry_sweep)
+        why = _reason(partial(_look, event)) or _reason(_dry_sweep)
     logger.info("check.failed" if why else "check.passed", extra={"reason": why})
     return {"fine": not why, "reason": why}
 
@@ -48,8 +53,15 @@ def _reason(look: Callable[[Deployed], None]) -> str:
     return ""
 
 
-def _look(janitor: Deployed) -> None:
-    """Look at every setting that a person may have got wrong, and begin the ledger."""
+def _look(event: Mapping[str, Any], janitor: Deployed) -> None:
+    """Look at every setting that a person may have got wrong, and begin the ledger.
+
+    A deployment brings along what no function has among its settings.
+    """
+    given = event.get("ResourceProperties", {})
+    if "ScheduleExpression" in given:
+        check_schedule("ScheduleExpression", given["ScheduleExpression"])
+    _check_names(given.get("OwnRoles", ""))
     janitor.settings.require("link_secret")
     janitor.policies.policy()
     janitor.policies.mode()
@@ -57,6 +69,17 @@ def _look(janitor: Deployed) -> None:
     if janitor.settings.slack_secret:
         check_secret(janitor.settings.slack_secret, "SlackSecretArn", janitor.aws)
     put_account_of(janitor.settings, janitor.aws)
+
+
+def _check_names(own_roles: str) -> None:
+    """See that CloudFormation leaves the names whole that the permissions go by."""
+    stack = own_roles.rpartition("/")[2].removesuffix("-*")
+    if len(stack) > LONGEST_STACK_NAME:
+        raise ConfigurationError(
+            f"the stack's name {stack} has {len(stack)} characters, and {LONGEST_STACK_NAME} is"
+            " the most: CloudFormation would shorten it within the names of functions and roles,"
+            " and the permissions go by it; for instance janitor-dev"
+        )
 
 
 def _dry_sweep(janitor: Deployed) -> None:

@@ -13,9 +13,8 @@ from aws_lambda_powertools.utilities.batch import (
 from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import TypeAdapter
 
-from janitor.adapters.ports import DeletionRequest, Telling
+from janitor.adapters.ports import deletion_body, notice_body
 from janitor.core.errors import DeliveryFailed
 from janitor.core.journal import Actor
 from janitor.core.model import Outcome, Status
@@ -32,9 +31,6 @@ logger = Logger(service="janitor")
 metrics = Metrics(namespace="janitor", service="janitor")
 by_group = SqsFifoPartialProcessor(skip_group_on_error=True)
 """What fails holds up its own owner or stack, and nobody else's."""
-
-NOTICES: TypeAdapter[Telling] = TypeAdapter(Telling)
-DELETIONS = TypeAdapter(DeletionRequest)
 
 
 def now() -> datetime:
@@ -83,7 +79,7 @@ def notify(event: dict[str, Any], context: LambdaContext) -> Any:
 def _notify(record: SQSRecord) -> None:
     janitor = deployed("notify", "link_secret", "link_base")
     outcomes = tell(
-        NOTICES.validate_json(record.body),
+        notice_body().validate_json(record.body),
         clock=now,
         policies=janitor.policies,
         ledger=janitor.ledger,
@@ -108,7 +104,7 @@ def delete(event: dict[str, Any], context: LambdaContext) -> Any:
 def _delete(record: SQSRecord) -> None:
     janitor = deployed()
     outcome = delete_stack(
-        DELETIONS.validate_json(record.body),
+        deletion_body().validate_json(record.body),
         clock=now,
         policies=janitor.policies,
         stacks=janitor.stacks,

@@ -1,0 +1,112 @@
+"""`make deploy` and `make destroy` themselves, the first time and again."""
+
+import json
+import os
+import pty
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.acceptance.conftest import ROOT, run
+from tests.acceptance.deployed import Account, Stage
+from tests.acceptance.lacking import without_what_lacks
+from tests.cloudformation_template import read_template
+
+
+@pytest.fixture(scope="module")
+def make(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return how to call make: on our template less what lacks, for this machine, and samconfig."""
+    folder = tmp_path_factory.mktemp("make")
+    template = without_what_lacks(read_template(ROOT / "template.yaml"))
+    template["Globals"]["Function"]["CodeUri"] = str(ROOT)
+    (folder / "template.json").write_text(json.dumps(template), encoding="utf-8")
+    samconfig = folder / "samconfig.toml"
+    samconfig.write_bytes((ROOT / "samconfig.toml").read_bytes())
+
+    def make(target: str, stage: str, typed: str | None = None) -> str:
+        keyboard, terminal = pty.openpty()
+        try:
+            os.write(keyboard, (typed or "").encode())
+            return run(
+                "make", target, f"STAGE={stage}", f"TEMPLATE={folder / 'template.json'}",
+                f"SAMCONFIG={samconfig}", "BUILD_FOR=host", f"BUILD_DIR={folder / 'build'}",
+                stdin=None if typed is None else terminal,
+                AWS_ENDPOINT_URL=account.url,
+            )  # fmt: skip
+        finally:
+            os.close(keyboard)
+            os.close(terminal)
+
+    make.samconfig = samconfig  # type: ignore[attr-defined]
+    return make
+
+
+@pytest.fixture(scope="module")
+def three(account: Account, make: Any) -> Stage:
+    """Deploy a stage that was never heard of, with somebody at the keyboard."""
+    make("deploy", "three", "notify\n\nteam-three\nops@example.com\n")
+    return Stage(account, "three")
+
+
+def test_a_first_deployment_asks_and_keeps_the_answers(
+    account: Account, make: Any, three: Stage
+) -> None:
+    """In samconfig.toml, where the pipeline finds them, behind the stages of before."""
+    assert account.status("janitor-three") == "CREATE_COMPLETE"
+    assert account.tags("janitor-three") == {"janitor:self": "three"}
+    given = {
+        p["ParameterKey"]: p["ParameterValue"] for p in account.stack("janitor-three")["Parameters"]
+    }
+    assert given.items() >= {
+        "Stage": "three", "Mode": "notify", "SelectorTag": "team-three", "Regions": "",
+        "OpsEmail": "ops@example.com",
+    }.items()  # fmt: skip
+    text = make.samconfig.read_text()
+    assert text.startswith((ROOT / "samconfig.toml").read_text())
+    assert text.endswith(
+        """
+[three.deploy.parameters]
+parameter_overrides = [
+    "Stage=three",
+    "Mode=notify",
+    "SelectorTag=team-three",
+    "OpsEmail=ops@example.com",
+]
+"""
+    )
+    assert three.invoke("Check") == {"fine": True, "reason": ""}
+
+
+def test_another_deployment_asks_nothing_and_takes_what_was_edited(
+    account: Account, make: Any, three: Stage
+) -> None:
+    """There is no terminal, as in the pipeline."""
+    samconfig: Path = make.samconfig
+    samconfig.write_text(samconfig.read_text().replace("Mode=notify", "Mode=observe"))
+    before = samconfig.read_text()
+    make("deploy", "three")
+    assert account.status("janitor-three") == "UPDATE_COMPLETE"
+    ssm = account.client("ssm")
+    name = three.outputs["ModeParameterName"]
+    assert ssm.get_parameter(Name=name)["Parameter"]["Value"] == "observe"
+    assert samconfig.read_text() == before
+
+
+def test_the_pipeline_finds_the_first_deployment_fine(make: Any, three: Stage) -> None:
+    """Before anybody confirmed a subscription, and before any sweep."""
+    said = make("smoke", "three")
+    assert "policy, mode, secrets and a dry sweep are fine" in said
+    assert "subscriptions" not in said
+
+
+def test_destroying_says_what_stays(account: Account, make: Any, three: Stage) -> None:
+    """And leaves the other stages as they are."""
+    table = three.outputs["JournalTableName"]
+    said = make("destroy", "three")
+    assert "The stack janitor-three is deleted. These stay:" in said
+    assert f"aws dynamodb delete-table --table-name {table}" in said
+    names = {
+        stack["StackName"] for stack in account.client("cloudformation").describe_stacks()["Stacks"]
+    }
+    assert "janitor-three" not in names
+    assert table in account.client("dynamodb").list_tables()["TableNames"]
