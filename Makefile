@@ -198,7 +198,7 @@ preview: build ## deploy a pull request's own copy, for three days (BRANCH, AUTH
 	  --resolve-s3 --capabilities CAPABILITY_IAM --no-confirm-changeset --no-fail-on-empty-changeset \
 	  --tags janitor:ttl=3d "janitor:owner=$$(plain "$$AUTHOR" 39)" --parameter-overrides \
 	    "Stage=pr-$$number" Mode=observe Canary=AllAtOnce TableDeletionProtection=false \
-	    SetApiLogRole=false LogRetentionDays=7; \
+	    SetApiLogRole=false LogRetentionDays=7 Archive=off; \
 	$(BIN)/janitor doctor "$$name" --fresh
 
 PACKAGED := .aws-sam/packaged

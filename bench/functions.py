@@ -16,6 +16,7 @@ HANDLERS = {
     "sweep, notify, delete, track": "janitor.entrypoints.lambdas",
     "api": "janitor.entrypoints.api_door",
     "check": "janitor.entrypoints.check",
+    "archive": "janitor.entrypoints.archive_door",
 }
 IN_TURNS = 9
 BUILD = ROOT / ".aws-sam" / "build"

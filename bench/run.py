@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import exports
 import functions
 from account import Account, Accounts
 from report import Part, Target, document, machine, page
@@ -150,6 +151,7 @@ PARTS: dict[str, Callable[[Accounts], Part]] = {
     "plan": plan,
     "imports": lambda _: functions.imports(),
     "package": lambda _: functions.package(),
+    "export": lambda _: exports.export(),
 }
 
 

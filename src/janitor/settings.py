@@ -14,6 +14,7 @@ VARIABLES = {
     "notify": "JANITOR_NOTIFY",
     "lease_table": "JANITOR_LEASE_TABLE",
     "journal_table": "JANITOR_JOURNAL_TABLE",
+    "archive": "JANITOR_ARCHIVE",
     "region": "AWS_REGION",
     "endpoint_url": "AWS_ENDPOINT_URL",
 }
@@ -48,6 +49,10 @@ class Settings(BaseModel):
     notify: str = Field("", pattern=r"^(|console|sns:arn:aws[a-z-]*:sns:[a-z0-9-]+:\d+:\S+)$")
     lease_table: str = Field("janitor-leases", pattern=r"^[A-Za-z0-9_.-]{3,255}$")
     journal_table: str = Field("janitor-journal", pattern=r"^[A-Za-z0-9_.-]{3,255}$")
+    archive: str = Field(
+        "", pattern=r"^(|s3://[a-z0-9][a-z0-9.-]{2,62}(/\S*)?|[A-Za-z][A-Za-z0-9-]{0,127})$"
+    )
+    """The archive of the journal: a bucket, or the stack of a deployed janitor that has one."""
     region: str | None = None
     """Where the tables and the policy parameter are."""
     regions: tuple[str, ...] = ()
@@ -82,6 +87,7 @@ _EXAMPLES = {
     "notify": "console or sns:arn:aws:sns:eu-central-1:123456789012:janitor",
     "lease_table": "janitor-leases",
     "journal_table": "janitor-journal",
+    "archive": "s3://BUCKET/PREFIX, or janitor-dev for the one of a deployed janitor",
     "stage": "dev",
     "notice_queue": "https://sqs.eu-central-1.amazonaws.com/123456789012/notices.fifo",
     "deletion_queue": "https://sqs.eu-central-1.amazonaws.com/123456789012/deletions.fifo",

@@ -15,8 +15,9 @@ from janitor.adapters.parameters import (
     ModeParameter,
     ParameterPolicies,
 )
-from janitor.adapters.ports import Channel, Clock, Ledger, Policies, Queue, Stacks
+from janitor.adapters.ports import Archive, Channel, Clock, Ledger, Policies, Queue, Stacks
 from janitor.core.errors import ConfigurationError
+from janitor.core.journal import Event
 from janitor.core.links import Links
 from janitor.settings import Settings
 
@@ -27,10 +28,7 @@ if TYPE_CHECKING:
     from janitor.journeys.inprocess import Janitor
 
 BRIEF_RETRIES: Any = {"mode": "adaptive", "total_max_attempts": 5}
-"""Waits of 15 s at most, so that every function lives to say what failed (the page has 20 s).
-
-A queue, the schedule and the person at the page try again later, and with more patience.
-"""
+"""Waits of 15 s at most: a function that has 20 s lives to say what failed, for another try."""
 MOST_REGIONS_AT_ONCE = 8
 COLLECT_AFTER = 50_000
 """Objects before Python looks for cycles: a sweep makes many objects and next to no cycles.
@@ -216,11 +214,23 @@ def check_secret(arn: str, parameter: str, aws: Aws) -> None:
         raise ConfigurationError(f"{parameter}: {arn} is no secret: {message_of(error)}") from error
 
 
-def ledger_of(settings: Settings, aws: Aws) -> Ledger:
-    """Return the ledger in the account's two tables."""
+def ledger_of(
+    settings: Settings, aws: Aws, on_written: Callable[[Event], object] = lambda _: None
+) -> Ledger:
+    """Return the ledger in the account's two tables; it tells of each event once written."""
     from janitor.adapters.dynamodb import DynamoLedger
 
-    return DynamoLedger(aws.client("dynamodb"), settings.lease_table, settings.journal_table)
+    tables = (settings.lease_table, settings.journal_table)
+    return DynamoLedger(aws.client("dynamodb"), *tables, on_written=on_written)
+
+
+def archive_of(settings: Settings, aws: Aws) -> Archive:
+    """Return the archive that is named, or that a deployed janitor has."""
+    from janitor.adapters.s3_archive import S3Archive
+
+    named = settings.archive
+    address = named if named.startswith("s3://") else deployment_of(named, aws).archive()
+    return S3Archive(aws.client("s3"), address)
 
 
 def build(

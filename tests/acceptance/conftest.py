@@ -56,6 +56,7 @@ SETTINGS = {
         "Regions": REGION,
         "ScheduleExpression": "rate(1 minute)",
         "OpsEmail": "ops@example.com",
+        "Archive": "off",
     },
 }
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.acceptance.deployed import Account, Key, Stage
 
-FUNCTIONS = ("Sweep", "Notify", "Delete", "Track", "Api", "Check")
+FUNCTIONS = ("Sweep", "Notify", "Delete", "Track", "Api", "Check", "Archive")
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
 
@@ -175,6 +175,30 @@ class Act:
         name = self._two.outputs["ModeParameterName"]
         self._to("ssm").put_parameter(Name=name, Value="off", Overwrite=True)
 
+    def put_into_the_archive(self) -> None:
+        self._to("s3").put_object(Bucket=self._one["ArchiveBucketName"], Key="forged", Body=b"x")
+
+    def read_the_archive(self) -> None:
+        self._to("s3").get_object(Bucket=self._one["ArchiveBucketName"], Key="any")
+
+    def list_the_archive(self) -> None:
+        self._to("s3").list_objects_v2(Bucket=self._one["ArchiveBucketName"])
+
+    def delete_from_the_archive(self) -> None:
+        self._to("s3").delete_object(Bucket=self._one["ArchiveBucketName"], Key="any")
+
+    def unlock_the_archive(self) -> None:
+        self._to("s3").put_object_lock_configuration(
+            Bucket=self._one["ArchiveBucketName"],
+            ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"},
+        )
+
+    def open_the_archive(self) -> None:
+        self._to("s3").delete_bucket_policy(Bucket=self._one["ArchiveBucketName"])
+
+    def delete_the_archive(self) -> None:
+        self._to("s3").delete_bucket(Bucket=self._one["ArchiveBucketName"])
+
 
 NOBODY = (
     Act.delete_the_janitor,
@@ -201,6 +225,12 @@ NOBODY = (
     Act.start_another_function,
     Act.replace_code,
     Act.stop_the_schedule,
+    Act.read_the_archive,
+    Act.list_the_archive,
+    Act.delete_from_the_archive,
+    Act.unlock_the_archive,
+    Act.open_the_archive,
+    Act.delete_the_archive,
     Act.read_the_other_stages_leases,
     Act.read_the_other_stages_link_key,
     Act.switch_the_other_stage,
@@ -217,6 +247,7 @@ BUT = {
     Act.write_to_the_journal: {"Sweep", "Notify", "Delete", "Track", "Api"},
     Act.queue_a_deletion: {"Sweep"},
     Act.tell_people: {"Notify"},
+    Act.put_into_the_archive: {"Archive"},
     Act.read_the_link_key: {"Notify", "Api", "Check"},
 }
 """What no function may do but these."""
@@ -283,6 +314,10 @@ def test_the_same_credentials_do_what_the_function_needs(
     assert ssm.get_parameter(Name=outputs["ModeParameterName"])["Parameter"]["Value"]
     key = {"stack_id": {"S": "janitor"}}
     dynamodb = account.client("dynamodb", keys[function])
+    if function == "Archive":  # it alone reads no lease
+        with pytest.raises(ClientError, match="not authorized"):
+            dynamodb.get_item(TableName=outputs["LeaseTableName"], Key=key)
+        return
     assert "Item" in dynamodb.get_item(TableName=outputs["LeaseTableName"], Key=key)
 
 
@@ -294,6 +329,7 @@ def test_the_same_credentials_do_what_the_function_needs(
         ("Check", Act.see_all_stacks),
         ("Notify", Act.tell_people),
         ("Api", Act.read_the_link_key),
+        ("Archive", Act.put_into_the_archive),
     ],
 )
 def test_who_is_excepted_may(

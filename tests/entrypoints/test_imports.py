@@ -35,6 +35,18 @@ def imported_by(module: str) -> set[str]:
             },
         ),
         ("lambdas", {"slack_sdk", "jinja2", "janitor.pages"}),
+        (
+            "archive_door",
+            {
+                "slack_sdk",
+                "jinja2",
+                "janitor.pages",
+                "janitor.journeys.delete",
+                "janitor.journeys.extend",
+                "janitor.journeys.notify",
+                "janitor.journeys.sweep",
+            },
+        ),
         ("check", {"slack_sdk", "jinja2", "janitor.pages", "janitor.journeys.delete"}),
     ],
 )

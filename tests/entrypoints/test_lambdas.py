@@ -396,3 +396,27 @@ def test_a_sweep_that_could_list_no_region_is_not_called_completed(
     sweep()
     assert '"SweepCompleted":[0.0]' in capsys.readouterr().out
     assert check.check({}, Context())["reason"] == "no region can be listed: not allowed"
+
+
+def test_every_event_of_the_journal_is_a_line_in_the_log(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The saved queries ask for its fields; and what hides text in a tag is not in them.
+
+    Fails if `DynamoLedger.commit` does not tell of what it wrote.
+    """
+    account.deploy("feat-a", expires="2026-01-01", owner="ada\u202e lovelace")
+    sweep()
+    sweep()
+    notify(account)
+    rows = account.client("dynamodb").scan(TableName="janitor-journal")["Items"]
+    lines = [vars(record) for record in caplog.records if record.message == "journal.written"]
+    assert {(line["key"], line["seq"]) for line in lines} == {
+        (row["stack_id"]["S"], int(row["seq"]["N"])) for row in rows
+    }
+    assert len(lines) == len(rows)
+    (marked_,) = [line for line in lines if line["action"] == "stack.marked"]
+    asked = ("stack", "region", "owner", "actor", "via", "result")
+    told = ("feat-a", "eu-central-1", "ada lovelace", "janitor", "sweep", "ok")
+    assert tuple(marked_[name] for name in asked) == told
+    assert marked_["reason"].startswith("expired ")

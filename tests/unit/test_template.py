@@ -1,5 +1,6 @@
 """What template.yaml must say, whoever edits it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,17 +8,20 @@ import pytest
 from tests.cloudformation_template import read_template
 
 from janitor.adapters.tables import JOURNAL, LEASES, TTL_ATTRIBUTE
+from janitor.core.journal import Event
+from janitor.entrypoints.logged import fields_of
 from janitor.wiring import BRIEF_RETRIES
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = read_template(ROOT / "template.yaml")
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
-FUNCTIONS = ("Sweep", "Notify", "Delete", "Track", "Api", "Check")
+FUNCTIONS = ("Sweep", "Notify", "Delete", "Track", "Api", "Check", "Archive")
 OUTPUTS = {
     "ApiUrl", "LeaseTableName", "JournalTableName", "NoticesTopicArn", "NoticeQueueUrl",
     "DeletionQueueUrl", "PolicyParameterName", "ModeParameterName", "LinkSecretArn",
     "SlackSecretArn", "SweepFunctionName", "NotifyFunctionName", "DeleteFunctionName",
     "TrackFunctionName", "ApiFunctionName", "CheckFunctionName", "Stage",
+    "ArchiveBucketName", "ArchiveFunctionName",
 }  # fmt: skip
 SETTINGS = {
     "Sweep": {"NOTICE_QUEUE", "DELETION_QUEUE"},
@@ -26,6 +30,7 @@ SETTINGS = {
     "Track": {"NOTICE_QUEUE"},
     "Api": {"LINK_SECRET"},
     "Check": {"LINK_SECRET", "SLACK_SECRET"},
+    "Archive": {"ARCHIVE"},
 }
 
 
@@ -129,14 +134,12 @@ def test_no_role_allows_everything_but_through_cloudformation(function: str) -> 
 def test_every_role_is_under_the_guard(function: str) -> None:
     """Own stack, tables, logs and settings are out of reach of every function."""
     assert RESOURCES[f"{function}Role"]["Properties"]["ManagedPolicyArns"] == [{"Ref": "Guard"}]
-    denied = {
-        one["Sid"]
-        for one in RESOURCES["Guard"]["Properties"]["PolicyDocument"]["Statement"]
-        if one["Effect"] == "Deny"
-    }
+    document = RESOURCES["Guard"]["Properties"]["PolicyDocument"]
+    guards = [one["Fn::If"][1] if "Fn::If" in one else one for one in document["Statement"]]
+    denied = {one["Sid"] for one in guards if one["Effect"] == "Deny"}
     assert denied == {
         "NeverItsOwnStack", "NeverAnyJanitorsStack", "TablesAreReadAndPutOnly",
-        "LogsAreWrittenOnly", "SettingsAreReadOnly", "NeverItsOwnParts",
+        "LogsAreWrittenOnly", "SettingsAreReadOnly", "NeverItsOwnParts", "ArchiveIsPutOnly",
     }  # fmt: skip
 
 
@@ -144,15 +147,27 @@ def test_who_may_do_what_hurts() -> None:
     """One function each."""
     who = {
         action: [function for function in FUNCTIONS if action in allowed(f"{function}Role")]
-        for action in ("cloudformation:DeleteStack", "cloudformation:UpdateStack", "sns:Publish")
+        for action in (
+            "cloudformation:DeleteStack",
+            "cloudformation:UpdateStack",
+            "sns:Publish",
+            "s3:PutObject",
+        )
     }
     assert who == {
         "cloudformation:DeleteStack": ["Delete"],
         "cloudformation:UpdateStack": ["Sweep"],
         "sns:Publish": ["Notify"],
+        "s3:PutObject": ["Archive"],
     }
     for function in FUNCTIONS:
         tables = {a for a in allowed(f"{function}Role") if a.startswith("dynamodb:")}
+        if function == "Archive":
+            assert tables == {
+                f"dynamodb:{a}"
+                for a in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+            }
+            continue
         assert tables <= {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
 
 
@@ -188,6 +203,7 @@ def test_there_is_an_alarm_for_everything_that_must_not_go_unseen() -> None:
     assert alarms.keys() == {
         *(f"{function}ErrorsAlarm" for function in FUNCTIONS),
         *(f"{queue}DeadLettersAlarm" for queue in ("Sweep", "Notice", "Deletion", "Track")),
+        "ArchiveDeadLettersAlarm", "ArchiveAgeAlarm", "JournalTamperedAlarm",
         "NoticeAgeAlarm", "DeletionAgeAlarm", "DeletionsFailedAlarm", "NoticesFailedAlarm",
         "BreakerAlarm", "NoSweepAlarm", "ApiFaultsAlarm",
     }  # fmt: skip
@@ -195,6 +211,75 @@ def test_there_is_an_alarm_for_everything_that_must_not_go_unseen() -> None:
         one["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for one in alarms.values()
     )
     assert alarms["NoSweepAlarm"]["Properties"]["TreatMissingData"] == "breaching"
+
+
+def test_the_archive_is_locked_versioned_encrypted_private_and_kept() -> None:
+    """And only its function writes there, and nobody in the clear."""
+    bucket = RESOURCES["ArchiveBucket"]
+    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    properties = bucket["Properties"]
+    assert properties["ObjectLockEnabled"] is True
+    retention = properties["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    assert retention == {"Mode": {"Ref": "ArchiveMode"}, "Days": {"Ref": "ArchiveDays"}}
+    assert TEMPLATE["Parameters"]["ArchiveMode"]["Default"] == "GOVERNANCE"
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    (encryption,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"]
+    policy = RESOURCES["ArchiveBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert [(one["Effect"], one["Principal"]) for one in policy] == [("Deny", "*")] * 2
+    assert policy[0]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert policy[1]["Condition"]["ArnNotLike"]
+
+
+def test_everything_of_the_archive_is_left_out_where_it_is_off() -> None:
+    """No part of it is made that nothing uses."""
+    parts = {n: r for n, r in RESOURCES.items() if n.startswith("Archive") or "Tampered" in n}
+    assert len(parts) == 10
+    assert {resource["Condition"] for resource in parts.values()} == {"HasArchive"}
+    outputs = [one for name, one in TEMPLATE["Outputs"].items() if "Archive" in name]
+    assert [one["Condition"] for one in outputs] == ["HasArchive"] * 3
+    stream = RESOURCES["JournalTable"]["Properties"]["StreamSpecification"]
+    assert stream["Fn::If"][:2] == ["HasArchive", {"StreamViewType": "NEW_IMAGE"}]
+
+
+def test_what_the_archive_could_not_take_is_tried_again_and_then_told() -> None:
+    """For nearly as long as a stream keeps its records; an hour behind is an alarm."""
+    (event,) = RESOURCES["ArchiveFunction"]["Properties"]["Events"].values()
+    source = event["Properties"]
+    assert source["StartingPosition"] == "TRIM_HORIZON"
+    assert source["BisectBatchOnFunctionError"] is True
+    assert 12 * 3600 < source["MaximumRecordAgeInSeconds"] < 24 * 3600
+    assert source["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
+    assert RESOURCES["ArchiveAgeAlarm"]["Properties"]["MetricName"] == "IteratorAge"
+
+
+LOGGED = {"key", "action", "stack", "region", "owner", "actor", "via", "result", "reason", "seq"}
+
+
+def test_saved_queries_ask_for_fields_that_are_logged() -> None:
+    """Whoever opens one gets an answer; entrypoints/logged.py writes the lines."""
+    event = Event(
+        "janitor", 1,
+        {
+            "action": "a.b", "result": "ok", "actor": {"id": "x", "via": "cli"},
+            "target": {"name": "n", "region": "r", "owner": "o"}, "reason": {"sentence": "s"},
+        }, "", "",
+    )  # fmt: skip
+    assert fields_of(event).keys() == LOGGED
+    queries = {
+        name: one["Properties"]["QueryString"]
+        for name, one in of_type("AWS::Logs::QueryDefinition").items()
+        if "journal.written" in one["Properties"]["QueryString"]
+    }
+    assert len(queries) == 6
+    words = {"fields", "timestamp", "filter", "message", "journal", "written", "and", "or", "sort",
+             "desc", "limit", "like", "stats", "count", "count_distinct", "by", "as", "bin",
+             "events", "deleted", "owners", "deletion", "confirmed", "ok", "ada", "example", "com",
+             "1w"}  # fmt: skip
+    for name, query in queries.items():
+        asked = set(re.findall(r"[a-z_]\w+", query)) - words
+        assert asked <= LOGGED, name
 
 
 def test_no_log_of_the_api_can_hold_a_token() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from janitor.adapters.aws_errors import AwsError, code_of, translated
-from janitor.core.errors import StackNotFound
+from janitor.core.errors import ConfigurationError, StackNotFound
 
 QUIET_FOR = timedelta(days=2)
 """How far back to look for a completed sweep."""
@@ -34,6 +34,16 @@ class Deployment:
             raise translated(error, f"describing the stack {self.name}") from error
         outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
         return {**outputs, "StackStatus": stack["StackStatus"]}
+
+    def archive(self) -> str:
+        """Return the address of the journal's archive.
+
+        Raises `ConfigurationError` where the stack was deployed without one.
+        """
+        bucket = self.outputs().get("ArchiveBucketName")
+        if bucket is None:
+            raise ConfigurationError(f"the stack {self.name} has no archive: Archive is not on")
+        return f"s3://{bucket}"
 
     def resources(self) -> list[tuple[str, str]]:
         """Return type and physical id of everything in the stack."""

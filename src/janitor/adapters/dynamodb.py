@@ -36,11 +36,13 @@ class DynamoLedger:
         lease_table: str,
         journal_table: str,
         pause: Callable[[float], None] = time.sleep,
+        on_written: Callable[[Event], object] = lambda _: None,
     ) -> None:
         self._client = client
         self._leases = lease_table
         self._journal = journal_table
         self._pause = pause
+        self._on_written = on_written
 
     def open_records(self) -> tuple[Account, dict[str, Lease]]:
         """Read everything open in one paged query of the sparse index."""
@@ -96,13 +98,15 @@ class DynamoLedger:
                         raise
                     if "ConditionalCheckFailed" in reasons:
                         if self._is_written(entry.events[-1]):
-                            return
+                            break
                         raise _conflict(entry) from error
                     if attempt == _ATTEMPTS:
                         raise _conflict(entry) from error
                 else:
-                    return
+                    break
             self._pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - spreads retries
+        for event in entry.events:
+            self._on_written(event)
 
     def chain(self, key: str) -> Iterator[Event]:
         """Read one chain, consistently and page by page."""

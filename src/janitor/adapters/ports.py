@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import TypeAdapter
 
+from janitor.core.archive import ArchiveObject, Trace
+from janitor.core.audit import Finding
 from janitor.core.journal import Entry, Event
 from janitor.core.letter import Wording
 from janitor.core.model import Account, Contact, Lease, Mode, Stack
@@ -229,4 +231,16 @@ class Policies(Protocol):
 
     def mode(self) -> Mode:
         """Return the mode, read anew at every call."""
+        ...
+
+
+class Archive(Protocol):
+    """Where every write to the journal is kept once more, out of an administrator's reach."""
+
+    def put(self, made: ArchiveObject) -> None:
+        """Write an object; one that is there already is the same, and stays."""
+        ...
+
+    def traces(self) -> Iterator[tuple[str, Trace] | Finding]:
+        """Yield every line with the key of its chain, and what is wrong with the archive."""
         ...

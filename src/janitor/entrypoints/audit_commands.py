@@ -2,23 +2,26 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from janitor.core.errors import ConfigurationError, StackNotFound
-from janitor.core.expiry import Unreadable, parse_duration, parse_instant
-from janitor.core.journal import Event
+from janitor.core.expiry import Unreadable, parse_duration
+from janitor.core.journal import Event, instant
 from janitor.core.model import ACCOUNT_KEY
-from janitor.entrypoints import tables
+from janitor.core.questions import Question
+from janitor.core.reading import stack_name
+from janitor.entrypoints import report_commands, tables
 from janitor.entrypoints.options import Options, out, print_json, taking
+from janitor.entrypoints.report_commands import Owner, Since, Span, StackName, Until
 from janitor.journeys.inprocess import Janitor
-from janitor.journeys.verify import verify_chains
+from janitor.journeys.report import events_of
+from janitor.journeys.verify import Memory, remember, verify_chains
+from janitor.wiring import archive_of
 
-app = typer.Typer(no_args_is_help=True, help="Read and check the journal.")
+app = typer.Typer(no_args_is_help=True, help="Read, check and export the journal.")
 Name = Annotated[
     str, typer.Argument(metavar="STACK", help="A stack's name or id (ARN), or janitor for sweeps.")
 ]
@@ -28,55 +31,42 @@ Name = Annotated[
 @taking("policy", "now")
 def list_events(
     options: Options,
-    since: Annotated[
-        str, typer.Option(metavar="WHEN", help="A date, an instant, or how long ago: 7d.")
-    ] = "7d",
-    until: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="As --since. [default: now]")
-    ] = None,
-    stack: Annotated[
-        str | None, typer.Option(metavar="STACK", help="Only this name or id.")
-    ] = None,
+    since: Since = "7d",
+    until: Until = None,
+    stack: StackName = "",
+    owner: Owner = "",
     action: Annotated[
-        str | None, typer.Option(metavar="ACTION", help="Only this action, or its noun.")
-    ] = None,
+        str, typer.Option(metavar="ACTION", help="Only this action, or its noun.")
+    ] = "",
+    result: Annotated[
+        str, typer.Option(metavar="RESULT", help="Only ok, refused, failed or unverified.")
+    ] = "",
+    actor: Annotated[
+        str,
+        typer.Option(metavar="ACTOR", help="Only by this id, kind (owner) or way (link, cli)."),
+    ] = "",
 ) -> None:
     """List events, the oldest first; --json prints one object a line."""
+    question = Question(stack, owner, action, result, actor)
     with options.session() as (janitor, _):
         zone = janitor.policies.policy().window.window.zone
-        instant = janitor.clock()
-        # The end is not part of a span, and what has just happened should be.
-        end = _instant(until, "--until", instant, zone) if until else instant + timedelta(seconds=1)
-        events = janitor.ledger.events(_instant(since, "--since", instant, zone), end)
-        chosen = (event for event in events if _is_asked(event, stack, action))
+        span = Span.of(since, until, janitor.clock(), zone)
+        count = 0
+
+        def counted() -> Iterator[Event]:
+            nonlocal count
+            for event in events_of(janitor.ledger, question, span.since, span.until):
+                count += 1
+                yield event
+
         if options.as_json:
-            for event in chosen:
+            for event in counted():
                 sys.stdout.write(json.dumps(event.document(), ensure_ascii=False) + "\n")
             return
-        found = list(chosen)
-    console = out()
-    if found:
-        console.print(tables.events_view(found, zone))
-    console.print(f"{len(found)} event{'' if len(found) == 1 else 's'}.")
-
-
-def _instant(text: str, option: str, now: datetime, zone: ZoneInfo) -> datetime:
-    try:
-        return now - parse_duration(text)
-    except Unreadable:
-        pass
-    except OverflowError as error:
-        raise ConfigurationError(f"{option} {text!r} is before all time") from error
-    try:
-        return parse_instant(text, zone)
-    except Unreadable as error:
-        raise ConfigurationError(f"{option} {error}, or how long ago: 7d") from error
-
-
-def _is_asked(event: Event, stack: str | None, action: str | None) -> bool:
-    is_stack = stack is None or stack in (event.key, tables.stack_name(event.key))
-    is_action = action is None or event.action == action or event.action.startswith(f"{action}.")
-    return is_stack and is_action
+        console = out()
+        for part in tables.events_view(counted(), zone):
+            console.print(part)
+    console.print(f"{count} event{'' if count == 1 else 's'}.")
 
 
 @app.command("show")
@@ -100,12 +90,13 @@ def show(
         out().print(tables.story_view(key, events, zone))
 
 
-def _keys(janitor: Janitor, stack: str) -> tuple[str, ...]:
-    """Return the chains of a name: of every stack that ever bore it."""
-    wanted = tuple(_matching(janitor, stack))
+def _keys(janitor: Janitor, stack: str, archived: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the chains of a name: of every stack that ever bore it, as the archive knows too."""
+    wanted = dict.fromkeys(_matching(janitor, stack))
+    wanted |= dict.fromkeys(key for key in archived if stack in (key, stack_name(key)))
     if not wanted:
         raise StackNotFound(f"the journal knows nothing of {stack}")
-    return wanted
+    return tuple(wanted)
 
 
 def _matching(janitor: Janitor, stack: str) -> Iterator[str]:
@@ -114,34 +105,57 @@ def _matching(janitor: Janitor, stack: str) -> Iterator[str]:
             yield stack
         return
     for key in janitor.ledger.chain_keys():
-        if tables.stack_name(key) == stack:
+        if stack_name(key) == stack:
             yield key
 
 
 @app.command("verify")
-@taking("policy")
+@taking("policy", "now", "archive")
 def verify(
     options: Options,
     stack: Annotated[
         str | None, typer.Argument(metavar="STACK", help="Only this name or id. [default: all]")
     ] = None,
+    lag: Annotated[
+        str, typer.Option(metavar="SPAN", help="How long an event may be on its way there.")
+    ] = "15m",
 ) -> None:
-    """Check the journal: which event was changed, removed, inserted or swapped. Exit 1 if any."""
-    with options.session() as (janitor, _):
-        only = _keys(janitor, stack) if stack else ()
-        checks = list(verify_chains(janitor.ledger, only))
+    """Check the journal: which event was changed, removed, inserted or swapped. Exit 1 if any.
+
+    With --archive its rows are compared with what the archive kept of them.
+    """
+    try:
+        span = parse_duration(lag)
+    except Unreadable as error:
+        raise ConfigurationError(f"--lag {error}") from error
+    settings = options.settings()
+    with options.session() as (janitor, aws):
+        memory: Memory | None = None
+        if settings.archive:
+            memory = remember(archive_of(settings, aws), janitor.clock(), span)
+        only = _keys(janitor, stack, memory.traces if memory else ()) if stack else ()
+        checks = list(verify_chains(janitor.ledger, only, memory))
     findings = [finding for check in checks for finding in check.findings]
     if options.as_json:
+        archive = memory and {
+            "began": instant(memory.began) if memory.began else None,
+            "on_the_way": sum(check.on_the_way for check in checks),
+            "older": sum(check.older for check in checks),
+        }
         print_json(
             {
                 "chains": len(checks),
                 "events": sum(check.events for check in checks),
+                "archive": archive,
                 "findings": [
                     {"key": f.key, "seq": f.seq, "what": f.what, "text": f.text} for f in findings
                 ],
             }
         )
     else:
-        out().print(tables.checks_view(checks))
+        out().print(tables.checks_view(checks, memory))
     if findings:
         raise typer.Exit(1)
+
+
+app.add_typer(report_commands.app)

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from janitor.adapters.ports import Channel, Ledger, Policies, Queue, Stacks
+from janitor.adapters.ports import Archive, Channel, Ledger, Policies, Queue, Stacks
 from janitor.core.errors import ConfigurationError
 from janitor.core.links import Links
+from janitor.entrypoints.logged import log_event
 from janitor.settings import Settings, settings_now
 from janitor.wiring import (
     Aws,
+    archive_of,
     channel_of,
     connect,
     ledger_of,
@@ -43,7 +45,12 @@ class Deployed:
     @cached_property
     def ledger(self) -> Ledger:
         """Return leases and journal."""
-        return ledger_of(self.settings, self.aws)
+        return ledger_of(self.settings, self.aws, log_event)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """Return where the journal is kept once more."""
+        return archive_of(self.settings, self.aws)
 
     @cached_property
     def queue(self) -> Queue:

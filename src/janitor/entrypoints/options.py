@@ -74,6 +74,15 @@ _OPTIONS: dict[str, Any] = {
             help="[env: JANITOR_JOURNAL_TABLE] [default: janitor-journal]",
         ),
     ],
+    "archive": Annotated[
+        str | None,
+        typer.Option(
+            "--archive",
+            metavar="WHERE",
+            help="Compare with the archive: s3://BUCKET/PREFIX, or the stack of a deployed"
+            " janitor. [env: JANITOR_ARCHIVE]",
+        ),
+    ],
     "as_json": Annotated[
         bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")
     ],
@@ -116,6 +125,7 @@ class Options:
     now: str | None = None
     lease_table: str | None = None
     journal_table: str | None = None
+    archive: str | None = None
     as_json: bool = False
 
     def settings(self) -> Settings:
@@ -127,6 +137,7 @@ class Options:
             notify=self.notify,
             lease_table=self.lease_table,
             journal_table=self.journal_table,
+            archive=self.archive,
         )
 
     def clock(self, settings: Settings, *, changes: bool) -> Callable[[], datetime]:

@@ -14,7 +14,8 @@ from janitor.core.decisions import Decision, decision_name
 from janitor.core.journal import owners_text
 from janitor.core.model import Outcome, Status
 from janitor.core.plan import Plan
-from janitor.entrypoints.tables import columns, stack_name
+from janitor.core.reading import stack_name
+from janitor.entrypoints.tables import columns
 
 STYLES = {
     "delete": "bold red",

@@ -8,6 +8,8 @@ from janitor.wiring import connect, deployment_of
 
 KEPT = {
     "AWS::DynamoDB::Table": "aws dynamodb delete-table --table-name {name}",
+    # Under Object Lock: before its days are over this takes s3:BypassGovernanceRetention, if anything.
+    "AWS::S3::Bucket": "aws s3api delete-bucket --bucket {name}  # once it is empty",
     "AWS::Logs::LogGroup": "aws logs delete-log-group --log-group-name {name}",
     "AWS::IAM::Role": "",
     "AWS::ApiGateway::Account": "",
@@ -32,7 +34,9 @@ def main(name: str) -> int:
     kept = [(kind, resource) for kind, resource in resources if kind in KEPT]
     lines = [f"The stack {name} is deleted. These stay:"]
     lines += [f"  {kind.rpartition('::')[2]:9} {resource}" for kind, resource in kept]
-    lines += ["Leases and journal are the evidence. To remove them, and the logs, for good:"]
+    lines += [
+        "Leases, journal and archive are the evidence. To remove them, and the logs, for good:"
+    ]
     for kind, resource in kept:
         if kind == "AWS::DynamoDB::Table":
             lines.append(f"  {UNPROTECT.format(name=resource)}")

@@ -9,7 +9,7 @@ from janitor.core.expiry import Unreadable, parse_duration, parse_instant
 from janitor.core.journal import Actor
 from janitor.core.plan import iso
 from janitor.core.times import instant_text
-from janitor.entrypoints import tables
+from janitor.entrypoints import explain_tables, tables
 from janitor.entrypoints.options import Options, Reason, out, print_json, taking
 from janitor.journeys.explain import explain as explain_stack
 from janitor.journeys.extend import extend as extend_lease
@@ -26,19 +26,21 @@ def explain(
 ) -> None:
     """Explain what the janitor makes of one stack, and why."""
     with options.session() as (janitor, _):
-        _, facts = explain_stack(
+        found = explain_stack(
             stack,
             janitor.find(stack),
             now=janitor.clock(),
             policy=janitor.policies.policy(),
             mode=janitor.policies.mode(),
+            account=janitor.ledger.account(),
             regions=janitor.where(),
             stacks=janitor.stacks,
         )
+        now, zone = janitor.clock(), janitor.policies.policy().window.window.zone
     if options.as_json:
-        print_json([{"fact": label, "text": text} for label, text in facts])
+        print_json(explain_tables.explained_document(found))
     else:
-        out().print(tables.facts_view(facts))
+        out().print(tables.facts_view(explain_tables.explained_facts(found, now, zone)))
 
 
 @app.command()

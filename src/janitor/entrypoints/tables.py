@@ -1,8 +1,8 @@
 """How facts, events and checks are shown, as rich renderables: nothing here prints."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -13,15 +13,12 @@ from rich.text import Text
 from janitor.core.contacts import clean
 from janitor.core.examples import Example
 from janitor.core.journal import Event
-from janitor.core.times import instant_text
+from janitor.core.model import ACCOUNT_KEY
+from janitor.core.reading import Reading, read_event, stack_name
+from janitor.core.stories import in_brief, life_of
+from janitor.core.times import instant_text, span_text
 from janitor.journeys.doctor import Examined
-from janitor.journeys.verify import Checked
-
-
-def stack_name(key: str) -> str:
-    """Return the name in a stack's id, or the key of another chain as it is."""
-    parts = key.split("/")
-    return parts[1] if key.startswith("arn:") and len(parts) > 1 else clean(key)
+from janitor.journeys.verify import Checked, Memory
 
 
 def facts_view(facts: Iterable[tuple[str, str]]) -> Table:
@@ -42,86 +39,82 @@ NARROW = 100
 class _Told:
     """An event in words; one that was tampered with beyond reading has few."""
 
-    event: Event
+    read: Reading
     zone: ZoneInfo
 
     @property
     def when(self) -> str:
-        try:
-            return instant_text(datetime.fromisoformat(self.event.occurred_at), self.zone)
-        except ValueError:
-            return "?"
-
-    @property
-    def who(self) -> str:
-        actor: Mapping[str, str] = self.event.body.get("actor", {})
-        return clean(f"{actor.get('id', '?')} ({actor.get('via', '?')})")
+        return instant_text(self.read.at, self.zone) if self.read.at else "?"
 
     @property
     def result(self) -> Text:
-        result = str(self.event.body.get("result", "?"))
+        result = self.read.result or "?"
         return Text(result, style="" if result == "ok" else "red")
-
-    @property
-    def why(self) -> str:
-        return clean(self.event.body.get("reason", {}).get("sentence", "cannot be read"))
-
-    @property
-    def facts(self) -> str:
-        facts: Mapping[str, str] = self.event.body.get("reason", {}).get("facts", {})
-        return ", ".join(f"{name} {clean(str(value))}" for name, value in facts.items())
 
     def lines(self, name: str = "") -> RenderableType:
         """Return the event as a head and its reason below it."""
-        head = Text(f"{self.when}  {self.event.action or '?'}", style=self.result.style)
+        head = Text(f"{self.when}  {self.read.action or '?'}", style=self.result.style)
         if name:
             head.append(f"  {name}", style="bold")
-        head.append(f"  by {self.who}", style="dim")
-        return Group(head, Padding(Text(self.why), (0, 0, 0, 4)))
+        head.append(f"  by {self.read.who}", style="dim")
+        return Group(head, Padding(Text(self.read.sentence), (0, 0, 0, 4)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Events:
-    """Events of the journal, one a row; on a narrow screen a list."""
+    """Some events of the journal, one a row; on a narrow screen a list."""
 
     told: Sequence[_Told]
+    headed: bool
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Lay the events out for the width that there is."""
+        """Lay the events out for the width that there is; the same for each part of a long list."""
         if options.max_width < NARROW:
-            yield from (told.lines(stack_name(told.event.key)) for told in self.told)
+            yield from (told.lines(told.read.stack) for told in self.told)
             return
-        table = columns("When", "Action", "Stack")
-        table.add_column("Who", overflow="fold")
-        table.add_column("Result", no_wrap=True)
+        table = columns()
+        table.show_header = self.headed
+        for name, width in (("When", 25), ("Action", 19), ("Stack", 24), ("Who", 24)):
+            table.add_column(name, width=width, overflow="fold")
+        table.add_column("Result", width=10, no_wrap=True)
         table.add_column("Why", ratio=1, overflow="fold")
         for told in self.told:
-            event = told.event
-            cells = [told.when, event.action, stack_name(event.key), told.who]
-            table.add_row(*map(Text, cells), told.result, Text(told.why))
+            cells = [told.when, told.read.action, told.read.stack, told.read.who]
+            table.add_row(*map(Text, cells), told.result, Text(told.read.sentence))
         yield table
 
 
-def events_view(events: Iterable[Event], zone: ZoneInfo) -> RenderableType:
-    """Show events of the journal, one a row."""
-    return _Events([_Told(event, zone) for event in events])
+PART = 200
+"""Events that are laid out at a time: a long list comes as it is read."""
+
+
+def events_view(events: Iterable[Event], zone: ZoneInfo) -> Iterator[RenderableType]:
+    """Show events of the journal, one a row, some at a time."""
+    told, headed = (_Told(read_event(event), zone) for event in events), True
+    while part := list(islice(told, PART)):
+        yield _Events(part, headed)
+        headed = False
 
 
 def story_view(key: str, events: Sequence[Event], zone: ZoneInfo) -> RenderableType:
-    """Tell the life of one stack: a line per event, with the facts under it."""
+    """Tell the life of one stack: in brief, then a line per event with the facts under it."""
     parts: list[RenderableType] = [Text(f"{stack_name(key)}  {clean(key)}", style="bold")]
+    if key != ACCOUNT_KEY and events:
+        parts.append(Text(in_brief(life_of(key, events), zone)))
     for event in events:
-        told = _Told(event, zone)
+        told = _Told(read_event(event), zone)
         parts.append(told.lines())
-        if told.facts:
-            parts.append(Padding(Text(told.facts, style="dim"), (0, 0, 0, 4)))
+        facts = [f"{name} {text}" for name, text in told.read.facts.items()]
+        facts += [f"request {one}" for one in told.read.request_ids]
+        if facts:
+            parts.append(Padding(Text(", ".join(facts), style="dim"), (0, 0, 0, 4)))
     return Group(*parts)
 
 
-def checks_view(checks: Sequence[Checked]) -> RenderableType:
+def checks_view(checks: Sequence[Checked], memory: Memory | None = None) -> RenderableType:
     """Show whether the journal is sound, and each event that is not."""
     parts: list[RenderableType] = [
-        Text(f"{stack_name(check.key)}: {finding.text}  ({check.key})", style="red")
+        Text(clean(f"{stack_name(check.key)}: {finding.text}  ({finding.key})"), style="red")
         for check in checks
         for finding in check.findings
     ]
@@ -129,8 +122,23 @@ def checks_view(checks: Sequence[Checked]) -> RenderableType:
     broken = sum(bool(check.findings) for check in checks)
     verdict = f"{broken} of {len(checks)} chains are not sound" if broken else "sound"
     style = "bold red" if broken else "bold green"
+    if memory is not None:
+        parts.append(Text(_beside_archive(checks, memory)))
     parts.append(Text(f"Journal: {events} events in {len(checks)} chains: {verdict}.", style=style))
     return Group(*parts)
+
+
+def _beside_archive(checks: Sequence[Checked], memory: Memory) -> str:
+    """Say what the archive could speak for."""
+    if memory.began is None:
+        return "Archive: empty."
+    parts = [f"Archive: compared, from {memory.began:%Y-%m-%d %H:%M} UTC on"]
+    if young := sum(check.on_the_way for check in checks):
+        lag = span_text(memory.lag)
+        parts.append(f"{young} events of the last {lag} may still be on their way there")
+    if older := sum(check.older for check in checks):
+        parts.append(f"{older} events are older than it, and it cannot speak for them")
+    return f"{'; '.join(parts)}."
 
 
 def examined_view(found: Iterable[Examined]) -> Table:

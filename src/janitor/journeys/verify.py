@@ -1,10 +1,14 @@
-"""Verify: check every chain of the journal against its hashes and its record's head."""
+"""Verify: check every chain against its hashes, its record's head, and the archive."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from janitor.adapters.ports import Ledger
+from janitor.adapters.ports import Archive, Ledger
+from janitor.core.archive import LAG, Compared, Trace, compare
 from janitor.core.audit import Finding, verify
+from janitor.core.journal import Event
 from janitor.core.model import ACCOUNT_KEY
 
 
@@ -15,18 +19,68 @@ class Checked:
     key: str
     events: int
     findings: tuple[Finding, ...]
+    on_the_way: int = 0
+    """Events too young to be in the archive for certain."""
+    older: int = 0
+    """Events from before the archive began."""
 
 
-def verify_chains(ledger: Ledger, only: tuple[str, ...] = ()) -> Iterator[Checked]:
-    """Check the chains `only`, or all: those in the journal, and those of open leases."""
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the archive remembers, read once, and when it was read."""
+
+    traces: Mapping[str, list[Trace]]
+    findings: tuple[Finding, ...]
+    """What is wrong with the archive itself."""
+    began: datetime | None
+    now: datetime
+    lag: timedelta = LAG
+
+    def beside(self, key: str, events: list[Event]) -> Compared:
+        """Compare one chain of the table with what the archive remembers of it."""
+        traces = self.traces.get(key, ())
+        return compare(key, events, traces, now=self.now, began=self.began, lag=self.lag)
+
+
+def remember(archive: Archive, now: datetime, lag: timedelta = LAG) -> Memory:
+    """Read the archive whole; of an event no more is kept than what tells it from another."""
+    traces: defaultdict[str, list[Trace]] = defaultdict(list)
+    findings = []
+    for found in archive.traces():
+        if isinstance(found, Finding):
+            findings.append(found)
+        else:
+            traces[found[0]].append(found[1])
+    began = min((trace.at for chain in traces.values() for trace in chain), default=None)
+    return Memory(dict(traces), tuple(findings), began, now, lag)
+
+
+def verify_chains(
+    ledger: Ledger, only: tuple[str, ...] = (), memory: Memory | None = None
+) -> Iterator[Checked]:
+    """Check the chains `only`, or all: of the journal, of open leases, of the archive.
+
+    What is wrong with the archive itself comes last, as a chain of no events.
+    """
     keys = dict.fromkeys(only or ledger.chain_keys())
     if not only:
         account, leases = ledger.open_records()
         keys |= dict.fromkeys(leases)
+        keys |= dict.fromkeys(memory.traces if memory else ())
         if account.seq:
             keys[ACCOUNT_KEY] = None
+    older = 0
     for key in sorted(keys):
         events = list(ledger.chain(key))
         record = ledger.account() if key == ACCOUNT_KEY else ledger.lease(key)
         end = (record.head, record.seq) if record else (None, None)
-        yield Checked(key, len(events), tuple(verify(key, events, *end)))
+        findings = verify(key, events, *end)
+        beside = memory.beside(key, events) if memory else Compared()
+        older += beside.older
+        every = (*findings, *beside.findings)
+        yield Checked(key, len(events), every, beside.on_the_way, beside.older)
+    if memory is not None:
+        empty = Finding("archive", 0, "archive", "the archive is empty, and the journal is not")
+        wrong = (*memory.findings, *((empty,) if older and memory.began is None else ()))
+        if wrong:
+            yield Checked("archive", 0, wrong)

@@ -1,0 +1,23 @@
+"""The archive as a dictionary in memory, for tests."""
+
+from collections.abc import Iterator
+
+from janitor.core.archive import ArchiveObject, Trace, trace_of, writes_in
+from janitor.core.audit import Finding
+
+
+class MemoryArchive:
+    """Objects by name; the first one under a name stays."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put(self, made: ArchiveObject) -> None:
+        """Keep the object, unless it is there."""
+        self.objects.setdefault(made.name, made.body)
+
+    def traces(self) -> Iterator[tuple[str, Trace] | Finding]:
+        """Yield what all objects hold."""
+        for name, body in self.objects.items():
+            for write in writes_in(name, body):
+                yield write.key, trace_of(write)

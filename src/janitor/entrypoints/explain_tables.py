@@ -1,0 +1,93 @@
+"""How an explanation is shown: as labelled facts, and as JSON."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from janitor.core.decisions import decision_name
+from janitor.core.outlook import Notice
+from janitor.core.plan import iso
+from janitor.core.times import instant_text, relative_text
+from janitor.journeys.explain import Explained
+
+
+def explained_facts(found: Explained, now: datetime, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+    """Yield the explanation as labelled facts; a label stands once for those under it."""
+    for label, texts in _grouped(found, now, zone):
+        for number, text in enumerate(texts):
+            yield label if number == 0 else "", text
+
+
+def _grouped(found: Explained, now: datetime, zone: ZoneInfo) -> Iterator[tuple[str, list[str]]]:
+    subject = found.lease or found.stack
+    if subject:
+        yield "stack", [f"{subject.name} in {subject.region}"]
+        yield "id", [subject.stack_id]
+    if stack := found.stack:
+        created = f"{instant_text(stack.created, zone)} ({relative_text(stack.created, now)})"
+        yield "status", [stack.status]
+        yield "created", [created]
+    yield (
+        "rules",
+        [f"{look.rule}: {'yes' if look.selects else 'no'}, {look.why}" for look in found.looks],
+    )
+    if lease := found.lease:
+        yield "lease", [f"{lease.state.value}, generation {lease.generation}"]
+        yield "owners", [", ".join(contact.address for contact in lease.contacts)]
+        yield "deadline", list(found.deadline)
+        yield "extensions", [f"{lease.extensions} of {found.most_extensions} used"]
+        yield "notices", [_notice_text(notice, zone) for notice in found.notices]
+        if lease.last_error:
+            yield "last error", [lease.last_error]
+    if found.outlook:
+        yield (
+            "needed",
+            [
+                f"{'yes' if c.holds else 'no'}, {c.what}: {c.detail}"
+                for c in found.outlook.conditions
+            ],
+        )
+    yield "now", [f"{decision_name(found.decision)}: {found.decision.reason}"]
+    yield "deleted", [found.deleted]
+
+
+def _notice_text(notice: Notice, zone: ZoneInfo) -> str:
+    at = instant_text(notice.at, zone)
+    match notice.state:
+        case "delivered":
+            return f"{notice.stage} to {notice.to}: delivered by {notice.channel}, {at}"
+        case "missed":
+            return f"{notice.stage} to {notice.to}: missed, and not sent late"
+        case _:
+            return f"{notice.stage} to {notice.to}: due {at}"
+
+
+def explained_document(found: Explained) -> dict[str, Any]:
+    """Return the explanation as one JSON object."""
+    subject, lease, ahead = found.lease or found.stack, found.lease, found.outlook
+    return {
+        "stack_id": subject.stack_id if subject else None,
+        "name": subject.name if subject else None,
+        "region": subject.region if subject else None,
+        "status": found.stack.status if found.stack else None,
+        "rules": [{"rule": k.rule, "selects": k.selects, "why": k.why} for k in found.looks],
+        "state": lease.state.value if lease else None,
+        "generation": lease.generation if lease else None,
+        "owners": [contact.address for contact in lease.contacts] if lease else [],
+        "expires_at": iso(lease.expires_at) if lease else None,
+        "deadline": list(found.deadline),
+        "extensions": lease.extensions if lease else 0,
+        "notices": [
+            {"stage": n.stage, "to": n.to, "state": n.state, "at": iso(n.at), "channel": n.channel}
+            for n in found.notices
+        ],
+        "needed": [
+            {"what": c.what, "holds": c.holds, "detail": c.detail, "by_itself": c.by_itself}
+            for c in (ahead.conditions if ahead else ())
+        ],
+        "decision": decision_name(found.decision),
+        "reason": str(found.decision.reason),
+        "earliest": iso(ahead.earliest) if ahead else None,
+        "deleted": found.deleted,
+    }

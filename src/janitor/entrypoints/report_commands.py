@@ -1,0 +1,189 @@
+"""Commands that count the journal and hand it on: export, stats."""
+
+import csv
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, TextIO
+from zoneinfo import ZoneInfo
+
+import typer
+
+from janitor.core.errors import ConfigurationError
+from janitor.core.expiry import Unreadable, parse_duration, parse_instant
+from janitor.core.questions import Question
+from janitor.core.spreadsheet import HEADER, row
+from janitor.core.stories import Life
+from janitor.core.times import instant_text
+from janitor.entrypoints.options import Options, err, out, print_json, taking
+from janitor.entrypoints.stats_tables import stats_document, stats_view
+from janitor.journeys.inprocess import Janitor
+from janitor.journeys.report import events_of, report
+
+app = typer.Typer()
+Since = Annotated[
+    str, typer.Option("--since", metavar="WHEN", help="A date, an instant, or how long ago: 7d.")
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="WHEN", help="As --since. [default: now]")
+]
+StackName = Annotated[str, typer.Option("--stack", metavar="STACK", help="Only this name or id.")]
+Owner = Annotated[str, typer.Option("--owner", metavar="OWNER", help="Only of this owner.")]
+YEAR = "365d"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when up to when; the end is not part of it."""
+
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def of(cls, since: str, until: str | None, now: datetime, zone: ZoneInfo) -> "Span":
+        """Read both ends. Raises `ConfigurationError` naming the option that is wrong."""
+        # What has just happened should be in it.
+        end = _instant(until, "--until", now, zone) if until else now + timedelta(seconds=1)
+        span = cls(_instant(since, "--since", now, zone), end)
+        if span.since >= span.until:
+            raise ConfigurationError(f"--since {since!r} is not before --until; for instance 7d")
+        return span
+
+
+def _instant(text: str, option: str, now: datetime, zone: ZoneInfo) -> datetime:
+    try:
+        return now - parse_duration(text)
+    except Unreadable:
+        pass
+    except OverflowError as error:
+        raise ConfigurationError(f"{option} {text!r} is before all time") from error
+    try:
+        return parse_instant(text, zone)
+    except Unreadable as error:
+        raise ConfigurationError(f"{option} {error}, or how long ago: 7d") from error
+
+
+@app.command()
+@taking("policy", "now")
+def export(
+    options: Options,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="One row for each event, safe in a spreadsheet.")
+    ] = False,
+    as_html: Annotated[
+        bool, typer.Option("--html", help="One page with each deletion, to put before an auditor.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Where to. [default: stdout]")
+    ] = None,
+    since: Since = YEAR,
+    until: Until = None,
+    stack: StackName = "",
+    owner: Owner = "",
+) -> None:
+    """Hand the journal on: --csv, --json (one object a line), or --html."""
+    if as_csv + as_html + options.as_json != 1:
+        raise ConfigurationError(
+            "give one of --csv, --json and --html; for instance --html --output audit.html"
+        )
+    question = Question(stack=stack, owner=owner)
+    with options.session() as (janitor, _):
+        zone = janitor.policies.policy().window.window.zone
+        span = Span.of(since, until, janitor.clock(), zone)
+        with _written_to(output) as file:
+            if as_html:
+                _html(file, janitor, question, span, zone)
+            else:
+                _events(file, janitor, question, span, as_csv=as_csv)
+    if output:
+        err().print(f"written: {output}", markup=False)
+
+
+@contextmanager
+def _written_to(output: Path | None) -> Iterator[TextIO]:
+    """Open stdout, or a file that takes its name only once it is whole."""
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        descriptor, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+    except OSError as error:
+        raise ConfigurationError(f"--output {output}: {error.strerror}") from error
+    partial = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            yield file
+        partial.replace(output)
+    except OSError as error:
+        raise ConfigurationError(f"--output {output}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _events(
+    file: TextIO, janitor: Janitor, question: Question, span: Span, *, as_csv: bool
+) -> None:
+    events = events_of(janitor.ledger, question, span.since, span.until)
+    if as_csv:
+        writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(map(row, events))
+        return
+    for event in events:
+        document = {"key": event.key, **event.document()}
+        file.write(json.dumps(document, ensure_ascii=False) + "\n")
+
+
+def _html(file: TextIO, janitor: Janitor, question: Question, span: Span, zone: ZoneInfo) -> None:
+    """Write the page; the stacks wait on disk until what stands above them is known."""
+    from janitor.pages import report as page  # noqa: PLC0415 - jinja2 is loaded for this alone
+
+    now = janitor.clock()
+    lives = page.Lives(zone)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
+
+        def tell(life: Life, sound: bool) -> None:
+            spool.writelines(lives.add(life, sound=sound))
+
+        made = report(
+            janitor.ledger, question, since=span.since, until=span.until, now=now, tell=tell
+        )
+        asked = (("stack", question.stack), ("owner", question.owner))
+        about = page.Span(
+            instant_text(span.since, zone),
+            instant_text(span.until, zone),
+            instant_text(now, zone),
+            ", ".join(f"{name} {text}" for name, text in asked if text),
+        )
+        file.write(page.head(about, made.totals, made.events, made.chains, made.findings))
+        spool.seek(0)
+        file.writelines(iter(lambda: spool.read(1 << 16), ""))
+        file.write(page.foot())
+
+
+@app.command()
+@taking("policy", "now")
+def stats(
+    options: Options,
+    since: Since = YEAR,
+    until: Until = None,
+    stack: StackName = "",
+    owner: Owner = "",
+) -> None:
+    """Count what happened: deletions by week, extensions, notices, refusals, lifetimes."""
+    question = Question(stack=stack, owner=owner)
+    with options.session() as (janitor, _):
+        zone = janitor.policies.policy().window.window.zone
+        now = janitor.clock()
+        span = Span.of(since, until, now, zone)
+        made = report(janitor.ledger, question, since=span.since, until=span.until, now=now)
+    if options.as_json:
+        print_json(stats_document(made))
+    else:
+        out().print(stats_view(made, zone))

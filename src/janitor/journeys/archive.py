@@ -1,0 +1,28 @@
+"""Archive: keep every write to the journal once more, and name those that no janitor makes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from janitor.adapters.ports import Archive
+from janitor.core.archive import ArchiveObject, Seen, Written, objects_of
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """What came of one batch of the stream."""
+
+    objects: tuple[ArchiveObject, ...]
+    tampered: tuple[Written, ...]
+    """Rows that were changed or removed: the journal is only ever added to."""
+
+
+def keep(writes: Iterable[Written], archive: Archive) -> Archived:
+    """Write a batch down; all of it again after any error, as its objects stay the same."""
+    # Gather.
+    batch = tuple(writes)
+    # Decide.
+    objects = objects_of(batch)
+    # Apply.
+    for made in objects:
+        archive.put(made)
+    return Archived(objects, tuple(write for write in batch if write.seen is not Seen.INSERT))

@@ -1,0 +1,106 @@
+"""Report: read a span of the journal once, and tell each deletion in it as a whole."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from janitor.adapters.ports import Ledger
+from janitor.core.audit import Finding
+from janitor.core.journal import Event
+from janitor.core.model import Account, Lease
+from janitor.core.questions import Question
+from janitor.core.running import RunningCheck
+from janitor.core.stories import Ending, Life, Stories, life_of
+from janitor.core.totals import Totals
+
+SETTLED = timedelta(minutes=1)
+"""An event younger than this may not be in the index yet; its record's head is not asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a span of the journal holds, and whether it is sound."""
+
+    since: datetime
+    until: datetime
+    made_at: datetime
+    totals: Totals
+    events: int
+    chains: int
+    """How many passed the check; all of the span, whatever was asked for."""
+    findings: tuple[Finding, ...]
+
+
+TellLife = Callable[[Life, bool], None]
+"""Takes one life, and whether its chain is sound."""
+
+
+def report(
+    ledger: Ledger,
+    question: Question,
+    *,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    tell: TellLife = lambda _, __: None,
+) -> Report:
+    """Read the span once, telling each stack that was deleted, gone, or needs attention.
+
+    Lives are told in the order in which they end, those that need attention last. Of a life
+    that began before the span the rest is read from its chain. Memory holds the lives that go
+    on, and a few words for each chain.
+    """
+    account, leases = ledger.open_records()
+    records: tuple[Lease | Account, ...] = (*leases.values(), account)
+    settled = [r for r in records if r.updated_at and r.updated_at < now - SETTLED and r.head]
+    check, stories, totals = RunningCheck(), Stories(), Totals()
+
+    def take(life: Life) -> None:
+        whole = life if life.is_whole else _completed(life, ledger)
+        if not _is_asked(whole, question):
+            return
+        totals.add_life(whole)
+        if whole.ending in (Ending.DELETED, Ending.GONE, Ending.NEEDS_ATTENTION):
+            tell(whole, life.key not in check.broken)
+
+    for event in ledger.events(since, until):
+        check.add(event)
+        if question.fits(event):
+            totals.add(event)
+        for life in stories.add(event):
+            take(life)
+    for life in _attention_last(stories):
+        take(life)
+    heads = {record.key: (record.seq, record.head) for record in settled}
+    findings = check.end(heads, whole=until >= now)
+    return Report(since, until, now, totals, check.events, check.chains, tuple(findings))
+
+
+def _attention_last(stories: Stories) -> Iterator[Life]:
+    later = []
+    for life in stories.rest():
+        if life.ending is Ending.NEEDS_ATTENTION:
+            later.append(life)
+        else:
+            yield life
+    yield from later
+
+
+def _completed(life: Life, ledger: Ledger) -> Life:
+    """Return the life with what came before the span."""
+    earlier = [event for event in ledger.chain(life.key) if event.seq <= life.last_seq]
+    return life_of(life.key, earlier) if earlier else life
+
+
+def _is_asked(life: Life, question: Question) -> bool:
+    """Tell whether the life is of the stack and the owner that are asked for."""
+    owners = [owner.casefold() for owner in life.owner.split(", ")]
+    is_stack = question.stack in ("", life.name, life.key)
+    return is_stack and (not question.owner or question.owner.casefold() in owners)
+
+
+def events_of(
+    ledger: Ledger, question: Question, since: datetime, until: datetime
+) -> Iterator[Event]:
+    """Yield the events of a span that fit a question, as they are read."""
+    return (event for event in ledger.events(since, until) if question.fits(event))

@@ -1,0 +1,149 @@
+"""The report that an operator puts before an auditor: one file, no script, made piece by piece."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date
+from functools import cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from janitor import __version__
+from janitor.core.audit import Finding
+from janitor.core.stories import Ending, Life
+from janitor.core.times import instant_text, span_text
+from janitor.core.totals import Totals, Week
+
+WIDTH, HEIGHT, WIDEST = 530, 180, 40
+"""The chart and the most of a week in it, in its own units."""
+CROWDED = 20
+"""So many weeks or more leave room for the name of every third month."""
+MOST_FINDINGS = 200
+"""More of them would bury the report; `janitor audit verify` names all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One week of the chart, from the bottom: deleted, gone, given up."""
+
+    week: date
+    counts: Week
+    x: float
+    wide: float
+    parts: tuple[tuple[str, float, float], ...]
+    """Class, upper edge and height of each part."""
+    label: str
+    """The month, above the first week of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What the report is about, as its head says it."""
+
+    since: str
+    until: str
+    made_at: str
+    about: str
+    """What it was narrowed to; empty if to nothing."""
+
+
+def bars(totals: Totals) -> tuple[Bar, ...]:
+    """Lay the weeks out beside each other, to one scale."""
+    weeks = totals.weeks()
+    highest = max((w.deleted + w.gone + w.given_up for _, w in weeks), default=0) or 1
+    step = min(WIDEST, WIDTH / max(len(weeks), 1))
+    made, month = [], 0
+    for number, (monday, week) in enumerate(weeks):
+        top, parts = float(HEIGHT), []
+        counts = (("deleted", week.deleted), ("gone", week.gone), ("failed", week.given_up))
+        for kind, count in counts:
+            height = count * HEIGHT / highest
+            top -= height
+            if count:
+                parts.append((kind, round(top, 1), round(height, 1)))
+        is_named = monday.month != month and (len(weeks) < CROWDED or monday.month % 3 == 1)
+        label = f"{monday:%b %Y}" if is_named else ""
+        month = monday.month
+        x, wide = round(number * step, 1), round(step * 0.8, 1)
+        made.append(Bar(monday, week, x, wide, tuple(parts), label))
+    return tuple(made)
+
+
+def head(
+    span: Span, totals: Totals, events: int, chains: int, findings: tuple[Finding, ...]
+) -> str:
+    """Return everything that stands above the stacks."""
+    drawn = bars(totals)
+    return _template(
+        "report.html"
+    ).render(
+        style=Markup(_style()),  # noqa: S704 - our own file
+        version=__version__,
+        span=span,
+        totals=totals,
+        events=events,
+        chains=chains,
+        findings=findings[:MOST_FINDINGS],
+        more=max(0, len(findings) - MOST_FINDINGS),
+        bars=drawn,
+        highest=max((sum(_counts(bar.counts)) for bar in drawn), default=0),
+        width=WIDTH,
+        height=HEIGHT,
+        Ending=Ending,
+    )
+
+
+def _counts(week: Week) -> tuple[int, int, int]:
+    return week.deleted, week.gone, week.given_up
+
+
+@dataclass(slots=True)
+class Lives:
+    """The stacks of a report, one after the other, under the month in which each ended."""
+
+    zone: ZoneInfo
+    told: int = 0
+    _heading: str = ""
+
+    def add(self, life: Life, *, sound: bool) -> Iterator[str]:
+        """Yield the markup of one more stack."""
+        heading = "Not deleted: needs attention"
+        if life.ending is not Ending.NEEDS_ATTENTION:
+            heading = f"{life.ended.astimezone(UTC):%B %Y}" if life.ended else "At a time unknown"
+        if heading != self._heading:
+            yield _template("report_heading.html").render(heading=heading, first=not self.told)
+            self._heading = heading
+        self.told += 1
+        yield _template("report_life.html").render(
+            life=life, zone=self.zone, number=self.told, sound=sound, Ending=Ending
+        )
+
+
+def foot() -> str:
+    """Return what closes the page."""
+    return "</main>\n</body>\n</html>\n"
+
+
+@cache
+def _template(name: str) -> Template:
+    return _environment().get_template(name)
+
+
+@cache
+def _style() -> str:
+    return files("janitor.pages").joinpath("report.css").read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("janitor", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(instant_text=instant_text, span_text=span_text)
+    return environment

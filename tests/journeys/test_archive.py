@@ -1,0 +1,194 @@
+"""Archiving and verifying together: a ledger whose every write goes to an archive."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from janitor.adapters.memory import MemoryLedger
+from janitor.adapters.memory_archive import MemoryArchive
+from janitor.adapters.ports import Archive
+from janitor.core.archive import ArchiveObject, Seen, Trace, Written
+from janitor.core.audit import Finding
+from janitor.core.decisions import Reason
+from janitor.core.errors import JanitorError
+from janitor.core.journal import Actor, Event, about, entry
+from janitor.core.model import Lease
+from janitor.core.records import event_document
+from janitor.journeys.archive import keep
+from janitor.journeys.verify import Checked, remember, verify_chains
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+NOW = NOON + timedelta(days=9)
+
+
+class World:
+    """A ledger, its archive, and the stream between them."""
+
+    def __init__(self) -> None:
+        self.ledger = MemoryLedger()
+        self.archive = MemoryArchive()
+        self.number = 0
+
+    def write(self, name: str, count: int, *, archived: bool = True) -> str:
+        """Open a lease and write so many events about it."""
+        key = f"arn:aws:cloudformation:eu-central-1:1:stack/{name}/1"
+        lease = Lease(key, name, "eu-central-1", "default", NOON, NOON)
+        events: list[Event] = []
+        for step in range(count):
+            draft = about(
+                lease, f"lease.step{step}", Reason("because"),
+                actor=Actor("janitor", "janitor", "sweep"),
+                now=NOON + timedelta(minutes=step), policy_version="p",
+            )  # fmt: skip
+            written = entry(lease, lease, draft)
+            self.ledger.commit(written)
+            lease = written.record
+            events += written.events
+        if archived:
+            keep(self.stream(events), self.archive)
+        return key
+
+    def stream(self, events: Iterable[Event], seen: Seen = Seen.INSERT) -> list[Written]:
+        """Return what the stream says of these."""
+        made = []
+        for event in events:
+            self.number += 1
+            at = datetime.fromisoformat(event.occurred_at)
+            document = None if seen is Seen.REMOVE else event_document(event)
+            made.append(Written(event.key, event.seq, seen, at, self.number, document))
+        return made
+
+    def check(self, *only: str, archive: Archive | None = None) -> list[Checked]:
+        """Verify the ledger by its archive."""
+        memory = remember(archive or self.archive, NOW)
+        return list(verify_chains(self.ledger, only, memory))
+
+    def findings(self, *only: str, archive: Archive | None = None) -> list[Finding]:
+        """Return all findings."""
+        checks = self.check(*only, archive=archive)
+        return [finding for check in checks for finding in check.findings]
+
+
+@pytest.fixture
+def world() -> World:
+    """Make a world with two stacks in it."""
+    made = World()
+    made.write("one", 4)
+    made.write("two", 3)
+    return made
+
+
+def test_a_ledger_beside_its_own_archive_is_sound(world: World) -> None:
+    """All chains, and each once."""
+    assert [(check.events, check.findings) for check in world.check()] == [(4, ()), (3, ())]
+
+
+def test_a_chain_that_is_gone_as_a_whole_is_in_the_archive(world: World) -> None:
+    """With its lease, so that nothing else in the tables speaks of it.
+
+    Fails if `verify_chains` takes no keys from the archive.
+    """
+    key = world.write("three", 2)
+    del world.ledger.records[key], world.ledger.journal[key]
+    assert [(f.key, f.seq, f.what) for f in world.findings()] == [
+        (key, 1, "removed"),
+        (key, 2, "removed"),
+    ]
+
+
+def test_history_that_was_rewritten_whole_is_found(world: World) -> None:
+    """Both tables agree with each other, every hash fits, and the archive says otherwise.
+
+    Fails if `Memory.beside` compares with nothing: `traces = ()`.
+    """
+    key = world.write("three", 3)
+    events = world.ledger.journal[key]
+    lease = Lease(key, "three", "eu-central-1", "default", NOON, NOON)
+    forged: list[Event] = []
+    for event in events:
+        draft = about(
+            lease, event.action, Reason("as I like it"),
+            actor=Actor("janitor", "janitor", "sweep"),
+            now=datetime.fromisoformat(event.occurred_at), policy_version="p",
+        )  # fmt: skip
+        written = entry(lease, lease, draft)
+        lease = written.record
+        forged += written.events
+    world.ledger.journal[key], world.ledger.records[key] = forged, lease
+    assert [f.text for check in verify_chains(world.ledger) for f in check.findings] == []
+    assert [(f.seq, f.what) for f in world.findings(key)] == [(n, "changed") for n in (1, 2, 3)]
+
+
+def test_a_batch_that_comes_again_changes_nothing(world: World) -> None:
+    """The stream delivers at least once, and after a bisected batch in other pieces."""
+    events = world.ledger.journal["arn:aws:cloudformation:eu-central-1:1:stack/one/1"]
+    world.number = 0
+    writes = world.stream(events)
+    before = dict(world.archive.objects)
+    assert keep(writes, world.archive).objects[0].name in before
+    assert world.archive.objects == before
+    keep(writes[:2], world.archive)
+    keep(writes[2:], world.archive)
+    assert len(world.archive.objects) == len(before) + 2
+    assert world.findings() == []
+
+
+def test_a_write_that_no_janitor_makes_is_kept_and_told(world: World) -> None:
+    """A removed row is named by the archive function at once, and by each check after."""
+    event = world.ledger.journal["arn:aws:cloudformation:eu-central-1:1:stack/one/1"][1]
+    kept = keep(world.stream([event], Seen.REMOVE), world.archive)
+    assert [(write.seq, write.seen) for write in kept.tampered] == [(2, Seen.REMOVE)]
+    assert [(f.seq, f.what) for f in world.findings()] == [(2, "removed")]
+
+
+def test_an_archive_that_is_empty_beside_a_journal_is_no_proof(world: World) -> None:
+    """Whoever empties it, or names the wrong one, is not told that all is well.
+
+    Fails without the finding for it in `verify_chains`.
+    """
+    (finding,) = world.findings(archive=MemoryArchive())
+    assert "the archive is empty" in finding.text
+
+
+def test_what_is_wrong_with_the_archive_itself_is_told_last(world: World) -> None:
+    """An object that was put over another is no chain, and still a finding."""
+
+    class Overwritten(MemoryArchive):
+        """An archive with an object that somebody touched."""
+
+        def traces(self) -> Any:
+            """Yield a finding, then everything."""
+            yield Finding("2026/06/01/x.jsonl", 0, "archive", "was put twice")
+            yield from super().traces()
+
+    touched = Overwritten()
+    touched.objects = world.archive.objects
+    assert [f.text for f in world.findings(archive=touched)] == ["was put twice"]
+
+
+def test_an_outage_of_the_archive_is_an_error_and_the_next_try_writes_all(world: World) -> None:
+    """Nothing is lost: the batch comes again as a whole."""
+
+    class Failing(MemoryArchive):
+        """An archive that takes one object and then none."""
+
+        def put(self, made: ArchiveObject) -> None:
+            """Take the first alone."""
+            if self.objects:
+                raise JanitorError("writing failed")
+            super().put(made)
+
+    events = world.ledger.journal["arn:aws:cloudformation:eu-central-1:1:stack/one/1"]
+    writes = world.stream(events)
+    writes = [*writes[:2], *(replace(w, at=w.at + timedelta(days=1)) for w in writes[2:])]
+    failing = Failing()
+    with pytest.raises(JanitorError):
+        keep(writes, failing)
+    working = MemoryArchive()
+    working.objects = failing.objects
+    keep(writes, working)
+    traces: list[Trace] = [found[1] for found in working.traces() if not isinstance(found, Finding)]
+    assert sorted(trace.seq for trace in traces) == [1, 2, 3, 4]

@@ -1,0 +1,351 @@
+"""Explain: every rule that looked, where the deadline comes from, and what a deletion still needs."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from janitor.adapters.memory import MemoryStacks
+from janitor.core.errors import JanitorError, StackNotFound
+from janitor.core.lease import first_lease
+from janitor.core.lifecycle import decide
+from janitor.core.model import (
+    FINAL,
+    Account,
+    Contact,
+    ContactKind,
+    Lease,
+    LeaseState,
+    Mode,
+    Notice,
+    Stack,
+)
+from janitor.core.policy import Policy, Selector
+from janitor.core.selection import looks_of, why_not
+from janitor.journeys.explain import Explained, explain
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ADA = Contact(ContactKind.EMAIL, "ada@example.com")
+TAGS = {"janitor:ttl": "3d", "owner": "ada@example.com", "env": "dev"}
+RULES: dict[str, Any] = {
+    "rules": [
+        {"name": "prod", "select": {"tag": "env", "equals": "prod"}},
+        {"name": "named", "select": {"name": "pr-*"}},
+        {"name": "both", "select": {"all": [{"tag": "env"}, {"tag": "team"}]}},
+        {"name": "default", "select": {"any": [{"tag": "janitor:ttl"}, {"tag": "x"}]}},
+        {"name": "rest", "select": {"name": "*"}},
+    ],
+    "window": {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "hours": "00:00-24:00"},
+}
+
+
+def policy(**more: Any) -> Policy:
+    """Return a policy with several rules, deletions at any hour."""
+    return Policy.model_validate({**RULES, **more})
+
+
+class Case:
+    """A stack, its lease, and what is asked about it."""
+
+    def __init__(self, document: Policy | None = None, **tags: str) -> None:
+        self.policy = document or policy()
+        self.now = NOON
+        self.stacks = MemoryStacks(lambda: self.now)
+        self.stack = self.stacks.create("feat-a", "eu-central-1", {**TAGS, **tags})
+        rule = self.policy.rule_for(self.stack)
+        self.lease = first_lease(self.stack, rule, self.policy, NOON) if rule else None
+        self.account = Account()
+        self.mode = Mode.ENFORCE
+
+    def change(self, **values: Any) -> None:
+        """Bring the lease further."""
+        assert self.lease
+        self.lease = replace(self.lease, **values)
+
+    def told(self, at: datetime, stage: str = FINAL) -> None:
+        """Deliver a notice."""
+        assert self.lease
+        notice = Notice(stage, self.lease.expires_at, ADA, at, "sns")
+        self.change(notices=(*self.lease.notices, notice))
+
+    def explained(self, name: str = "feat-a") -> Explained:
+        """Ask."""
+        return explain(
+            name, self.lease, now=self.now, policy=self.policy, mode=self.mode,
+            account=self.account, regions=["eu-central-1"], stacks=self.stacks,
+        )  # fmt: skip
+
+    def needed(self) -> dict[str, bool]:
+        """Return each condition and whether it holds."""
+        ahead = self.explained().outlook
+        assert ahead
+        return {condition.what: condition.holds for condition in ahead.conditions}
+
+
+# Rules.
+
+
+def test_every_rule_that_looked_says_why_not() -> None:
+    """Up to the one that selects; the others were not asked."""
+    looks = [(look.rule, look.selects, look.why) for look in Case().explained().looks]
+    assert looks == [
+        ("prod", False, "its tag env is 'dev' and not 'prod'"),
+        ("named", False, "its name is not like pr-*"),
+        ("both", False, "it has no tag team"),
+        ("default", True, "it has the tag janitor:ttl=3d"),
+        ("rest", False, "not asked, since 'default' comes before it"),
+    ]
+
+
+def test_a_stack_that_no_rule_selects_is_explained_all_the_same() -> None:
+    """By every rule, and with the word never."""
+    case = Case(policy(rules=RULES["rules"][:3]))
+    found = case.explained()
+    assert [look.selects for look in found.looks] == [False] * 3
+    assert found.deleted == "never: it is not managed"
+    assert (found.lease, found.outlook, found.notices) == (None, None, ())
+
+
+selectors = st.recursive(
+    st.one_of(
+        st.builds(lambda t: Selector(tag=t), st.sampled_from(["env", "team", "janitor:ttl"])),
+        st.builds(lambda v: Selector(tag="env", equals=v), st.sampled_from(["dev", "prod"])),
+        st.builds(lambda n: Selector(name=n), st.sampled_from(["feat-*", "pr-*", "feat-a"])),
+    ),
+    lambda inner: st.one_of(
+        st.builds(lambda c: Selector(any=tuple(c)), st.lists(inner, min_size=1, max_size=3)),
+        st.builds(lambda c: Selector(all=tuple(c)), st.lists(inner, min_size=1, max_size=3)),
+    ),
+    max_leaves=6,
+)
+
+
+@given(selectors, st.dictionaries(st.sampled_from(["env", "team"]), st.sampled_from(["dev", "x"])))
+def test_there_is_a_reason_against_a_rule_exactly_where_it_does_not_match(
+    selector: Selector, tags: dict[str, str]
+) -> None:
+    """The explanation never disagrees with the policy.
+
+    Fails if `any` is explained by its first condition alone: `return why_not(selector.any[0], …)`.
+    """
+    stack = Stack("id", "feat-a", "eu-central-1", "CREATE_COMPLETE", NOON, tags=tags)
+    assert bool(why_not(selector, stack)) is not selector.matches(stack)
+    document = Policy.model_validate({"rules": [{"name": "a", "select": selector}]})
+    (look,) = looks_of(document, stack)
+    assert look.selects is selector.matches(stack)
+    assert look.why
+
+
+# The deadline.
+
+
+def test_the_deadline_is_told_step_by_step() -> None:
+    """What asked for it, from when it counts, what extended it, and the most there is."""
+    case = Case()
+    assert case.explained().deadline == (
+        "asked for by tag janitor:ttl=3d: Thu 4 Jun 2026 12:00 UTC",
+        "counted from its creation, Mon 1 Jun 2026 12:00 UTC",
+        "never past Wed 1 Jul 2026 12:00 UTC (max_lifetime 30d)",
+        "holds: Thu 4 Jun 2026 12:00 UTC (tag janitor:ttl=3d)",
+    )
+    case.change(extended_until=NOON + timedelta(days=60))
+    assert case.explained().deadline[2:] == (
+        "extended until Fri 31 Jul 2026 12:00 UTC",
+        "never past Wed 1 Jul 2026 12:00 UTC (max_lifetime 30d)",
+        "holds: Wed 1 Jul 2026 12:00 UTC (max_lifetime, which cuts an extension)",
+    )
+
+
+def test_a_tag_that_cannot_be_read_is_told_with_what_is_right() -> None:
+    """And is in the way of any deletion."""
+    found = Case(None, **{"janitor:ttl": "3 days"}).explained()
+    assert found.deadline[0].startswith("cannot be told: tag janitor:ttl '3 days' is not")
+    assert found.deleted.startswith("not as things stand (deadline passed: tag janitor:ttl")
+
+
+# Notices.
+
+
+def test_notices_are_told_as_delivered_missed_and_due() -> None:
+    """By stage and contact, with their instants."""
+    case = Case()
+    case.now = NOON + 47 * HOUR
+    case.told(NOON + 24 * HOUR, "48h")
+    notices = [(n.stage, n.to, n.state, n.at) for n in case.explained().notices]
+    assert notices == [
+        ("48h", "ada@example.com", "delivered", NOON + 24 * HOUR),
+        ("24h", "ada@example.com", "due", NOON + 48 * HOUR),
+        ("final", "ada@example.com", "due", NOON + 72 * HOUR),
+    ]
+    case.now = NOON + 73 * HOUR
+    assert [(n.stage, n.state) for n in case.explained().notices] == [
+        ("48h", "delivered"),
+        ("24h", "missed"),
+        ("final", "due"),
+    ]
+
+
+# What is needed.
+
+
+def test_what_a_deletion_needs_is_met_one_after_the_other() -> None:
+    """From the first sweep to the deletion; and what is left is what the words name."""
+    case = Case()
+    assert not case.needed()["known to the janitor"]
+    assert case.explained().deleted == (
+        "Fri 5 Jun 2026 12:00 UTC at the earliest, once: known to the janitor, deadline passed,"
+        " marked, final notice delivered to every owner, grace over"
+    )
+    case.now = NOON + 72 * HOUR
+    case.change(state=LeaseState.MARKED)
+    assert case.explained().deleted.endswith(
+        "once: final notice delivered to every owner, grace over"
+    )
+    case.told(NOON + 73 * HOUR)
+    case.now = NOON + 74 * HOUR
+    assert case.explained().deleted == (
+        "Fri 5 Jun 2026 13:00 UTC at the earliest, once: grace over"
+    )
+    case.now = NOON + 97 * HOUR
+    assert set(case.needed().values()) == {True}
+    assert case.explained().deleted == "by the next sweep"
+
+
+def due(**tags: str) -> Case:
+    """Return a stack that would go with the next sweep."""
+    case = Case(None, **tags)
+    case.now = NOON + 200 * HOUR
+    case.change(state=LeaseState.MARKED)
+    case.told(NOON + 100 * HOUR)
+    return case
+
+
+def protected(case: Case) -> None:
+    """Switch termination protection on."""
+    case.stacks.stacks[case.stack.stack_id] = replace(case.stack, termination_protection=True)
+
+
+IN_THE_WAY: dict[str, tuple[Any, str]] = {
+    "not protected": (protected, "CloudFormation's termination protection"),
+    "mode enforce": (lambda case: setattr(case, "mode", Mode.NOTIFY), "it is notify"),
+    "breaker": (
+        lambda case: setattr(case, "account", Account(breaker_tripped_at=NOON)),
+        "tripped: too many stacks are due",
+    ),
+    "attempts left": (
+        lambda case: case.change(
+            state=LeaseState.NEEDS_ATTENTION, attempts=5, last_error="bucket not empty"
+        ),
+        "given up after 5 attempts: bucket not empty",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", IN_THE_WAY)
+def test_what_only_a_person_can_change_means_not_as_things_stand(what: str) -> None:
+    """No date is promised that time alone will not bring.
+
+    Fails if `by_itself` of that condition is left at True.
+    """
+    case = due()
+    assert case.explained().deleted == "by the next sweep"
+    act, text = IN_THE_WAY[what]
+    act(case)
+    found = case.explained()
+    assert found.outlook
+    assert found.outlook.earliest is None
+    assert found.deleted.startswith(f"not as things stand ({what}: {text}")
+
+
+def test_a_protected_stack_and_a_lifted_breaker_say_so() -> None:
+    """The reason in the tag is shown; a lift counts while it lasts."""
+    case = due(**{"janitor:protect": "demo on\u202e Friday"})
+    assert "tag janitor:protect: demo on Friday" in case.explained().deleted
+    case = due()
+    until = case.now + HOUR
+    case.account = Account(breaker_tripped_at=NOON, breaker_lifted_until=until)
+    assert case.needed()["breaker"]
+    case.now = until
+    assert not case.needed()["breaker"]
+
+
+def test_a_window_that_is_closed_moves_the_date() -> None:
+    """To its next opening."""
+    case = due()
+    case.policy = policy(window={"days": ["mon"], "hours": "09:00-17:00"})
+    found = case.explained()
+    assert found.deleted == "Mon 15 Jun 2026 09:00 UTC at the earliest, once: deletions may run"
+
+
+def test_a_failed_attempt_waits_for_the_next() -> None:
+    """The back-off is a condition of its own."""
+    case = due()
+    case.change(state=LeaseState.FAILED, attempts=1, next_attempt_at=case.now + HOUR)
+    assert not case.needed()["back-off over"]
+    assert case.explained().deleted.endswith("once: back-off over")
+
+
+@given(
+    state=st.sampled_from([LeaseState.ACTIVE, LeaseState.MARKED, LeaseState.FAILED]),
+    told=st.booleans(),
+    hours=st.integers(0, 24 * 20),
+    known=st.integers(0, 3),
+    status=st.sampled_from(["CREATE_COMPLETE", "UPDATE_IN_PROGRESS", "DELETE_FAILED"]),
+    protect=st.booleans(),
+    again=st.one_of(st.none(), st.integers(1, 400)),
+)
+def test_a_stack_is_deleted_exactly_where_nothing_is_missing(
+    state: LeaseState, told: bool, hours: int, known: int, status: str, protect: bool,
+    again: int | None,
+) -> None:  # fmt: skip
+    """The conditions never disagree with what a sweep decides.
+
+    Fails if a condition is left out, for instance that of `min_observed`.
+    """
+    case = Case(None, **({"janitor:protect": ""} if protect else {}))
+    case.now = NOON + timedelta(hours=hours)
+    case.change(state=state, first_seen=case.now - known * HOUR / 2)
+    if told:
+        case.told(NOON + 73 * HOUR)
+    if again and state is LeaseState.FAILED:
+        case.change(attempts=1, next_attempt_at=NOON + timedelta(hours=again))
+    stack = replace(case.stack, status=status)
+    case.stacks.stacks[stack.stack_id] = stack
+    decision = type(decide(stack, case.lease, case.policy, case.now)).__name__
+    goes = decision in {"Delete", "Retry"}
+    assert all(case.needed().values()) is goes
+    assert (case.explained().deleted == "by the next sweep") is goes
+
+
+# Where the stack is.
+
+
+def test_a_name_that_nobody_knows_is_an_error_that_says_where_it_was_looked_for() -> None:
+    """And one that could not be looked for everywhere says that."""
+    case = Case()
+    case.lease = None
+    with pytest.raises(StackNotFound, match="no stack other in eu-central-1, and no lease"):
+        case.explained("other")
+    case.stacks.refuse("eu-central-1", "denied")
+    with pytest.raises(JanitorError, match=r"could be looked for; not eu-central-1 \(denied\)"):
+        case.explained("other")
+
+
+def test_a_deletion_under_way_has_no_date_any_more() -> None:
+    """It is asked about."""
+    case = due()
+    case.change(state=LeaseState.DELETING, claimed_at=case.now)
+    assert case.explained().deleted == "its deletion is under way"
+
+
+def test_a_lease_whose_stack_is_gone_is_explained() -> None:
+    """From what the lease remembers."""
+    case = due()
+    del case.stacks.stacks[case.stack.stack_id]
+    found = case.explained()
+    assert isinstance(found.lease, Lease)
+    assert (found.stack, found.looks) == (None, ())
