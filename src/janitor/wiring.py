@@ -1,12 +1,8 @@
 """The one place where clients are built and journeys get what they depend on."""
 
-import gc
-import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from janitor.adapters.console import ConsoleChannel
 from janitor.adapters.parameters import (
@@ -15,112 +11,18 @@ from janitor.adapters.parameters import (
     ModeParameter,
     ParameterPolicies,
 )
-from janitor.adapters.ports import Archive, Channel, Clock, Ledger, Policies, Queue, Stacks
+from janitor.adapters.ports import Archive, Channel, Clock, Ledger, Policies, Purger, Queue, Stacks
+from janitor.aws import Aws
 from janitor.core.errors import ConfigurationError
 from janitor.core.journal import Event
 from janitor.core.links import Links
 from janitor.settings import Settings
 
 if TYPE_CHECKING:
-    import boto3
-
     from janitor.adapters.deployment import Deployment
     from janitor.journeys.inprocess import Janitor
 
-BRIEF_RETRIES: Any = {"mode": "adaptive", "total_max_attempts": 5}
-"""Waits of 15 s at most: a function that has 20 s lives to say what failed, for another try."""
 MOST_REGIONS_AT_ONCE = 8
-COLLECT_AFTER = 50_000
-"""Objects before Python looks for cycles: a sweep makes many objects and next to no cycles.
-
-At Python's 700 the looking takes a fifth of the CPU time at 10,000 stacks, and grows
-faster than their number.
-"""
-
-
-@dataclass(frozen=True)
-class Aws:
-    """An AWS session whose clients are made once per service and region."""
-
-    session: "boto3.Session"
-    home: str
-    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def client(self, service: str, region: str | None = None) -> Any:
-        """Return the client; several threads may ask."""
-        from botocore.config import Config
-
-        from janitor.adapters.cloudformation import CLIENT_CONFIG
-
-        config = CLIENT_CONFIG
-        if service != "cloudformation":
-            config = config.merge(Config(retries=BRIEF_RETRIES))
-        key = (service, region or self.home)
-        with self._lock:  # making clients of one session is not thread-safe
-            if key not in self._clients:
-                make: Any = self.session.client  # typed for literal service names only
-                try:
-                    self._clients[key] = make(service, region_name=key[1], config=config)
-                except ValueError as error:  # botocore's word on an endpoint that is no URL
-                    raise ConfigurationError(f"AWS_ENDPOINT_URL: {error}") from error
-            return self._clients[key]
-
-    def check_regions(self, regions: Iterable[str]) -> None:
-        """Raise `ConfigurationError` for a region that this version of boto3 does not know."""
-        known = {
-            region
-            for partition in self.session.get_available_partitions()
-            for region in self.session.get_available_regions("cloudformation", partition)
-        }
-        for region in regions:
-            if region not in known:
-                raise ConfigurationError(
-                    f"region {region!r} is unknown; for instance eu-central-1 (a newer region"
-                    " needs a newer boto3)"
-                )
-
-    def is_real(self) -> bool:
-        """Tell whether any call would reach AWS itself, whatever the settings seem to say."""
-        hosts = [
-            str(urlsplit(self.client(service).meta.endpoint_url).hostname)
-            for service in ("cloudformation", "dynamodb", "sns")
-        ]
-        return any("amazonaws" in host or host.endswith(".aws") for host in hosts)
-
-    def identity(self) -> str:
-        """Return who is at work here, as the journal names operators."""
-        import getpass
-
-        from janitor.adapters.aws_errors import AwsError
-
-        try:
-            return str(self.client("sts").get_caller_identity()["Arn"])
-        except AwsError:
-            return f"{getpass.getuser()} (unconfirmed)"
-
-
-def connect(settings: Settings, *, check_regions: bool = True) -> Aws:
-    """Open an AWS session by the ordinary settings of the AWS tools."""
-    import boto3
-
-    from janitor.adapters.aws_errors import AwsError, translated
-    from janitor.adapters.cloudformation import speed_up_timestamps
-
-    try:
-        session = boto3.Session(region_name=settings.region)
-        if not session.region_name and len(settings.regions) == 1:
-            session = boto3.Session(region_name=settings.regions[0])
-    except AwsError as error:
-        raise translated(error, "reading the AWS settings") from error
-    if not session.region_name:
-        raise ConfigurationError("no AWS region is set: set AWS_REGION to where the tables are")
-    gc.set_threshold(COLLECT_AFTER)
-    speed_up_timestamps(session._session)  # noqa: SLF001 - boto3 has no other way to botocore's
-    aws = Aws(session, session.region_name)
-    if check_regions:
-        aws.check_regions((aws.home, *settings.regions))
-    return aws
 
 
 def policies_of(settings: Settings, aws: Aws | None) -> Policies:
@@ -172,6 +74,13 @@ def stacks_of(aws: Aws, on_page: Callable[[str, int], None] | None = None) -> St
         return aws.client("cloudformation", region)
 
     return CloudFormation(client, on_page, MOST_REGIONS_AT_ONCE)
+
+
+def purgers_of(aws: Aws) -> Mapping[str, Purger]:
+    """Return who empties what, by the word with which policy or tag opts in."""
+    from janitor.adapters.purging import BucketPurger, RepositoryPurger
+
+    return {"s3": BucketPurger(aws.client), "ecr": RepositoryPurger(aws.client)}
 
 
 def create_tables_of(settings: Settings, aws: Aws) -> list[str]:
@@ -256,4 +165,5 @@ def build(
         regions=settings.regions,
         home=aws.home,
         links=links,
+        purgers=purgers_of(aws),
     )

@@ -48,7 +48,12 @@ POLICY: dict[str, Any] = {
 """Everything at once, so that a life of days takes seconds."""
 
 SETTINGS = {
-    "one": {"Mode": "enforce", "SelectorTag": "team-one"},
+    "one": {
+        "Mode": "enforce",
+        "SelectorTag": "team-one",
+        "AllowPurge": "true",
+        "CleanupRoleArn": "arn:aws:iam::000000000000:role/cleanup",
+    },
     "two": {
         "Mode": "notify",
         "SelectorTag": "team-two",

@@ -23,6 +23,7 @@ ROOT_KEY = {
 }
 Key = Mapping[str, str]
 PAST = "2026-01-01"
+NOON = "2026-01-01T12:00:00+00:00"
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 
 
@@ -43,9 +44,11 @@ class Account:
             **credentials,
         )
 
-    def create_stack(self, name: str, tags: Mapping[str, str]) -> str:
-        """Let somebody deploy a stack with one queue in it; return its id."""
-        template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
+    def create_stack(
+        self, name: str, tags: Mapping[str, str], resources: Mapping[str, Any] | None = None
+    ) -> str:
+        """Let somebody deploy a stack, with one queue in it or with these; return its id."""
+        template = {"Resources": resources or {"Queue": {"Type": "AWS::SQS::Queue"}}}
         cloudformation = self.client("cloudformation")
         stack_id: str = cloudformation.create_stack(
             StackName=name,
@@ -117,6 +120,18 @@ class Stage:
         )
         return dict(json.loads(item["Item"]["doc"]["S"])) if "Item" in item else {}
 
+    def end_back_off(self, stack_id: str) -> None:
+        """Let the time until the next attempt have passed, as only an administrator can."""
+        dynamodb, table = self.account.client("dynamodb"), self.outputs["LeaseTableName"]
+        item = dynamodb.get_item(TableName=table, Key={"stack_id": {"S": stack_id}})["Item"]
+        item["doc"] = {"S": json.dumps({**json.loads(item["doc"]["S"]), "next_attempt_at": NOON})}
+        dynamodb.put_item(TableName=table, Item=item)
+
+    def reason(self, stack_id: str, action: str) -> dict[str, Any]:
+        """Return sentence and facts of the last such event in a stack's journal."""
+        found = [one for one in self.events(stack_id) if one["action"] == action]
+        return dict(found[-1]["reason"])
+
     def state(self, stack_id: str) -> str:
         """Return a lease's state; a document leaves out what is as usual."""
         lease = self.lease(stack_id)
@@ -133,9 +148,13 @@ class Stage:
 
     def actions(self, stack_id: str) -> list[str]:
         """Return the actions in a stack's journal, oldest first."""
+        return [event["action"] for event in self.events(stack_id)]
+
+    def events(self, stack_id: str) -> list[dict[str, Any]]:
+        """Return a stack's journal, oldest first."""
         pages = self.account.client("dynamodb").get_paginator("query")
         return [
-            json.loads(item["doc"]["S"])["action"]
+            json.loads(item["doc"]["S"])
             for page in pages.paginate(
                 TableName=self.outputs["JournalTableName"],
                 KeyConditionExpression="stack_id = :key",

@@ -52,6 +52,7 @@ def test_a_forgotten_stack_is_marked_told_of_and_deleted(
         "tags.intended",
         "tags.written",
         "notice.delivered",
+        "stack.recorded",
         "deletion.intended",
         "deletion.started",
         "deletion.confirmed",

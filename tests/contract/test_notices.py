@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from janitor.adapters.ports import Message
 from janitor.adapters.sns import MAX_BYTES, SnsChannel
 from janitor.core.errors import DeliveryFailed
 from janitor.core.letter import Wording
 from janitor.core.model import Contact, ContactKind
+from janitor.core.requests import Message
 
 OWNER = Contact(ContactKind.EMAIL, "ann@example.com")
 

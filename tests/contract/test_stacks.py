@@ -1,9 +1,12 @@
 """One contract for CloudFormation: its twin in memory, and the adapter over the wire."""
 
+import io
 import json
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, Protocol
 
 import pytest
@@ -12,7 +15,9 @@ from janitor.adapters.cloudformation import CloudFormation
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.ports import Stacks
 from janitor.core.errors import DeleteRefused, StackNotFound, TagRefused
+from janitor.core.ladder import Cause, Rung, Step, cause_of
 from janitor.core.model import Stack
+from janitor.core.resources import Resource, Snapshot
 
 REGIONS = ("eu-central-1", "us-east-1")
 HOME = REGIONS[0]
@@ -30,6 +35,15 @@ TEMPLATE = {
     },
     "Outputs": {"Name": {"Value": {"Ref": "Shown"}}},
 }
+
+
+class Part(Enum):
+    """Something that a stack may have in it, and that matters when it is deleted."""
+
+    EXPORT = "exports the value `net`"
+    IMPORT = "imports the value `net`"
+    STUBBORN = "a resource that fails to be deleted"
+    KEPT = "a resource that the template keeps"
 
 
 class World(Protocol):
@@ -51,6 +65,10 @@ class World(Protocol):
         """Deploy a stack."""
         ...
 
+    def create_with(self, name: str, *parts: Part) -> Stack:
+        """Deploy a stack that consists of these parts."""
+        ...
+
     def redeploy(self, stack_id: str, tags: Mapping[str, str]) -> None:
         """Deploy a stack again."""
         ...
@@ -70,6 +88,24 @@ class InMemory:
         """Deploy a stack."""
         return self.stacks.create(name, tags=tags, **options)
 
+    def create_with(self, name: str, *parts: Part) -> Stack:
+        """Deploy a stack that consists of these parts."""
+        kept = Resource("Kept", "AWS::SSM::Parameter", f"{name}-kept", policy="Retain")
+        stack = self.stacks.create(
+            name,
+            exports=("net",) * (Part.EXPORT in parts),
+            imports=("net",) * (Part.IMPORT in parts),
+            resources=(
+                Resource("Shown", "AWS::SSM::Parameter", f"{name}-shown"),
+                *[Resource("Stubborn", "Custom::Stubborn", f"{name}-stubborn")]
+                * (Part.STUBBORN in parts),
+                *[kept] * (Part.KEPT in parts),
+            ),
+        )
+        if Part.STUBBORN in parts:
+            self.stacks.fail(stack.stack_id, 99, "no", "Stubborn")
+        return stack
+
     def redeploy(self, stack_id: str, tags: Mapping[str, str]) -> None:
         """Deploy a stack again."""
         self.stacks.redeploy(stack_id, tags)
@@ -85,6 +121,7 @@ class OverTheWire:
     def __init__(self, connect: Callable[..., Any], emulator: str) -> None:
         self.client = {region: connect(emulator, "cloudformation", region) for region in REGIONS}
         self.ssm = connect(emulator, "ssm")
+        self.functions = connect(emulator, "lambda")
         self.pages: list[tuple[str, int]] = []
         self.calls: list[str] = []
         for client in self.client.values():
@@ -114,6 +151,24 @@ class OverTheWire:
         )
         return self.finish(answer["StackId"])
 
+    def create_with(self, name: str, *parts: Part) -> Stack:
+        """Deploy a stack that consists of these parts, and wait for it."""
+        template = template_with(*parts, token=self._refusing() if Part.STUBBORN in parts else "")
+        answer = self.client[HOME].create_stack(StackName=name, TemplateBody=json.dumps(template))
+        return self.finish(answer["StackId"])
+
+    def _refusing(self) -> str:
+        """Return a function that lets a custom resource be made, and never be deleted."""
+        role = "arn:aws:iam::000000000000:role/any"
+        function = self.functions.create_function(
+            FunctionName="refusing",
+            Runtime="python3.13",
+            Role=role,
+            Handler="index.handler",
+            Code={"ZipFile": zipped(REFUSING)},
+        )
+        return str(function["FunctionArn"])
+
     def redeploy(self, stack_id: str, tags: Mapping[str, str]) -> None:
         """Deploy a stack again with another parameter and wait for it."""
         self.client[HOME].update_stack(
@@ -133,6 +188,42 @@ class OverTheWire:
                 return stack
             time.sleep(0.02)
         raise TimeoutError(stack_id)
+
+
+def template_with(*parts: Part, token: str = "") -> dict[str, Any]:
+    """Return a template with these parts in it."""
+    value: Any = {"Fn::ImportValue": "net"} if Part.IMPORT in parts else "x"
+    parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": value}}
+    resources: dict[str, Any] = {"Shown": parameter}
+    outputs: dict[str, Any] = {}
+    if Part.EXPORT in parts:
+        outputs["Net"] = {"Value": {"Ref": "Shown"}, "Export": {"Name": "net"}}
+    if Part.STUBBORN in parts:
+        resources["Stubborn"] = {"Type": "Custom::Stubborn", "Properties": {"ServiceToken": token}}
+    if Part.KEPT in parts:
+        resources["Kept"] = {**parameter, "DeletionPolicy": "Retain"}
+    return {"Resources": resources, **({"Outputs": outputs} if outputs else {})}
+
+
+REFUSING = """
+import json, urllib.request
+def handler(event, context):
+    deleting = event["RequestType"] == "Delete"
+    answer = {key: event[key] for key in ("StackId", "RequestId", "LogicalResourceId")}
+    answer |= {"Status": "FAILED" if deleting else "SUCCESS", "Reason": "no"}
+    answer["PhysicalResourceId"] = event.get("PhysicalResourceId", "stubborn-1")
+    body = json.dumps(answer).encode()
+    request = urllib.request.Request(event["ResponseURL"], body, method="PUT")
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request)
+"""
+
+
+def zipped(source: str) -> bytes:
+    """Return a function's code as Lambda takes it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("index.py", source)
+    return buffer.getvalue()
 
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -286,6 +377,112 @@ def test_termination_protection_is_respected(world: World) -> None:
         world.stacks.delete(stack.stack_id, "token-1")
     assert not refused.value.retry
     assert described(world, stack).status == "CREATE_COMPLETE"
+
+
+def test_protection_goes_off_and_on_again(world: World) -> None:
+    """Both may be repeated."""
+    stack = world.create("feat", {}, termination_protection=True)
+    for on in (False, False, True, True):
+        world.stacks.protect(stack.stack_id, on=on)
+        assert described(world, stack).termination_protection is on
+
+
+def test_who_imports_is_told_by_name_and_nobody_is_nobody(world: World) -> None:
+    """`is not imported` is an error text of AWS, and here just nothing."""
+    exporter = world.create_with("feat-net", Part.EXPORT)
+    assert described(world, exporter).exports == ("net",)
+    assert listed(world)[exporter.stack_id].exports == ("net",)
+    assert world.stacks.importers(exporter.stack_id, "net") == ()
+    world.create_with("feat-app", Part.IMPORT)
+    world.create_with("feat-shop", Part.IMPORT)
+    assert world.stacks.importers(exporter.stack_id, "net") == ("feat-app", "feat-shop")
+
+
+def test_an_export_in_use_keeps_its_stack(world: World) -> None:
+    """By an error or by a silent return to the former status: the words class it the same."""
+    exporter = world.create_with("feat-net", Part.EXPORT)
+    importer = world.create_with("feat-app", Part.IMPORT)
+    said = ""
+    try:
+        world.stacks.delete(exporter.stack_id, "token-1")
+    except DeleteRefused as refusal:
+        said = str(refusal)
+    after = world.finish(exporter.stack_id)
+    assert after.status == "CREATE_COMPLETE"
+    assert cause_of(said or after.status_reason) is Cause.IN_USE
+    world.stacks.delete(importer.stack_id, "token-2")
+    world.finish(importer.stack_id)
+    assert world.stacks.importers(exporter.stack_id, "net") == ()
+    world.stacks.delete(exporter.stack_id, "token-3")
+    assert world.finish(exporter.stack_id).status == "DELETE_COMPLETE"
+
+
+def resources(snapshot: Snapshot) -> dict[str, tuple[str, str]]:
+    """Return type and DeletionPolicy by logical id."""
+    return {one.logical_id: (one.type, one.policy) for one in snapshot.resources}
+
+
+def test_a_snapshot_says_what_the_stack_consists_of(world: World) -> None:
+    """With physical ids, what the template keeps, and the template's hash."""
+    stack = world.create_with("feat", Part.EXPORT, Part.KEPT)
+    stack = described(world, stack)
+    snapshot = world.stacks.snapshot(stack)
+    assert resources(snapshot) == {
+        "Shown": ("AWS::SSM::Parameter", ""),
+        "Kept": ("AWS::SSM::Parameter", "Retain"),
+    }
+    assert all(one.physical_id for one in snapshot.resources)
+    assert snapshot.failed == ()
+    assert snapshot.template.startswith("sha256:")
+    assert stack.outputs.keys() == {"Net"} or stack.outputs.keys() == {"net"}
+
+
+def fates(world: World, stack: Stack) -> dict[str, str]:
+    """Return what became of each resource."""
+    return {one.logical_id: one.status for one in world.stacks.fates(stack.stack_id)}
+
+
+def test_what_the_template_keeps_is_told_by_the_events_of_a_stack_that_is_gone(
+    world: World,
+) -> None:
+    """The stack itself says nothing of it."""
+    stack = world.create_with("feat", Part.KEPT)
+    assert fates(world, stack) == {}
+    world.stacks.delete(stack.stack_id, "token-1")
+    assert world.finish(stack.stack_id).status == "DELETE_COMPLETE"
+    assert fates(world, stack) == {"Shown": "DELETE_COMPLETE", "Kept": "DELETE_SKIPPED"}
+    assert all(one.physical_id for one in world.stacks.fates(stack.stack_id))
+
+
+@pytest.mark.parametrize("rung", [Rung.RETAIN, Rung.FORCE])
+def test_a_last_resort_needs_a_deletion_that_failed(world: World, rung: Rung) -> None:
+    """And then leaves exactly what failed."""
+    stack = world.create_with("feat", Part.STUBBORN)
+    stubborn = (Resource("Stubborn", "Custom::Stubborn"),)
+    with pytest.raises(DeleteRefused):
+        world.stacks.delete(stack.stack_id, "token-1", Step(rung, retain=stubborn))
+    assert described(world, stack).status == "CREATE_COMPLETE"
+    world.stacks.delete(stack.stack_id, "token-2")
+    assert world.finish(stack.stack_id).status == "DELETE_FAILED"
+    (failed,) = world.stacks.snapshot(described(world, stack)).failed
+    assert failed.logical_id == "Stubborn"
+    (fate,) = [o for o in world.stacks.fates(stack.stack_id) if o.status == "DELETE_FAILED"]
+    assert (fate.logical_id, fate.reason) == ("Stubborn", "no")
+    world.stacks.delete(stack.stack_id, "token-3", Step(rung, retain=(failed,)))
+    assert world.finish(stack.stack_id).status == "DELETE_COMPLETE"
+    assert fates(world, stack) == {"Shown": "DELETE_COMPLETE", "Stubborn": "DELETE_SKIPPED"}
+
+
+def test_a_plain_deletion_that_failed_fails_again_on_the_same(world: World) -> None:
+    """What is gone stays gone."""
+    stack = world.create_with("feat", Part.STUBBORN)
+    for number in range(2):
+        world.stacks.delete(stack.stack_id, f"token-{number}")
+        assert world.finish(stack.stack_id).status == "DELETE_FAILED"
+    assert fates(world, stack) == {"Shown": "DELETE_COMPLETE", "Stubborn": "DELETE_FAILED"}
+    assert [o.logical_id for o in world.stacks.snapshot(described(world, stack)).resources] == [
+        "Stubborn"
+    ]
 
 
 def test_an_id_that_aws_does_not_know_is_none(world: World) -> None:

@@ -10,17 +10,19 @@ from datetime import datetime
 from typing import Any
 
 from tests.journeys import truth
-from tests.journeys.comparing import compared
+from tests.journeys.comparing import asked_to_delete, compared
 from tests.journeys.recording import Observer
 from tests.journeys.timing import why_too_soon
 from tests.journeys.truth import HOUR
 from tests.journeys.world import Swept, World
 
-from janitor.adapters.ports import DeletionRequest, Message, Telling
 from janitor.core.audit import verify
 from janitor.core.decisions import decision_name
 from janitor.core.journal import FIRST_PREVIOUS, Entry
+from janitor.core.ladder import Step
 from janitor.core.model import Lease, LeaseState, Mode, Stack
+from janitor.core.requests import DeletionRequest, Message, Telling
+from janitor.core.resources import Resource
 
 ONLY = os.environ.get("HUNT", "")
 """Set by mutations.py to an invariant's number: no other checker may take the credit."""
@@ -33,6 +35,8 @@ STATE_AFTER = {
     "stack.unmarked": "active",
     "deletion.intended": "deleting",
     "deletion.failed": "failed",
+    "deletion.refused": "failed",
+    "deletion.paused": "failed",
     "deletion.given_up": "needs_attention",
     "deletion.confirmed": "deleted",
 }
@@ -47,6 +51,7 @@ class Checkers(Observer):
         self.states: dict[str, str] = {}
         self.heads: dict[str, tuple[int, str]] = {}
         self.opened: dict[str, datetime] = {}
+        self.recorded: set[str] = set()
         self.intended: Counter[str] = Counter()
         self.called: Counter[str] = Counter()
         self.deleted_by_sweep: dict[int, set[str]] = {}
@@ -60,7 +65,7 @@ class Checkers(Observer):
 
     # At the moment of a change.
 
-    def on_delete(self, stack_id: str, world: World) -> None:
+    def on_delete(self, stack_id: str, step: Step, world: World) -> None:
         """Look at a DeleteStack call before it takes effect."""
         stack = world.stacks.stacks[stack_id]
         if stack.status != "DELETE_COMPLETE":
@@ -68,9 +73,52 @@ class Checkers(Observer):
             self._extended(stack, world)  # 2
             self._managed(stack, world)  # 4
         self._intent("deletion", stack_id)  # 3
+        if self.states.get(stack_id) != "deleting":
+            self.no(3, f"{stack.name} deleted without a claim")
+        self._last_resort(stack, step, world)
         self._within_limits(stack_id, world)  # 6
         if not any(view.mode is Mode.ENFORCE for view in world.views):
             self.no(8, f"deleted in mode {world.mode}")
+
+    def on_purge(self, stack_id: str, resource: Resource, world: World) -> None:
+        """4: only what this stack's deletion has failed on is emptied, and only if opted in."""
+        there = {one.logical_id: one for one in world.stacks.resources.of(stack_id)}
+        found = there.get(resource.logical_id)
+        if found is None or (found.physical_id, found.status) != (
+            resource.physical_id,
+            "DELETE_FAILED",
+        ):
+            self.no(4, f"emptied {resource}, which did not fail, of {stack_id}")
+        if not any(
+            truth.may_purge(view.stacks[stack_id], resource, view.terms) for view in world.views
+        ):
+            self.no(4, f"emptied {resource} though nobody opted in")
+        if self.states.get(stack_id) != "deleting":
+            self.no(3, f"emptied {resource} without a claim")
+
+    def on_protect(self, stack_id: str, on: bool, world: World) -> None:
+        """4: protection is taken off for a claimed deletion alone, where the policy says so."""
+        if on:
+            self._intent("protection", stack_id)
+            return
+        if not any(view.terms.override for view in world.views):
+            self.no(4, f"termination protection of {stack_id} taken off")
+        if self.states.get(stack_id) != "deleting":
+            self.no(3, f"termination protection of {stack_id} taken off without a claim")
+
+    def _last_resort(self, stack: Stack, step: Step, world: World) -> None:
+        """4: nothing is left behind unless the policy says so, and only what failed."""
+        if not step.rung.is_last_resort:
+            return
+        failed = {
+            one.logical_id
+            for one in world.stacks.resources.of(stack.stack_id)
+            if one.status == "DELETE_FAILED"
+        }
+        if not any(view.terms.last_resort == step.rung.value for view in world.views):
+            self.no(4, f"{stack.name} asked for with {step.rung} against the policy")
+        if stack.status == "DELETE_FAILED" and {o.logical_id for o in step.retain} != failed:
+            self.no(4, f"{stack.name} leaves {step.retain}, and {failed} failed")
 
     def on_tag(self, stack_id: str, world: World) -> None:
         """Look at a change of tags before it takes effect."""
@@ -124,7 +172,14 @@ class Checkers(Observer):
             case "lease.closed":
                 by = body["actor"]["via"]
                 self.states[key] = "released" if by == "sweep" else "gone"
-            case "deletion.intended" | "tags.intended":
+            case "stack.recorded":
+                self.recorded.add(key)
+            case "deletion.confirmed":
+                self._told_what_stayed(key, body, world)
+            case "deletion.intended" | "tags.intended" | "protection.intended":
+                if action == "deletion.intended" and key not in self.recorded:
+                    self.no(3, f"intent without a record of what {key} is")
+                self.recorded.discard(key)
                 self.intended[f"{action.split('.', maxsplit=1)[0]} {key}"] += 1
             case "breaker.tripped" | "breaker.cleared" | "breaker.lifted":
                 self.stopped = action == "breaker.tripped"
@@ -134,6 +189,17 @@ class Checkers(Observer):
                 pass
         if action in STATE_AFTER:
             self.states[key] = STATE_AFTER[action]
+
+    def _told_what_stayed(self, key: str, body: Any, world: World) -> None:
+        """3: a stack of which something stayed is never just deleted."""
+        stayed = [
+            one.physical_id
+            for one in world.stacks.resources.fates(key)
+            if one.status != "DELETE_COMPLETE"
+        ]
+        facts = " ".join(body["reason"]["facts"].values())
+        if stayed and (body["result"] == "ok" or not all(one in facts for one in stayed)):
+            self.no(3, f"{key} is confirmed as {body['result']}, and {stayed} stayed")
 
     # 1 and 2.
 
@@ -175,7 +241,11 @@ class Checkers(Observer):
                 self.no(3, f"lease is {record.state.value}, journal says {state}")
 
     def at_end(self, world: World) -> None:
-        """3: every chain verifies against the head that its record remembers."""
+        """3: every chain verifies against the head that its record remembers, and ends."""
+        for key, stack in world.stacks.stacks.items():
+            closed = self.states.get(key, "gone") in {"deleted", "gone", "released"}
+            if stack.status == "DELETE_COMPLETE" and not closed:
+                self.no(3, f"{stack.name} is gone, and the journal stays silent")
         for key in world.ledger.chain_keys():
             head = world.ledger.records[key].head
             for finding in verify(key, list(world.ledger.chain(key)), head):
@@ -191,7 +261,7 @@ class Checkers(Observer):
             known = world.now - self.opened[stack.stack_id]
             if not truth.managed(seen, view.terms):
                 whys.append("not managed")
-            elif truth.protected(seen):
+            elif truth.protected(seen, view.terms):
                 whys.append("protected")
             elif seen.status.endswith("_IN_PROGRESS"):
                 whys.append(f"busy: {seen.status}")
@@ -220,11 +290,7 @@ class Checkers(Observer):
         self.limits[swept.number] = max(terms.max_deletes, world.terms.max_deletes)
         if swept.calls_by_plan:
             self.no(7, f"the plan made {swept.calls_by_plan} changes")
-        deletions = {
-            queued.request.stack_id
-            for queued in swept.queued
-            if isinstance(queued.request, DeletionRequest)
-        }
+        deletions = asked_to_delete(swept)
         if len(deletions) > self.limits[swept.number]:
             self.no(6, f"{len(deletions)} deletions queued")
         for stack_id in deletions:

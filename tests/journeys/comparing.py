@@ -5,9 +5,27 @@ from typing import Any
 
 from tests.journeys.world import Swept
 
-from janitor.adapters.ports import DeletionRequest, NoticeRequest
 from janitor.core.decisions import Close, decision_name
 from janitor.core.model import ACCOUNT_KEY, LeaseState, Mode
+from janitor.core.notices import is_about_an_outcome
+from janitor.core.requests import DeletionRequest, NoticeRequest
+
+
+def asked_to_delete(swept: Swept) -> set[str]:
+    """Return what a sweep queued for deletion, but for those that only get their protection back.
+
+    Without a report, as after a crash, nobody can tell the two apart, and all count.
+    """
+    asked = {q.request.stack_id for q in swept.queued if isinstance(q.request, DeletionRequest)}
+    decisions = swept.report.plan.decisions if swept.report else ()
+    to_be_protected = {
+        decision.lease.stack_id
+        for decision in decisions
+        if decision.lease
+        and decision.lease.unprotected
+        and decision_name(decision) not in ("delete", "retry")
+    }
+    return asked - to_be_protected
 
 
 def compared(swept: Swept) -> Iterator[tuple[str, object, object]]:
@@ -44,7 +62,7 @@ def compared(swept: Swept) -> Iterator[tuple[str, object, object]]:
         yield "mark", planned("mark"), done("stack.marked")
         moved = planned("unmark", lambda d: d.lease.state is not LeaseState.ACTIVE)
         yield "unmark", moved, done("stack.unmarked")
-    asked = {q.request.stack_id for q in swept.queued if isinstance(q.request, DeletionRequest)}
+    asked = asked_to_delete(swept)
     enforced = planned("delete") | planned("retry") if plan.mode is Mode.ENFORCE else set[str]()
     yield "delete", enforced, asked
     told = {
@@ -52,7 +70,7 @@ def compared(swept: Swept) -> Iterator[tuple[str, object, object]]:
         for q in swept.queued
         if isinstance(q.request, NoticeRequest)
         for item in q.request.items
-        if item.stage not in ("deleted", "attention")
+        if not is_about_an_outcome(item.stage) or item.stage == "problem"
     } - {ACCOUNT_KEY}
     wanted = planned("mark") | planned("remind") if plan.mode.notifies else set[str]()
     yield "remind", told <= wanted, True

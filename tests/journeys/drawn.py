@@ -8,6 +8,8 @@ from tests.journeys.faults import Fault
 
 from janitor.core.model import Mode
 
+CLEANUP_ROLE = "arn:aws:iam::123456789012:role/cleanup"
+OWN_ROLE = "arn:aws:iam::123456789012:role/own"
 NAMES = ("feat-a", "feat-b", "feat-c", "feat-d", "app-e", "keep-f", "SC-g")
 OWNERS = ("ann@x.org", "bob@x.org", "bob@x.org, ann@x.org", "")
 LIFETIMES = ("3h", "3h", "30h", "4d", "soon", "never", "+5h", "+40h", "-2h", "2026-13-40", "")
@@ -43,6 +45,14 @@ EDITS = (
     {"min_observed": 0},
     {"min_observed": 40},
     {"allow_never": True},
+    {"override": True},
+    {"override": False},
+    {"purge": True},
+    {"purge": False},
+    {"last_resort": "none"},
+    {"last_resort": "retain"},
+    {"last_resort": "force"},
+    {"cleanup_role": CLEANUP_ROLE},
 )
 ORDERS = (
     *EDITS,

@@ -31,7 +31,10 @@ def come_to_rest(world: World, checkers: Checkers) -> None:
         if number >= ROUNDS and not _in_progress(world):
             break
         world.now += APART
+        unprotected = set(_unprotected(world))
         _round(world, checkers)
+        for name in unprotected & set(_unprotected(world)):
+            checkers.no(5, f"{name} was left without its termination protection for a sweep")
     # What remains at this instant (outcomes to record, new reminders) takes few sweeps.
     for _ in range(len(world.stacks.stacks) + 3):
         if not _round(world, checkers):
@@ -40,6 +43,14 @@ def come_to_rest(world: World, checkers: Checkers) -> None:
         checkers.no(5, what)
     if changes := _round(world, checkers):
         checkers.no(5, f"one more sweep at rest made {changes} changes")
+
+
+def _unprotected(world: World) -> Iterator[str]:
+    """Name what an attempt that came to nothing has left without its protection."""
+    for stack_id, lease in world.ledger.open_records()[1].items():
+        is_at_rest = world.stacks.stacks[stack_id].status.endswith("E_COMPLETE")
+        if lease.unprotected and lease.state is not LeaseState.DELETING and is_at_rest:
+            yield stack_id
 
 
 def _in_progress(world: World) -> bool:
@@ -89,6 +100,9 @@ def _wrong_end(world: World, begun: datetime) -> Iterator[str]:
             yield f"{stack.name} is managed, and has no open lease"
         else:
             yield from _wrong_lease(world, stack, lease, begun)
+        half = stack.status == "DELETE_FAILED"
+        if lease is not None and lease.unprotected and not half:
+            yield f"{stack.name} was left without its termination protection"
 
 
 def _wrong_lease(world: World, stack: Stack, lease: Lease, begun: datetime) -> Iterator[str]:
@@ -100,14 +114,18 @@ def _wrong_lease(world: World, stack: Stack, lease: Lease, begun: datetime) -> I
                 yield f"{stack.name} was given up after {lease.attempts} attempts"
         if stack.status != "DELETE_FAILED" and (not due or min(due) > world.now):
             yield f"{stack.name} needs attention, and is not even due"
-        told = {n.to for n in world.told if n.name == stack.name and "could not be" in n.text}
+        told = {
+            n.to
+            for n in world.told
+            if n.name == stack.name and "could not be deleted after" in n.text
+        }
         if missing := {*truth.owners(stack, world.terms), truth.OPERATORS} - told:
             yield f"{stack.name} needs attention, and nobody told {missing}"
         return
     if lease.state is LeaseState.DELETING:
         yield f"{stack.name} is still being deleted, status {stack.status}"
     # A day less than the sweeps had, since a deadline may have come up only meanwhile.
-    if due and max(due) <= begun and stack.status in truth.RESTING and not truth.protected(stack):
+    if due and max(due) <= begun and stack.status in truth.RESTING and not _held(world, stack):
         yield f"{stack.name} has been due since {max(due)}, status {stack.status}, {lease.state}"
     if (
         due
@@ -117,6 +135,12 @@ def _wrong_lease(world: World, stack: Stack, lease: Lease, begun: datetime) -> I
     ):
         yield f"{stack.name} is not due before {min(due)}, its lease is {lease.state}"
     yield from _wrong_tags(world, stack, lease)
+
+
+def _held(world: World, stack: Stack) -> bool:
+    """Tell whether the stack must stay: protected, or imported by another that is still there."""
+    users = (user for name in stack.exports for user in world.stacks.importing(stack, name))
+    return truth.protected(stack, world.terms) or any(users)
 
 
 def _all_wrong_tags(world: World) -> Iterator[str]:

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.journeys.checkers import Checkers
 from tests.journeys.drawn import (
+    CLEANUP_ROLE,
     COUNTS,
     EDITS,
     JUMPS,
     NAMES,
     ORDERS,
     ORDERS_BETWEEN,
+    OWN_ROLE,
     OWNERS,
     fates,
     faults_anywhere,
@@ -27,10 +29,11 @@ from tests.journeys.ending import come_to_rest
 from tests.journeys.faults import Fault, Schedule
 from tests.journeys.world import REGIONS, World
 
-from janitor.adapters.ports import DeletionRequest
 from janitor.core.decisions import decision_name
 from janitor.core.errors import DeliveryFailed, Undeliverable
 from janitor.core.model import Contact, ContactKind, LeaseState, Mode, Stack
+from janitor.core.requests import DeletionRequest
+from janitor.core.resources import Resource
 
 
 class Account(RuleBasedStateMachine):
@@ -106,7 +109,7 @@ class Account(RuleBasedStateMachine):
         bob=st.integers(2, 4),
         office_hours=st.sampled_from([False, False, True]),
         min_observed=st.sampled_from([1, 1, 40]),
-        theme=st.sampled_from(["", "", "narrow", "failing", "stubborn"]),
+        theme=st.sampled_from(["", "", "narrow", "failing", "stubborn", "laden", "laden"]),
     )
     def begin(
         self,
@@ -128,17 +131,36 @@ class Account(RuleBasedStateMachine):
         match theme:
             case "narrow":
                 self.world.terms = replace(self.world.terms, max_deletes=1)
-                stacks.protect(self.world.alive()[0].stack_id)
+                stacks.lock(self.world.alive()[0].stack_id)
             case "failing" | "stubborn":
                 most = 1 if theme == "failing" else 4
                 self.world.terms = replace(self.world.terms, max_attempts=most)
                 for stack in self.world.alive():
                     stacks.fail(stack.stack_id, 2)
+            case "laden":
+                purge, resort = bob % 2 == 0, ("none", "retain", "force")[some % 3]
+                role = CLEANUP_ROLE * (some != 1) or None
+                self.world.terms = replace(
+                    self.world.terms,
+                    purge=purge,
+                    last_resort=resort,
+                    cleanup_role=role,
+                    override=some % 2 == 1,
+                )
+                for number, name in enumerate(NAMES[min(some, 3) : 5]):
+                    tags = self.tags("3h", owner, fast=False)
+                    more = self.contents(name, number * 8 + 4 * (some % 2))
+                    self.world.create(name, REGIONS[0], tags, nested=False, **more)
+                stacks.lock(self.world.alive()[0].stack_id)
+                if bob == 3:
+                    stacks.gone_roles.add(OWN_ROLE)
+                for stack in self.world.alive() * (bob == 2):
+                    stacks.fail(stack.stack_id, 1, resource="Queue")
             case _:
                 pass
 
-    @rule(n=which, lifetime=lifetimes, owner=owners, special=st.integers(0, 15))
-    def deploy(self, n: int, lifetime: str, owner: str, special: int) -> None:
+    @rule(n=which, lifetime=lifetimes, owner=owners, special=st.integers(0, 15), more=which)
+    def deploy(self, n: int, lifetime: str, owner: str, special: int, more: int) -> None:
         """Deploy a stack, now and then an unusual one."""
         tags = self.tags(lifetime, owner, fast=special in (1, 2, 3))
         if special in {4, 7, 8}:
@@ -146,8 +168,23 @@ class Account(RuleBasedStateMachine):
         if special == 5:
             tags["janitor:self"] = "1"
         name, region = NAMES[n % len(NAMES)], REGIONS[n % 3 // 2]
-        self.world.create(name, region, tags, nested=special == 6)
+        self.world.create(name, region, tags, nested=special == 6, **self.contents(name, more))
         self.step()
+
+    def contents(self, name: str, n: int) -> dict[str, Any]:
+        """Return what a stack consists of, exports and imports, and whose role it has."""
+        bucket = Resource("Data", "AWS::S3::Bucket", f"{name}-data-{n}")
+        queue = Resource("Queue", "AWS::SQS::Queue", f"{name}-queue-{n}")
+        kept = Resource("Log", "AWS::Logs::LogGroup", f"{name}-log-{n}", policy="Retain")
+        exports = [e for other in self.world.alive() for e in other.exports]
+        if n % 4 == 0:
+            self.world.stacks.resources.contents[bucket.physical_id] = n * 60
+        return {
+            "resources": (queue, *[bucket] * (n % 4 == 0), *[kept] * (n % 7 == 0)),
+            "exports": (f"{name}-out",) * (n % 3 == 0),
+            "imports": tuple(exports[n % 5 : n % 5 + 1]),
+            "role": OWN_ROLE * (n % 8 == 0),
+        }
 
     @rule(n=which, lifetime=lifetimes, owner=owners, how=st.integers(0, 5))
     def retag(self, n: int, lifetime: str, owner: str, how: int) -> None:
@@ -177,7 +214,7 @@ class Account(RuleBasedStateMachine):
                 case 0:
                     stacks.remove(stack_id)
                 case 1 | 2:
-                    stacks.protect(stack_id, not stack.termination_protection)
+                    stacks.lock(stack_id, on=not stack.termination_protection)
                 case 3 if stack.status == "CREATE_COMPLETE":
                     stacks.set(stack_id, "UPDATE_IN_PROGRESS")
                 case 4 if stack.status == "UPDATE_IN_PROGRESS":
@@ -188,6 +225,22 @@ class Account(RuleBasedStateMachine):
                     stacks.hold(stack_id, "another stack")
                 case _:
                     pass
+        self.step()
+
+    @rule(n=which, how=st.integers(0, 3))
+    def upset(self, n: int, how: int) -> None:
+        """Import what another stack exports, take roles or rights away, or throttle."""
+        stacks, stack = self.world.stacks, self.pick(n)
+        match how:
+            case 0 if stack is not None:
+                exports = [e for other in self.world.alive() for e in other.exports]
+                stacks.link(stack.stack_id, *exports[n % 3 : n % 3 + 1])
+            case 1:
+                stacks.gone_roles ^= {OWN_ROLE}
+            case 2:
+                stacks.resources.denied_to ^= {OWN_ROLE}
+            case _:
+                stacks.throttled = 1
         self.step()
 
     @rule(n=which, days=st.integers(1, 4), faults=faults_early, link=st.booleans())

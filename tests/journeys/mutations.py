@@ -73,7 +73,25 @@ MUTATIONS = (
     Mutation(
         3, "journeys/track.py", 'if stack.status == "DELETE_COMPLETE":', "if ours or stack.status:"
     ),
-    # 4. Only what is managed.
+    Mutation(
+        3,
+        "journeys/delete.py",
+        "return entry(lease, claimed, *drafts, intent)",
+        "return entry(lease, claimed, intent)",
+    ),
+    Mutation(3, "journeys/track.py", 'result = "leftovers" if stayed', 'result = "ok" if stayed'),
+    # 4. Only what is managed; only what opted in is emptied, unprotected or left behind.
+    Mutation(
+        4,
+        "core/ladder.py",
+        "frozenset((*terms.purge, *words)) & frozenset(PURGEABLE.values())",
+        "frozenset(PURGEABLE.values())",
+    ),
+    Mutation(
+        4, "journeys/delete.py", "stack, snapshot.failed, terms", "stack, snapshot.resources, terms"
+    ),
+    Mutation(4, "core/ladder.py", "Step(Rung(terms.last_resort)", "Step(Rung.FORCE"),
+    Mutation(4, "core/lifecycle.py", "and not self.rule.override_protection", "and False"),
     Mutation(4, "core/lifecycle.py", "    if stack.parent_id:\n", "    if False:\n"),
     Mutation(4, "core/policy.py", "(*BUILT_IN_NEVER_DELETE, *self.never_delete)", "()"),
     Mutation(
@@ -91,7 +109,7 @@ MUTATIONS = (
         "        if False:",
     ),
     # 5. Every step may be cut off: the next sweep finishes it.
-    Mutation(5, "journeys/track.py", "now - lease.claimed_at < NO_EFFECT_AFTER", "True"),
+    Mutation(5, "journeys/track.py", "now - lease.claimed_at >= NO_EFFECT_AFTER", "False"),
     Mutation(5, "core/plan.py", "key=_place)", "key=_by_deadline)"),
     Mutation(
         5,
@@ -99,7 +117,12 @@ MUTATIONS = (
         "if lease.blocked and lease.last_error == str(reason):",
         "if False:",
     ),
-    Mutation(5, "journeys/leases.py", "self._ask_notices(lease, ATTENTION)", "pass"),
+    Mutation(
+        5,
+        "core/notices.py",
+        "if lease.state is LeaseState.NEEDS_ATTENTION:\n        yield",
+        "if False:\n        yield",
+    ),
     Mutation(
         5,
         "core/lifecycle.py",
@@ -112,6 +135,7 @@ MUTATIONS = (
         'write(lease, lease, "tags.intended"',
         'write(lease, replace(lease, tag_attempt=change.attempt), "tags.intended"',
     ),
+    Mutation(5, "journeys/delete.py", "if lacks_protection(lease, stack):", "if False:"),
     # 6. Too many due stops everything; under that, so many a sweep. Zero means zero.
     Mutation(6, "core/plan.py", "if due > limits.max_due:", "if limits.max_due and due > 50:"),
     Mutation(

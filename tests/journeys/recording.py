@@ -1,6 +1,6 @@
 """Ports in memory that tell an observer about every change at the moment it is asked for."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 from tests.journeys.truth import read_notice
 
 from janitor.adapters.memory import MemoryChannel, MemoryLedger
+from janitor.adapters.memory_resources import MemoryPurger
 from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.adapters.ports import DeletionRequest, Message, Sent, Telling
+from janitor.adapters.ports import PLAIN, Purged
 from janitor.core.journal import Entry
+from janitor.core.ladder import Step
 from janitor.core.model import Account, Lease, Mode, Stack
 from janitor.core.plan import Listing
 from janitor.core.policy import Policy
+from janitor.core.requests import DeletionRequest, Message, Sent, Telling
+from janitor.core.resources import Resource
 
 if TYPE_CHECKING:
     from tests.journeys.world import World
@@ -33,8 +37,14 @@ class Observer:
     def on_tag(self, stack_id: str, world: "World") -> None:
         """The tags of a stack are about to be changed."""
 
-    def on_delete(self, stack_id: str, world: "World") -> None:
+    def on_delete(self, stack_id: str, step: Step, world: "World") -> None:
         """A stack is about to be deleted."""
+
+    def on_purge(self, stack_id: str, resource: Resource, world: "World") -> None:
+        """A bucket or a repository is about to be emptied."""
+
+    def on_protect(self, stack_id: str, on: bool, world: "World") -> None:
+        """A stack's termination protection is about to be switched by the janitor."""
 
     def on_commit(self, entry: Entry[Any], world: "World") -> None:
         """The ledger has been written."""
@@ -85,11 +95,34 @@ class RecordingStacks(MemoryStacks):
             world.maybe_deployed.setdefault(stack.stack_id, set()).add(updated)
         return updated
 
-    def delete(self, stack_id: str, token: str) -> str:
+    def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
         """Record the call with everything as it is right now, then delete."""
         self.world.mutations += 1
-        self.world.observer.on_delete(stack_id, self.world)
-        return super().delete(stack_id, token)
+        self.world.observer.on_delete(stack_id, step, self.world)
+        self.world.seen["last resort"] += step.rung.is_last_resort
+        self.world.seen["cleanup role"] += bool(step.role)
+        return super().delete(stack_id, token, step)
+
+    def protect(self, stack_id: str, *, on: bool) -> None:
+        """Record the call, then switch."""
+        self.world.mutations += 1
+        self.world.observer.on_protect(stack_id, on, self.world)
+        super().protect(stack_id, on=on)
+
+
+class RecordingPurger(MemoryPurger):
+    """A purger that tells the observer what it is asked to empty."""
+
+    def __init__(self, world: "World", kind: str) -> None:
+        super().__init__(world.stacks.resources, kind)
+        self.world = world
+
+    def purge(self, stack_id: str, resource: Resource, may_go_on: Callable[[], bool]) -> Purged:
+        """Record the call, then empty."""
+        self.world.mutations += 1
+        self.world.seen[f"purged {self.kind}"] += 1
+        self.world.observer.on_purge(stack_id, resource, self.world)
+        return super().purge(stack_id, resource, may_go_on)
 
 
 class RecordingLedger(MemoryLedger):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from janitor.adapters.memory import MemoryChannel, MemoryLedger, MemoryPolicies
+from janitor.adapters.memory_resources import MemoryPurger
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.core.audit import verify
 from janitor.core.journal import Actor
@@ -44,6 +45,7 @@ class Story:
             regions=(HERE, THERE),
             home=HERE,
             links=Links(["k" * 32], "https://janitor.example.com"),
+            purgers={kind: MemoryPurger(self.stacks.resources, kind) for kind in ("s3", "ecr")},
         )
 
     # What happens.

@@ -7,10 +7,12 @@ from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, Story
 
 from janitor.adapters.memory import MemoryLedger
 from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.adapters.ports import DeletionRequest
+from janitor.adapters.ports import PLAIN
 from janitor.core.errors import DeleteRefused
 from janitor.core.journal import Entry
+from janitor.core.ladder import Step
 from janitor.core.model import Account, Lease, LeaseState, Mode, Outcome, Status
+from janitor.core.requests import DeletionRequest
 from janitor.journeys.delete import delete
 
 
@@ -105,7 +107,7 @@ def test_termination_protection_shows_only_when_described_and_is_respected() -> 
     """It is journalled once, however often the sweep asks."""
     story = Story()
     stack_id = story.until_marked()
-    story.stacks.protect(stack_id)
+    story.stacks.lock(stack_id)
     story.wait(1)
     for _ in range(3):
         story.sweep()
@@ -115,7 +117,7 @@ def test_termination_protection_shows_only_when_described_and_is_respected() -> 
     assert story.reason(stack_id, "deletion.blocked") == (
         "due, but protected by CloudFormation's termination protection"
     )
-    story.stacks.protect(stack_id, on=False)
+    story.stacks.lock(stack_id, on=False)
     story.sweep()
     assert story.lease(stack_id).state is LeaseState.DELETING
 
@@ -124,7 +126,7 @@ def test_protection_is_journalled_again_for_a_deadline_of_its_own() -> None:
     """After an extension the next refusal is news."""
     story = Story()
     stack_id = story.until_marked()
-    story.stacks.protect(stack_id)
+    story.stacks.lock(stack_id)
     story.wait(1)
     story.sweep()
     story.extend(stack_id, by=DAY)
@@ -194,7 +196,7 @@ def test_a_request_for_a_closed_lease_is_dropped() -> None:
 class Refusing(MemoryStacks):
     """CloudFormation that says no to every deletion."""
 
-    def delete(self, stack_id: str, token: str) -> str:
+    def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
         """Refuse."""
         raise DeleteRefused("feat cannot be deleted while in status UPDATE_IN_PROGRESS")
 
@@ -263,6 +265,7 @@ def test_a_claim_that_was_held_up_deletes_nothing() -> None:
         policies=story.janitor.policies,
         stacks=story.stacks,
         ledger=SlowLedger(story),
+        purgers={},
     )
     assert outcome.status is Status.SKIPPED
     assert story.calls("delete") == []

@@ -25,6 +25,9 @@ REACHED = {
     **dict.fromkeys(("deletion.failed", "deletion.given_up", "stack.unmarked"), 10),
     **dict.fromkeys(("breaker.tripped", "region.refused"), 10),
     **dict.fromkeys(("extension granted", "extension refused", "click"), 30),
+    **dict.fromkeys(("stack.recorded", "deletion.confirmed"), 200),
+    **dict.fromkeys(("purged s3", "deletion.refused", "protection.removed"), 20),
+    **dict.fromkeys(("last resort", "cleanup role", "held up"), 5),
     **dict.fromkeys((fault.name for fault in Fault), 50),
 }
 """So often at least, in each half, or the machine has gone astray."""

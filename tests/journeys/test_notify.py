@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, POLICY, THERE, Story, failures
 
-from janitor.adapters.ports import NoticeItem, NoticeRequest
 from janitor.core.errors import DeliveryFailed, Undeliverable
 from janitor.core.links import Claims
 from janitor.core.model import OPERATORS, Contact, ContactKind, LeaseState, Mode, Status
+from janitor.core.requests import NoticeItem, NoticeRequest
 
 ANA = Contact(ContactKind.EMAIL, "ana@example.com")
 BO = Contact(ContactKind.EMAIL, "bo@example.com")

@@ -62,6 +62,7 @@ def test_a_whole_life_from_deployment_to_deletion() -> None:
         "tags.intended",
         "tags.written",
         "notice.delivered",
+        "stack.recorded",
         "deletion.intended",
         "deletion.started",
         "deletion.confirmed",

@@ -94,7 +94,10 @@ def test_a_failed_deletion_is_tried_again_later_each_time_and_then_handed_over()
     assert first_seen_at == [0, 30, 60 + 35, 120 + 100, 240 + 225]
     lease = story.lease(stack_id)
     assert lease.state is LeaseState.NEEDS_ATTENTION
-    assert lease.last_error == "DELETE_FAILED: The following resource(s) failed: [Bucket]."
+    assert lease.last_error == (
+        "DELETE_FAILED: The following resource(s) failed: [Bucket]"
+        " | Queue (AWS::SQS::Queue feat-queue-1): The following resource(s) failed: [Bucket]"
+    )
     assert lease.next_attempt_at is None
     assert story.actions(stack_id).count("deletion.failed") == 4
     assert story.actions(stack_id).count("deletion.given_up") == 1

@@ -13,6 +13,7 @@ from functools import cache
 
 from janitor.core.model import Stack
 from janitor.core.policy import Policy
+from janitor.core.resources import Resource
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TTLS = {"3h": 3 * HOUR, "30h": 30 * HOUR, "4d": 4 * DAY}
@@ -46,6 +47,10 @@ class Terms:
     by_name: bool = False
     min_observed: int = 1
     allow_never: bool = False
+    override: bool = False
+    purge: bool = False
+    last_resort: str = "none"
+    cleanup_role: str | None = None
 
 
 @cache
@@ -64,6 +69,10 @@ def policy_of(terms: Terms) -> Policy:
                 "fallback_contact": terms.fallback,
                 "tagging": terms.tagging,
                 "allow_never": terms.allow_never,
+                "override_protection": terms.override,
+                "purge": ["s3"] if terms.purge else [],
+                "last_resort": terms.last_resort,
+                "cleanup_role": terms.cleanup_role,
                 "owner_tags": ["janitor:owner", "owner"],
                 "reminders": ["24h", "2h"],
             },
@@ -114,9 +123,17 @@ def managed(stack: Stack, terms: Terms) -> bool:
     )
 
 
-def protected(stack: Stack) -> bool:
+def protected(stack: Stack, terms: Terms) -> bool:
     """Tell whether its owner has put the stack out of reach."""
-    return "janitor:protect" in stack.tags or stack.termination_protection
+    locked = stack.termination_protection and not terms.override
+    return "janitor:protect" in stack.tags or locked
+
+
+def may_purge(stack: Stack, resource: Resource, terms: Terms) -> bool:
+    """Tell whether operators or the owner have allowed to empty this kind of resource."""
+    if resource.type == "AWS::S3::Bucket":
+        return terms.purge or "s3" in stack.tags.get("janitor:purge", "")
+    return resource.type == "AWS::ECR::Repository" and "ecr" in stack.tags.get("janitor:purge", "")
 
 
 def owners(stack: Stack, terms: Terms) -> tuple[str, ...]:

@@ -12,18 +12,19 @@ from tests.journeys.recording import (
     Queued,
     RecordingChannel,
     RecordingLedger,
+    RecordingPurger,
     RecordingStacks,
     WorldPolicies,
     WorldQueue,
 )
 from tests.journeys.truth import Terms, Told, policy_of
 
-from janitor.adapters.ports import DeletionRequest
 from janitor.core.errors import ExtensionRefused, JanitorError, StackNotFound
 from janitor.core.journal import Actor, Entry
 from janitor.core.links import Links
 from janitor.core.model import Lease, Mode, Stack
 from janitor.core.policy import Policy
+from janitor.core.requests import DeletionRequest
 from janitor.journeys.account import lift_breaker
 from janitor.journeys.delete import delete
 from janitor.journeys.extend import extend
@@ -75,6 +76,8 @@ class World:
         self.mode = Mode.ENFORCE
         self.schedule = Schedule()
         self.stacks = RecordingStacks(self)
+        self.stacks.resources.needs["Queue"] = "Data"
+        self.purgers = {kind: RecordingPurger(self, kind) for kind in ("s3", "ecr")}
         self.ledger = RecordingLedger(self)
         self.channel = RecordingChannel(self)
         self.queue: list[Queued] = []
@@ -168,6 +171,7 @@ class World:
         report, end = self.run("sweep", schedule, lambda: self._sweep(apply=True))
         self.ledger.lag = False
         decided = report.plan.decisions if report else ()
+        self.seen["held up"] += sum("and stays" in str(decision.reason) for decision in decided)
         self.in_line = sum("in line" in str(decision.reason) for decision in decided)
         new = tuple(self.queue[queued:])
         if isinstance(end, Crash):
@@ -202,7 +206,14 @@ class World:
             )
         else:
             ports = self.ports("policies", "stacks", "ledger")
-            self.run("delete", schedule, lambda: delete(request, clock=self.clock, **ports))
+            purgers: Any = {
+                kind: faulty(purger, lambda: self.schedule) for kind, purger in self.purgers.items()
+            }
+            self.run(
+                "delete",
+                schedule,
+                lambda: delete(request, clock=self.clock, purgers=purgers, **ports),
+            )
         self.message = None
         if again:
             self.queue.append(message)
@@ -280,12 +291,14 @@ class World:
         """Return the stacks that are not gone."""
         return [s for s in self.stacks.stacks.values() if s.status != "DELETE_COMPLETE"]
 
-    def create(self, name: str, region: str, tags: Mapping[str, str], *, nested: bool) -> None:
+    def create(
+        self, name: str, region: str, tags: Mapping[str, str], *, nested: bool, **more: Any
+    ) -> None:
         """Deploy a stack, if the name is free there."""
         if any(stack.name == name and stack.region == region for stack in self.alive()):
             return
         parent = "arn:aws:cloudformation:x:1:stack/parent/1" if nested else None
-        stack = self.stacks.create(name, region, tags, parent_id=parent)
+        stack = self.stacks.create(name, region, tags, parent_id=parent, **more)
         self.deployed[stack.stack_id] = stack.created
         self.now += timedelta(minutes=1)  # So that name and creation tell stacks apart.
 

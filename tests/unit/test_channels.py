@@ -1,9 +1,9 @@
 """Notices on a terminal."""
 
 from janitor.adapters.console import ConsoleChannel
-from janitor.adapters.ports import Message
 from janitor.core.letter import Wording
 from janitor.core.model import Contact, ContactKind
+from janitor.core.requests import Message
 
 
 def test_a_digest_on_the_terminal_cannot_steer_it() -> None:

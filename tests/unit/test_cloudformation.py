@@ -27,7 +27,9 @@ from janitor.core.errors import (
     StackNotFound,
     TagRefused,
 )
+from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
+from janitor.core.resources import Resource
 
 ARN = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat/1"
 CREATED = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -390,3 +392,135 @@ def test_the_client_settings_slow_down_under_throttling() -> None:
     config: Any = client.meta.config
     assert config.retries == {"mode": "adaptive", "total_max_attempts": 8}
     assert (config.connect_timeout, config.read_timeout) == (5, 30)
+
+
+def test_role_retained_resources_and_force_are_passed_as_the_step_says(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """And nothing of it for a plain deletion."""
+    plain = {"StackName": ARN, "ClientRequestToken": "t"}
+    data = Resource("Data", "AWS::S3::Bucket", "data")
+    role = "arn:aws:iam::123456789012:role/cleanup"
+    for step, more in (
+        (Step(), {}),
+        (Step(Rung.PURGE, purge=(data,)), {}),
+        (Step(Rung.ROLE, role=role), {"RoleARN": role}),
+        (
+            Step(Rung.RETAIN, retain=(data,), role=role),
+            {"RetainResources": ["Data"], "RoleARN": role},
+        ),
+        (Step(Rung.FORCE, retain=(data,)), {"DeletionMode": "FORCE_DELETE_STACK"}),
+    ):
+        aws.add_response("delete_stack", {"ResponseMetadata": META}, {**plain, **more})
+        assert stacks.delete(ARN, "t", step) == "request-1"
+
+
+def event(name: str, status: str, physical: str = "", reason: str = "") -> dict[str, Any]:
+    """Make a stack event as CloudFormation answers with it."""
+    return {
+        "StackId": ARN,
+        "EventId": f"{name}-{status}",
+        "StackName": "feat",
+        "LogicalResourceId": name,
+        "PhysicalResourceId": physical or f"{name}-1",
+        "ResourceType": "T",
+        "Timestamp": CREATED,
+        "ResourceStatus": status,
+        "ResourceStatusReason": reason,
+    }
+
+
+def test_fates_are_read_back_to_where_the_stack_was_last_at_rest(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """Over attempts and pages; what an update before did is not looked at."""
+    newest = [
+        event("feat", "DELETE_COMPLETE", ARN),
+        event("Data", "DELETE_SKIPPED"),
+        event("feat", "DELETE_IN_PROGRESS", ARN),
+        event("feat", "DELETE_FAILED", ARN),
+        event("Data", "DELETE_FAILED", reason="not empty"),
+    ]
+    older = [
+        event("Queue", "DELETE_COMPLETE"),
+        event("Queue", "DELETE_IN_PROGRESS"),
+        event("feat", "DELETE_IN_PROGRESS", ARN),
+        event("feat", "UPDATE_COMPLETE", ARN),
+        event("Old", "DELETE_SKIPPED"),
+    ]
+    aws.add_response("describe_stack_events", {"StackEvents": newest, "NextToken": "n"}, BY_ID)
+    aws.add_response("describe_stack_events", {"StackEvents": older}, {**BY_ID, "NextToken": "n"})
+    found = {one.logical_id: one.status for one in stacks.fates(ARN)}
+    assert found == {"Data": "DELETE_SKIPPED", "Queue": "DELETE_COMPLETE"}
+
+
+RESOURCES = {
+    "StackResourceSummaries": [
+        {
+            "LogicalResourceId": "Db",
+            "PhysicalResourceId": "db-1",
+            "ResourceType": "AWS::RDS::DBInstance",
+            "LastUpdatedTimestamp": CREATED,
+            "ResourceStatus": "DELETE_FAILED",
+            "ResourceStatusReason": "no",
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    "body,policy",
+    [
+        ("Resources:\n  Db:\n    Type: AWS::RDS::DBInstance\n", "Snapshot"),
+        ("Resources:\n  Db:\n    Type: !Ref X\n    DeletionPolicy: Snapshot\n", "Snapshot"),
+        ("Resources:\n  Db:\n    Type: T\n", ""),
+        ('{"Resources": {"Db": {"Type": "T", "DeletionPolicy": "Retain"}}}', "Retain"),
+        (
+            "Resources: {Db: {Type: AWS::RDS::DBInstance, Properties: {DBClusterIdentifier: c}}}",
+            "",
+        ),
+        ('{"Resources": {"Db": "odd", "X": 1}}', ""),
+        ("Snapshot: [", ""),
+        ("- Snapshot", ""),
+    ],
+)
+def test_a_snapshot_reads_the_deletion_policy_from_yaml_and_json(
+    aws: Stubber, stacks: CloudFormation, body: str, policy: str
+) -> None:
+    """With AWS's own defaults; a template that cannot be read holds nothing up."""
+    aws.add_response("get_template", {"TemplateBody": body}, BY_ID)
+    aws.add_response("list_stack_resources", RESOURCES, BY_ID)
+    snapshot = stacks.snapshot(seen())
+    assert snapshot.template.startswith("sha256:")
+    (resource,) = snapshot.failed
+    assert resource == Resource("Db", "AWS::RDS::DBInstance", "db-1", "DELETE_FAILED", "no", policy)
+
+
+def test_a_template_that_may_not_be_read_is_said_to_be_unknown(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """The resources count; throttling is another matter."""
+    aws.add_client_error("get_template", "AccessDenied", "not authorized")
+    aws.add_response("list_stack_resources", RESOURCES, BY_ID)
+    assert stacks.snapshot(seen()).template.startswith("unknown: ")
+    aws.add_client_error("get_template", "ServiceUnavailable", "later", http_status_code=503)
+    with pytest.raises(JanitorError, match="reading the template of feat failed"):
+        stacks.snapshot(seen())
+
+
+def test_a_change_set_alone_has_nothing_to_record(stacks: CloudFormation) -> None:
+    """CloudFormation would say that there is no such template."""
+    snapshot = stacks.snapshot(seen(status="REVIEW_IN_PROGRESS"))
+    assert (snapshot.resources, snapshot.template) == ((), "none, as only a change set was made")
+
+
+def test_not_imported_is_no_error_and_anything_else_is(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """AWS tells one from the other by its text alone."""
+    text = "Export 'net' is not imported by any stack."
+    aws.add_client_error("list_imports", "ValidationError", text)
+    assert stacks.importers(ARN, "net") == ()
+    aws.add_client_error("list_imports", "AccessDenied", "not authorized")
+    with pytest.raises(JanitorError, match="asking who imports net in eu-central-1 failed"):
+        stacks.importers(ARN, "net")

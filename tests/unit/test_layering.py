@@ -19,8 +19,10 @@ MAY_IMPORT = {
     "janitor.adapters.ports": {"janitor", "janitor.core"},
     "janitor.pages": {"janitor", "janitor.core", "janitor.pages"},
     "janitor.settings": {"janitor", "janitor.core"},
+    "janitor.aws": {"janitor", "janitor.core", "janitor.adapters", "janitor.settings"},
     "janitor.wiring": {
         "janitor",
+        "janitor.aws",
         "janitor.core",
         "janitor.journeys",
         "janitor.adapters",
@@ -33,6 +35,7 @@ MAY_IMPORT = {
         "janitor.journeys",
         "janitor.adapters.ports",
         "janitor.settings",
+        "janitor.aws",
         "janitor.wiring",
         "janitor.pages",
         "janitor.entrypoints",
@@ -57,7 +60,7 @@ ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
 # emulator.py hands its environment on to the embedded AWS, which is a process of its own.
 MAY_READ_ENVIRONMENT = {"settings.py", "wiring.py", "entrypoints/emulator.py"}
 CLIENT_MAKERS = {"client", "resource", "Session"}
-MAY_MAKE_CLIENTS = {"wiring.py"}
+MAY_MAKE_CLIENTS = {"aws.py", "wiring.py"}
 
 
 def module_of(path: str) -> str:
@@ -163,7 +166,7 @@ def misplaced(tree: ast.Module, path: str) -> Iterator[tuple[int, str]]:
         if path not in MAY_READ_ENVIRONMENT and reads_environment(node):
             yield line, "only settings.py reads the environment"
         if path not in MAY_MAKE_CLIENTS and makes_client(node):
-            yield line, "only wiring.py makes clients"
+            yield line, "only aws.py and wiring.py make clients"
     for node in at_import(tree):
         line = getattr(node, "lineno", 0)
         if isinstance(node, ast.Attribute) and reads_environment(node):
@@ -260,8 +263,12 @@ BAD = [
     ("settings.py", "import os\nREGION = os.environ['A']", "read at import"),
     ("settings.py", "import os\ndef f(a=os.getenv('A')): ...", "read at import"),
     ("settings.py", "import os\nclass A:\n    b = os.environ.get('A')", "read at import"),
-    ("adapters/sns.py", "def f():\n    return boto3.client('sns')", "only wiring.py makes clients"),
-    ("entrypoints/lambdas.py", "s = boto3.Session()", "only wiring.py makes clients"),
+    (
+        "adapters/sns.py",
+        "def f():\n    return boto3.client('sns')",
+        "only aws.py and wiring.py make clients",
+    ),
+    ("entrypoints/lambdas.py", "s = boto3.Session()", "only aws.py and wiring.py make clients"),
     ("wiring.py", "import boto3\nSNS = boto3.client('sns')", "made at import"),
     ("wiring.py", "from boto3 import Session\n@f(Session())\ndef g(): ...", "made at import"),
     # length

@@ -1,5 +1,6 @@
 """A sweep's decisions together: breaker, pace, order, and the document of them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from janitor.core.decisions import Delete, decision_name
 from janitor.core.model import Account, Contact, ContactKind, Lease, LeaseState, Mode, Notice, Stack
-from janitor.core.plan import Listing, Plan, breaker, make_plan, plan_document
+from janitor.core.order import Imports
+from janitor.core.plan import Listing, Plan, breaker, make_plan, plan_document, survey
 from janitor.core.policy import Limits, Policy
 from janitor.core.policy_file import parse_policy
 
@@ -53,12 +55,14 @@ def plan_of(
     leases: list[Lease],
     policy: Policy | str = "",
     account: Account | None = None,
+    imports: Mapping[str, Imports] | None = None,
 ) -> Plan:
     """Plan a sweep in mode enforce."""
     if isinstance(policy, str):
         policy = parse_policy(policy, "p")
     by_id = {lease.stack_id: lease for lease in leases}
-    return make_plan(listings, by_id, account or Account(), policy, NOW, Mode.ENFORCE)
+    found = survey(listings, by_id, policy, NOW)
+    return make_plan(found, account or Account(), policy, Mode.ENFORCE, imports or {})
 
 
 def due_plan(count: int, limits: str, others: int = 0, account: Account | None = None) -> Plan:

@@ -8,9 +8,9 @@ import pytest
 from tests.cloudformation_template import read_template
 
 from janitor.adapters.tables import JOURNAL, LEASES, TTL_ATTRIBUTE
+from janitor.aws import BRIEF_RETRIES
 from janitor.core.journal import Event
 from janitor.entrypoints.logged import fields_of
-from janitor.wiring import BRIEF_RETRIES
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = read_template(ROOT / "template.yaml")

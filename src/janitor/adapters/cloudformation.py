@@ -1,9 +1,10 @@
-"""CloudFormation: list all stacks of many regions, describe, tag and delete one."""
+"""CloudFormation: list all stacks of many regions, describe and tag one."""
 
 import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,11 @@ from janitor.adapters.aws_errors import (
     is_about_credentials,
     is_transient,
     message_of,
-    request_id_of,
     translated,
 )
+from janitor.adapters.stack_deletions import StackDeletions, is_unknown
 from janitor.adapters.stack_rules import region_of, tags_to_send
-from janitor.core.errors import DeleteRefused, StackNotFound, TagRefused
+from janitor.core.errors import TagRefused
 from janitor.core.model import Stack
 from janitor.core.plan import Listing
 
@@ -69,8 +70,8 @@ def speed_up_timestamps(session: Session) -> None:
     factory.set_parser_defaults(timestamp_parser=read_timestamp)
 
 
-class CloudFormation:
-    """The `Stacks` port on boto3.
+class CloudFormation(StackDeletions):
+    """The `Stacks` port on boto3; what a deletion needs is in `stack_deletions.py`.
 
     `clients` returns the client of a region, and is called from the thread that lists it.
     `on_page` is told region and count after each page, from that thread too.
@@ -83,7 +84,7 @@ class CloudFormation:
         max_workers: int = 8,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._clients = clients
+        super().__init__(clients)
         self._on_page = on_page
         self._max_workers = max_workers
         self._pause = pause
@@ -106,7 +107,16 @@ class CloudFormation:
         """Describe one stack by its id."""
         region = region_of(stack_id)
         raw = self._describe(stack_id)
-        return None if raw is None else _stack(region, raw)
+        if raw is None:
+            return None
+        drift: dict[str, Any] = dict(raw.get("DriftInformation") or {})
+        return replace(
+            _stack(region, raw),
+            outputs={
+                out["OutputKey"]: out.get("OutputValue", "") for out in raw.get("Outputs", ())
+            },
+            drift=drift.get("StackDriftStatus", ""),
+        )
 
     def tag(
         self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
@@ -150,31 +160,6 @@ class CloudFormation:
             raise translated(error, f"tagging {stack.name} in {region}") from error
         return self._moved(stack_id, fresh.updated)
 
-    def delete(self, stack_id: str, token: str) -> str:
-        """Ask for the deletion. Raises `StackNotFound` if AWS does not know the id."""
-        region = region_of(stack_id)
-        name = stack_id.split("/")[1]
-        try:
-            answer = self._clients(region).delete_stack(
-                StackName=stack_id, ClientRequestToken=token
-            )
-        except ClientError as error:
-            said = message_of(error)
-            if code_of(error) == "TokenAlreadyExistsException":
-                return request_id_of(error)
-            if _is_unknown(error):
-                raise StackNotFound(f"{name} does not exist") from error
-            if is_about_credentials(error):
-                raise translated(error, f"deleting {name} in {region}") from error
-            protected = "terminationprotection" in said.replace(" ", "").lower()
-            raise DeleteRefused(
-                f"CloudFormation will not delete {name}: {said}", retry=not protected
-            ) from error
-        except AwsError as error:
-            # It may have been taken all the same: the tracker will see.
-            raise translated(error, f"deleting {name} in {region}") from error
-        return str(answer["ResponseMetadata"]["RequestId"])
-
     def _list_next(
         self,
         todo: queue.SimpleQueue[str],
@@ -207,7 +192,7 @@ class CloudFormation:
         try:
             return self._clients(region).describe_stacks(StackName=stack_id)["Stacks"][0]
         except ClientError as error:
-            if _is_unknown(error):
+            if is_unknown(error):
                 return None
             raise translated(error, f"describing {stack_id}") from error
         except AwsError as error:
@@ -249,12 +234,10 @@ def _stack(region: str, raw: "StackTypeDef") -> Stack:
         status_reason=get("StackStatusReason", ""),
         parent_id=get("ParentId"),
         termination_protection=get("EnableTerminationProtection", False),
+        exports=tuple([out["ExportName"] for out in get("Outputs", ()) if "ExportName" in out]),
+        role=get("RoleARN", ""),
     )
 
 
 def _utc(when: datetime | None) -> datetime | None:
     return when.astimezone(UTC) if when else None
-
-
-def _is_unknown(error: ClientError) -> bool:
-    return code_of(error) == "ValidationError" and "does not exist" in message_of(error)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from itertools import count
 
-from janitor.adapters.ports import AnswerRequest, Message, Sent
+from janitor.core.requests import AnswerRequest, Message, Sent
 
 
 class ConsoleChannel:

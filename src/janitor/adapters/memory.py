@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.adapters.ports import AnswerRequest, DeletionRequest, Message, Sent, Telling
 from janitor.core.errors import Conflict, JanitorError
 from janitor.core.journal import Entry, Event, instant
 from janitor.core.model import ACCOUNT_KEY, Account, Contact, Lease, Mode
 from janitor.core.policy import Policy
+from janitor.core.requests import AnswerRequest, DeletionRequest, Message, Sent, Telling
 
 __all__ = ["MemoryChannel", "MemoryLedger", "MemoryPolicies", "MemoryQueue", "MemoryStacks"]
 

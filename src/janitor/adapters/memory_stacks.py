@@ -4,11 +4,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from janitor.adapters.ports import Clock
+from janitor.adapters.memory_resources import MemoryResources
+from janitor.adapters.ports import PLAIN, Clock
 from janitor.adapters.stack_rules import region_of, tags_to_send
 from janitor.core.errors import DeleteRefused, JanitorError, StackNotFound, TagRefused
+from janitor.core.ladder import Step
 from janitor.core.model import Stack
 from janitor.core.plan import Listing
+from janitor.core.resources import Resource, Snapshot
 
 GONE = "DELETE_COMPLETE"
 
@@ -25,7 +28,15 @@ class MemoryStacks:
         self.stacks: dict[str, Stack] = {}
         self.refused_regions: dict[str, str] = {}
         self.calls: list[tuple[str, ...]] = []
-        self._outcomes: dict[str, list[tuple[str, str]]] = {}
+        self.resources = MemoryResources()
+        self.imports: dict[str, tuple[str, ...]] = {}
+        self.gone_roles: set[str] = set()
+        """Roles that CloudFormation can no longer assume."""
+        self.stuck: set[str] = set()
+        """Stacks whose deletion does not come to an end."""
+        self.throttled = 0
+        """So many calls to come are refused for being too many."""
+        self._held: dict[str, list[str]] = {}
         self._former: dict[str, str] = {}
         self._tokens: set[str] = set()
 
@@ -41,6 +52,10 @@ class MemoryStacks:
         status: str = "CREATE_COMPLETE",
         parent_id: str | None = None,
         termination_protection: bool = False,
+        exports: tuple[str, ...] = (),
+        imports: tuple[str, ...] = (),
+        role: str = "",
+        resources: tuple[Resource, ...] | None = None,
     ) -> Stack:
         """Deploy a new stack; a name may be used again once its stack is gone."""
         number = len(self.stacks) + 1
@@ -57,8 +72,15 @@ class MemoryStacks:
             tags=dict(tags or {}),
             parent_id=parent_id,
             termination_protection=termination_protection,
+            exports=exports,
+            role=role,
+            outputs={name: f"value of {name}" for name in exports},
         )
         self.stacks[stack_id] = stack
+        self.imports[stack_id] = imports
+        if resources is None:
+            resources = (Resource("Queue", "AWS::SQS::Queue", f"{name}-queue-{number}"),)
+        self.resources.put(stack_id, resources)
         return stack
 
     def redeploy(self, stack_id: str, tags: Mapping[str, str] | None = None) -> Stack:
@@ -76,30 +98,44 @@ class MemoryStacks:
         self.stacks[stack_id] = stack
         return stack
 
-    def protect(self, stack_id: str, on: bool = True) -> None:
-        """Switch termination protection."""
+    def lock(self, stack_id: str, *, on: bool = True) -> None:
+        """Switch termination protection by another hand."""
         self.stacks[stack_id] = replace(self.stacks[stack_id], termination_protection=on)
+
+    def link(self, stack_id: str, *imports: str) -> None:
+        """Let a deployment import exports of other stacks."""
+        self.imports[stack_id] = imports
 
     def remove(self, stack_id: str) -> None:
         """Delete a stack by another hand."""
         self.set(stack_id, GONE)
+        self.resources.put(stack_id, ())
 
-    def fail(self, stack_id: str, times: int = 1, reason: str = "resource in use") -> None:
-        """Let the next `times` deletions of a stack end in DELETE_FAILED."""
-        self._outcomes.setdefault(stack_id, []).extend([("DELETE_FAILED", reason)] * times)
+    def fail(
+        self, stack_id: str, times: int = 1, reason: str = "resource in use", resource: str = ""
+    ) -> None:
+        """Let the next `times` deletions of a stack end in DELETE_FAILED, over one resource."""
+        self.resources.fail(stack_id, times, reason, resource)
 
     def hold(self, stack_id: str, importer: str) -> None:
         """Let the next deletion fall back to the former status: an export is in use."""
         reason = f"Export {self.stacks[stack_id].name} cannot be deleted as it is in use by "
-        self._outcomes.setdefault(stack_id, []).append(("", reason + importer))
+        self._held.setdefault(stack_id, []).append(reason + importer)
 
     def finish(self, stack_id: str) -> Stack:
         """Bring a deletion under way to its end."""
-        if self.stacks[stack_id].status != "DELETE_IN_PROGRESS":
-            return self.stacks[stack_id]
-        planned = self._outcomes.get(stack_id)
-        status, reason = planned.pop(0) if planned else (GONE, "")
-        return self.set(stack_id, status or self._former[stack_id], reason)
+        stack = self.stacks[stack_id]
+        if stack.status != "DELETE_IN_PROGRESS" or stack_id in self.stuck:
+            return stack
+        held = self._held.get(stack_id)
+        if held:
+            return self.set(stack_id, self._former[stack_id], held.pop(0))
+        for export in stack.exports:
+            if users := self.importing(stack, export):
+                reason = f"Export {export} cannot be deleted as it is in use by {users[0]}"
+                return self.set(stack_id, self._former[stack_id], reason)
+        failed = self.resources.delete(stack_id, stack.role)
+        return self.set(stack_id, "DELETE_FAILED" if failed else GONE, failed)
 
     def refuse(self, region: str, error: str) -> None:
         """Refuse every call to a region; an empty error ends that."""
@@ -118,7 +154,7 @@ class MemoryStacks:
             yield Listing(
                 region,
                 tuple(
-                    replace(stack, termination_protection=False)
+                    replace(stack, termination_protection=False, outputs={})
                     for stack in tuple(self.stacks.values())
                     if stack.region == region and stack.status != GONE
                 ),
@@ -140,12 +176,15 @@ class MemoryStacks:
         full = tags_to_send(found, stack, put, remove)
         return None if full == found.tags else self.redeploy(stack.stack_id, full).updated
 
-    def delete(self, stack_id: str, token: str) -> str:
+    def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
         """Begin a deletion as CloudFormation would."""
         self.calls.append(("delete", stack_id, token))
         found = self._find(stack_id)
         if found is None:
             raise StackNotFound(f"{stack_id} does not exist")
+        if self.throttled:
+            self.throttled -= 1
+            raise DeleteRefused(f"CloudFormation will not delete {found.name}: Rate exceeded")
         request_id = f"request-{token}"
         if found.status in (GONE, "DELETE_IN_PROGRESS") or token in self._tokens:
             return request_id
@@ -153,12 +192,56 @@ class MemoryStacks:
             raise DeleteRefused(f"{found.name} has termination protection", retry=False)
         if found.status.endswith("_IN_PROGRESS") and found.status != "REVIEW_IN_PROGRESS":
             raise DeleteRefused(f"{found.name} cannot be deleted while in status {found.status}")
+        if step.rung.is_last_resort and found.status != "DELETE_FAILED":
+            raise DeleteRefused(f"{found.name} is not in DELETE_FAILED state")
+        role = step.role or found.role
+        if role in self.gone_roles:
+            raise DeleteRefused(f"Role {role} is invalid or cannot be assumed")
         self._tokens.add(token)
         self._former[stack_id] = found.status
+        # A role that was passed stays on the stack.
+        self.stacks[stack_id] = replace(found, role=role)
+        self.resources.begin(stack_id, step, afresh=found.status != "DELETE_FAILED")
         self.set(stack_id, "DELETE_IN_PROGRESS")
         if self.auto_finish:
             self.finish(stack_id)
         return request_id
+
+    def importers(self, stack_id: str, export: str) -> tuple[str, ...]:
+        """Name the stacks that import an export."""
+        self.calls.append(("importers", stack_id, export))
+        found = self._find(stack_id)
+        return self.importing(found, export) if found else ()
+
+    def snapshot(self, stack: Stack) -> Snapshot:
+        """Return what a stack consists of."""
+        self.calls.append(("snapshot", stack.stack_id))
+        self._find(stack.stack_id)
+        return Snapshot(self.resources.of(stack.stack_id), f"sha256:{stack.name}")
+
+    def fates(self, stack_id: str) -> tuple[Resource, ...]:
+        """Return what became of each resource."""
+        self.calls.append(("fates", stack_id))
+        self._find(stack_id)
+        return self.resources.fates(stack_id)
+
+    def protect(self, stack_id: str, *, on: bool) -> None:
+        """Switch termination protection."""
+        self.calls.append(("protect" if on else "unprotect", stack_id))
+        found = self._find(stack_id)
+        if found is not None and found.status not in (GONE, "DELETE_IN_PROGRESS"):
+            self.stacks[stack_id] = replace(found, termination_protection=on)
+
+    def importing(self, stack: Stack, export: str) -> tuple[str, ...]:
+        """Name the stacks that import an export right now."""
+        return tuple(
+            sorted(
+                other.name
+                for other in tuple(self.stacks.values())
+                if export in self.imports.get(other.stack_id, ())
+                and (other.region, other.status != GONE) == (stack.region, True)
+            )
+        )
 
     def _find(self, stack_id: str) -> Stack | None:
         region = region_of(stack_id)

@@ -7,22 +7,22 @@ of the one stack that it befell.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
-
-from pydantic import TypeAdapter
 
 from janitor.core.archive import ArchiveObject, Trace
 from janitor.core.audit import Finding
 from janitor.core.journal import Entry, Event
-from janitor.core.letter import Wording
-from janitor.core.model import Account, Contact, Lease, Mode, Stack
+from janitor.core.ladder import Step
+from janitor.core.model import Account, Lease, Mode, Stack
 from janitor.core.policy import Policy
+from janitor.core.requests import AnswerRequest, DeletionRequest, Message, Sent, Telling
+from janitor.core.resources import Resource, Snapshot
 
 if TYPE_CHECKING:  # the extension page needs no plan, and a person waits for it
     from janitor.core.plan import Listing
 
 Clock = Callable[[], datetime]
+PLAIN = Step()
 
 
 class Stacks(Protocol):
@@ -46,11 +46,51 @@ class Stacks(Protocol):
         """
         ...
 
-    def delete(self, stack_id: str, token: str) -> str:
-        """Ask for the deletion and return the request id.
+    def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
+        """Ask for the deletion, in the way of `step`, and return the request id.
 
         Raises `DeleteRefused` for a definite no, `StackNotFound` if there is nothing to
         delete; after any other error the deletion may have been taken.
+        """
+        ...
+
+    def importers(self, stack_id: str, export: str) -> tuple[str, ...]:
+        """Return the names of the stacks that import what this one exports, in its region."""
+        ...
+
+    def snapshot(self, stack: Stack) -> Snapshot:
+        """Return what the stack consists of now, with the status of each resource."""
+        ...
+
+    def fates(self, stack_id: str) -> tuple[Resource, ...]:
+        """Return what became of each resource since the stack's deletion began, by its events.
+
+        A stack that is gone still answers. Of a resource its last event counts.
+        """
+        ...
+
+    def protect(self, stack_id: str, *, on: bool) -> None:
+        """Switch the termination protection; safe to repeat."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What was taken out of a bucket or repository, by kind; whether nothing is left in it."""
+
+    counts: Mapping[str, int]
+    is_empty: bool
+    problem: str = ""
+    """What would not go, and why."""
+
+
+class Purger(Protocol):
+    """A way to empty one kind of resource."""
+
+    def purge(self, stack_id: str, resource: Resource, may_go_on: Callable[[], bool]) -> Purged:
+        """Empty a resource of this stack, as far as `may_go_on` lets it; safe to repeat.
+
+        Only ever asked about a resource that CloudFormation could not delete.
         """
         ...
 
@@ -87,73 +127,6 @@ class Ledger(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeItem:
-    """One stack in a notice: the stage, and the deadline that it speaks of."""
-
-    stack_id: str
-    stage: str
-    deadline: datetime | None
-    text: str = ""
-    """What a `problem` or an outcome is about."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeRequest:
-    """One owner's digest, to be rendered and sent."""
-
-    contact: Contact
-    items: tuple[NoticeItem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DeletionRequest:
-    """A stack that a sweep found due, to be decided upon again and deleted."""
-
-    stack_id: str
-    decided_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class RevisionRequest:
-    """A message that was sent earlier, to be shown as things stand now."""
-
-    contact: Contact
-    message_id: str
-    stack_ids: tuple[str, ...]
-    """All stacks in it."""
-    said: str = ""
-    """What happened, for the message's thread; without it, only the message changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerRequest:
-    """A word to one person alone, in the channel where they pressed a button."""
-
-    contact: Contact
-    channel_id: str
-    text: str
-
-
-Telling = NoticeRequest | RevisionRequest | AnswerRequest
-"""What the queue of notices carries."""
-
-
-@lru_cache
-def notice_body() -> TypeAdapter[Telling]:
-    """Return how what is to be told looks in a message; what does not fit is a ValueError.
-
-    Built when first needed: it takes time that not every function's start has to spend.
-    """
-    return TypeAdapter(Telling)
-
-
-@lru_cache
-def deletion_body() -> TypeAdapter[DeletionRequest]:
-    """Return how a deletion looks in a message, as `notice_body` does."""
-    return TypeAdapter(DeletionRequest)
-
-
 class Queue(Protocol):
     """The way from the sweep to notify and delete."""
 
@@ -164,36 +137,6 @@ class Queue(Protocol):
     def delete(self, request: DeletionRequest) -> None:
         """Queue a deletion."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A digest in words, with attributes to filter by."""
-
-    contact: Contact
-    words: Wording
-    kinds: tuple[str, ...]
-    regions: tuple[str, ...]
-
-    @property
-    def subject(self) -> str:
-        """Return the subject."""
-        return self.words.subject
-
-    @property
-    def text(self) -> str:
-        """Return the digest as plain text."""
-        return self.words.text
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What a channel says of a message that it took."""
-
-    message_id: str
-    channel: str
-    recipient: str = ""
-    """The person behind the contact, where the channel had to look: a Slack user's id."""
 
 
 class Channel(Protocol):

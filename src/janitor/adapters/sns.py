@@ -4,8 +4,8 @@ import json
 from typing import TYPE_CHECKING
 
 from janitor.adapters.aws_errors import AwsError, message_of
-from janitor.adapters.ports import AnswerRequest, Message, Sent
 from janitor.core.errors import DeliveryFailed
+from janitor.core.requests import AnswerRequest, Message, Sent
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

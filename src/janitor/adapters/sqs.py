@@ -4,7 +4,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from janitor.adapters.aws_errors import AwsError, translated
-from janitor.adapters.ports import DeletionRequest, Telling, deletion_body, notice_body
+from janitor.core.requests import DeletionRequest, Telling, deletion_body, notice_body
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

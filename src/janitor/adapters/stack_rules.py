@@ -41,3 +41,9 @@ def tags_to_send(
         if len(key) > MAX_KEY or len(value) > MAX_VALUE:
             raise TagRefused(f"the tag {key[:MAX_KEY]} of {fresh.name} would be too long")
     return tags
+
+
+def account_of(stack_id: str) -> str:
+    """Return the account that stands in the id."""
+    region_of(stack_id)
+    return stack_id.split(":", 5)[4]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from janitor.core.model import Lease, LeaseState, Stack
+from janitor.core.model import Contact, Lease, LeaseState, Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,12 @@ class Wait(_Decided):
     """Due, but not now: grace, window, a busy status, the pace of deletions."""
 
 
+@dataclass(frozen=True, slots=True)
 class Blocked(_Decided):
     """Due, but something forbids it until a person acts."""
+
+    also: tuple[Contact, ...] = ()
+    """Who is told besides the owners: those of the stacks that stand in the way."""
 
 
 class Delete(_Decided):

@@ -58,7 +58,7 @@ class Draft:
     target: Target
     reason: Reason
     result: str = "ok"
-    """`ok`, `refused`, `failed` or `unverified`."""
+    """`ok`, `refused`, `failed`, `unverified`, or `leftovers` where something stayed."""
     request_ids: tuple[str, ...] = ()
     policy_version: str = ""
 

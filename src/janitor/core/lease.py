@@ -9,6 +9,8 @@ from janitor.core.expiry import Unreadable, asked_deadline, effective_deadline
 from janitor.core.labels import labels_of
 from janitor.core.model import (
     DELETE_AFTER_TAG,
+    FINAL,
+    IN_USE,
     MARKED_VALUE,
     PROBLEM,
     PROTECT_TAG,
@@ -67,7 +69,7 @@ def observe(
     if seen.expires_at != lease.expires_at:
         kept = tuple(notice for notice in lease.notices if notice.deadline == seen.expires_at)
         generation = lease.generation + 1
-        seen = replace(seen, generation=generation, delete_after=None, notices=kept)
+        seen = replace(seen, generation=generation, delete_after=None, notices=kept, blocker="")
         was = instant_text(lease.expires_at, policy.window.window.zone)
         changes.append(f"deadline moved from {was} to {deadline_text(seen, policy)}")
     if seen.problem != lease.problem:
@@ -165,6 +167,7 @@ def _speaks_of(notice: Notice, lease: Lease, stage: str, contact: Contact) -> bo
         and notice.deadline == lease.expires_at
         and notice.contact == contact
         and (stage != PROBLEM or notice.detail == lease.problem)
+        and (stage != IN_USE or notice.detail == lease.blocker)
     )
 
 
@@ -211,3 +214,22 @@ def tag_change(
 def tag_instant(when: datetime) -> str:
     """Return an instant as tags hold it: `20260601T120000Z`."""
     return f"{when:%Y%m%dT%H%M%SZ}"
+
+
+def unmarked(lease: Lease) -> Lease:
+    """Take back the mark, and the final notice with it: another mark is told anew."""
+    return replace(
+        lease,
+        state=LeaseState.ACTIVE,
+        notices=tuple(notice for notice in lease.notices if notice.stage != FINAL),
+        delete_after=None,
+        attempts=0,
+        claimed_at=None,
+        next_attempt_at=None,
+        last_error="",
+        blocked=False,
+        rung="",
+        asked_at=None,
+        refusals=0,
+        blocker="",
+    )

@@ -37,28 +37,8 @@ from janitor.core.lease import (
 )
 from janitor.core.model import FINAL, PROBLEM, PROTECT_TAG, SELF_TAG, Lease, LeaseState, Stack
 from janitor.core.policy import Policy, Rule
+from janitor.core.statuses import DELETABLE, GONE, HALF_DELETED, IN_REVIEW
 from janitor.core.times import instant_text, relative_text
-
-DELETABLE = frozenset(
-    {
-        "CREATE_COMPLETE",
-        "UPDATE_COMPLETE",
-        "UPDATE_ROLLBACK_COMPLETE",
-        "IMPORT_COMPLETE",
-        "IMPORT_ROLLBACK_COMPLETE",
-        "ROLLBACK_COMPLETE",
-        "ROLLBACK_FAILED",
-        "CREATE_FAILED",
-        "UPDATE_FAILED",
-        "UPDATE_ROLLBACK_FAILED",
-        "DELETE_FAILED",
-        "REVIEW_IN_PROGRESS",
-    }
-)
-"""Every other status, those that AWS has yet to invent included, means wait."""
-
-HALF_DELETED = "DELETE_FAILED"
-GONE = "DELETE_COMPLETE"
 
 
 def decide(stack: Stack | None, lease: Lease | None, policy: Policy, now: datetime) -> Decision:
@@ -142,7 +122,7 @@ class _Case:
         if by_tag := protection_of(self.stack):
             return by_tag
         return "protected by CloudFormation's termination protection" * (
-            self.stack.termination_protection
+            self.stack.termination_protection and not self.rule.override_protection
         )
 
     def _running(self) -> Decision:
@@ -208,6 +188,10 @@ class _Case:
             return self._wait(f"attempt {self.lease.attempts} failed; the next is at {again}")
         if self._protection:
             return self._blocked(f"due, but {self._protection}")
+        reviewed = (self.stack.updated or self.stack.created) + self.rule.review_grace
+        if self.stack.status == IN_REVIEW and self.now < reviewed:
+            until = self._instant(reviewed)
+            return self._wait(f"due, but only a change set, which may be in review until {until}")
         if self.stack.status not in DELETABLE:
             return self._wait(f"due, but busy: {self.stack.status}")
         if self.now - self.lease.first_seen < self.policy.limits.min_observed:

@@ -12,6 +12,7 @@ TTL_TAG = "janitor:ttl"
 EXPIRES_TAG = "janitor:expires"
 PROTECT_TAG = "janitor:protect"
 SELF_TAG = "janitor:self"
+PURGE_TAG = "janitor:purge"
 STATE_TAG = "janitor:state"
 DELETE_AFTER_TAG = "janitor:delete-after"
 MARKED_VALUE = "marked-for-deletion"
@@ -23,6 +24,11 @@ PROBLEM = "problem"
 DELETED = "deleted"
 ATTENTION = "attention"
 BREAKER = "breaker"
+IN_USE = "in-use"
+PROTECTED = "protected"
+STUCK = "stuck"
+FAILED_RUNG = "failed-"
+"""Begins the stage of a failed attempt; the rung of the ladder follows: `failed-purge`."""
 SETTLED = "settled"
 """Notice stages besides the reminders, whose stage is their lead time (`48h`).
 
@@ -99,6 +105,12 @@ class Stack:
     parent_id: str | None = None
     termination_protection: bool = False
     """Reliable only when the stack was described by its id."""
+    exports: tuple[str, ...] = ()
+    role: str = ""
+    """The role with which CloudFormation acts on it; empty: the caller's own rights."""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    """Only when the stack was described by its id, as is `drift`."""
+    drift: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +169,20 @@ class Lease:
     last_error: str = ""
     blocked: bool = False
     """Found protected when it was about to be deleted: others go first."""
+    rung: str = ""
+    """Of the ladder, at the last attempt."""
+    asked_at: datetime | None = None
+    """When CloudFormation took the present attempt; None until it did."""
+    refusals: int = 0
+    """Attempts that came to nothing and count for no rung: an export in use, throttling."""
+    blocker: str = ""
+    """Who uses its exports and stays; in words, for the owners of both."""
+    unprotected: bool = False
+    """Its termination protection was taken off for the deletion, and is to come back if that fails."""
+    retained: tuple[str, ...] = ()
+    """What the deletion was asked to leave behind, or leaves a snapshot of."""
+    leftovers: tuple[str, ...] = ()
+    """What stayed after the stack had gone."""
     deployed_at: datetime | None = None
     own_update: datetime | None = None
     """LastUpdatedTime of the janitor's own last tag update: not a deployment."""

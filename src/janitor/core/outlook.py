@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from janitor.core.contacts import clean
 from janitor.core.durations import duration_text
 from janitor.core.lease import grace_of, is_told, promise, told_at
-from janitor.core.lifecycle import DELETABLE
 from janitor.core.model import FINAL, PROTECT_TAG, Account, Lease, LeaseState, Mode, Stack
 from janitor.core.policy import Policy
+from janitor.core.statuses import DELETABLE
 from janitor.core.times import instant_text, relative_text
 
 

@@ -1,4 +1,4 @@
-"""A sweep's decisions together: the breaker, the pace, and the order of deletions."""
+"""A sweep's decisions together: the breaker, the order and the pace of deletions."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +18,7 @@ from janitor.core.decisions import (
 )
 from janitor.core.lifecycle import decide
 from janitor.core.model import Account, Lease, Mode, Stack
+from janitor.core.order import Imports, in_order, unknown
 from janitor.core.policy import Limits, Policy
 
 BREAKER_LIFT = timedelta(days=1)
@@ -55,14 +56,28 @@ class Plan:
         return Counter(decision_name(decision) for decision in self.decisions)
 
 
-def make_plan(
-    listings: Iterable[Listing],
-    leases: Mapping[str, Lease],
-    account: Account,
-    policy: Policy,
-    now: datetime,
-    mode: Mode,
-) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Each stack and lease decided upon for itself, before they are looked at together."""
+
+    now: datetime
+    regions: tuple[tuple[str, str], ...]
+    decisions: tuple[Decision, ...]
+
+    @property
+    def managed(self) -> int:
+        """Count what is managed."""
+        return sum(not isinstance(decision, Ignore) for decision in self.decisions)
+
+    @property
+    def due(self) -> list[Delete | Retry]:
+        """List what would be deleted, in the order in which it would go."""
+        return _in_line(self.decisions)
+
+
+def survey(
+    listings: Iterable[Listing], leases: Mapping[str, Lease], policy: Policy, now: datetime
+) -> Survey:
     """Decide on every stack that was listed and on every open lease.
 
     A lease whose region could not be listed, or is no longer asked about, is left alone.
@@ -90,16 +105,48 @@ def make_plan(
             why = errors.get(lease.region) or "it is not among the policy's regions"
             text = f"left alone: region {lease.region} was not listed ({why})"
             decisions.append(Wait(Reason(text), None, lease))
-    managed = sum(not isinstance(decision, Ignore) for decision in decisions)
-    due = sum(isinstance(decision, Delete | Retry) for decision in decisions)
-    tripped = breaker(due, managed, policy.limits)
-    lifted = bool(tripped) and (
-        account.breaker_lifted_until is not None and now < account.breaker_lifted_until
-    )
-    stopped = "" if lifted else tripped
-    decisions = _stop(decisions, stopped) if stopped else _pace(decisions, policy.limits)
+    return Survey(now, tuple(sorted(regions)), tuple(decisions))
+
+
+def unknown_imports(
+    found: Survey, account: Account, policy: Policy, imports: Mapping[str, Imports]
+) -> tuple[Stack, ...]:
+    """Return the stacks whose importers have to be asked for before the plan can be made.
+
+    Only those that would go now: none while the breaker stops everything.
+    """
+    due = found.due
+    if _stopped(len(due), found, account, policy)[0]:
+        return ()
+    return unknown(due, imports, policy.limits.max_deletes_per_sweep)
+
+
+def make_plan(
+    found: Survey,
+    account: Account,
+    policy: Policy,
+    mode: Mode,
+    imports: Mapping[str, Imports],
+) -> Plan:
+    """Look at all decisions together: the breaker, who imports from whom, and the pace."""
+    due = len(found.due)
+    stopped, lifted = _stopped(due, found, account, policy)
+    if stopped:
+        decisions = _stop(found.decisions, stopped)
+    else:
+        decisions = _pace(in_order(found.decisions, imports, policy), policy.limits)
     decisions.sort(key=_by_deadline)
-    return Plan(now, mode, tuple(sorted(regions)), tuple(decisions), managed, due, stopped, lifted)
+    return Plan(
+        found.now, mode, found.regions, tuple(decisions), found.managed, due, stopped, lifted
+    )
+
+
+def _stopped(due: int, found: Survey, account: Account, policy: Policy) -> tuple[str, bool]:
+    """Say why the breaker stops everything, if it does; and whether it is lifted instead."""
+    tripped = breaker(due, found.managed, policy.limits)
+    until = account.breaker_lifted_until
+    lifted = bool(tripped) and until is not None and found.now < until
+    return "" if lifted else tripped, lifted
 
 
 def breaker(due: int, managed: int, limits: Limits) -> str:
@@ -122,7 +169,7 @@ def _stop(decisions: Iterable[Decision], why: str) -> list[Decision]:
 
 def _pace(decisions: list[Decision], limits: Limits) -> list[Decision]:
     """Let the oldest deadlines go, as many as one sweep may, and the rest wait."""
-    due = sorted((d for d in decisions if isinstance(d, Delete | Retry)), key=_place)
+    due = _in_line(decisions)
     most = limits.max_deletes_per_sweep
     late = {d.lease.stack_id: n for n, d in enumerate(due, 1) if n > most and d.lease}
 
@@ -134,6 +181,10 @@ def _pace(decisions: list[Decision], limits: Limits) -> list[Decision]:
         return Wait(Reason(text), d.stack, d.lease, d.changes)
 
     return _deletions(decisions, wait)
+
+
+def _in_line(decisions: Iterable[Decision]) -> list[Delete | Retry]:
+    return sorted((d for d in decisions if isinstance(d, Delete | Retry)), key=_place)
 
 
 def _deletions(

@@ -33,6 +33,7 @@ BUILT_IN_NEVER_DELETE = (
 )
 """Names that no policy can put into the janitor's reach."""
 
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,576}")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -87,6 +88,18 @@ class Terms(_Model):
     fallback_contact: str | None = Field(None, min_length=1, max_length=256)
     ownerless_grace: AnyDuration = timedelta(hours=72)
     tagging: Literal["on", "off"] = "on"
+    review_grace: AnyDuration = timedelta(hours=72)
+    override_protection: bool = False
+    purge: tuple[Literal["s3", "ecr"], ...] = ()
+    cleanup_role: str | None = Field(None, max_length=2048)
+    last_resort: Literal["none", "retain", "force"] = "none"
+
+    @field_validator("cleanup_role")
+    @classmethod
+    def _is_a_role(cls, arn: str | None) -> str | None:
+        if arn is not None and not _ROLE.fullmatch(arn):
+            raise ValueError(f"{arn!r} is no role; for instance arn:aws:iam::123456789012:role/rm")
+        return arn
 
     @cached_property
     def stages(self) -> tuple[tuple[timedelta, str], ...]:

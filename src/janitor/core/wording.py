@@ -16,22 +16,28 @@ from janitor.core.model import (
     ATTENTION,
     BREAKER,
     DELETED,
+    FAILED_RUNG,
     FINAL,
+    IN_USE,
     PROBLEM,
+    PROTECTED,
     SETTLED,
+    STUCK,
     Contact,
     ContactKind,
     Lease,
     LeaseState,
     Mode,
 )
+from janitor.core.notices import is_about_an_outcome
+from janitor.core.outcomes import outcome_headline, outcome_lines
 from janitor.core.policy import Policy
 from janitor.core.times import instant_text, relative_text, short_text, span_text
 
 SUBJECT_LENGTH = 99
 """SNS wants fewer than 100 characters."""
 
-URGENCY = (BREAKER, ATTENTION, FINAL, PROBLEM)
+URGENCY = (BREAKER, ATTENTION, STUCK, FINAL, IN_USE, PROTECTED, PROBLEM)
 """The order of a digest; reminders follow by deadline, and what is over comes last."""
 
 TO_OPERATORS = "To the operators of the janitor:"
@@ -83,6 +89,8 @@ def urgency(stage: str, lease: Lease | None) -> tuple[int, str, str]:
     rank = len(URGENCY) + (stage in (DELETED, SETTLED))
     if stage in URGENCY:
         rank = URGENCY.index(stage)
+    elif stage.startswith(FAILED_RUNG):
+        rank = URGENCY.index(ATTENTION)
     at = lease.expires_at.isoformat() if lease and lease.expires_at else ""
     return rank, at, lease.name if lease else ""
 
@@ -104,16 +112,12 @@ def _headline(item: Item, now: datetime) -> str:
     match item.stage:
         case "breaker":
             return "deletions are stopped: too many stacks are due"
-        case "attention":
-            return f"{name} could not be deleted"
         case "final":
             return f"{name} will be deleted"
-        case "problem":
-            return f"{name} has a lifetime that cannot be read"
-        case "deleted":
-            return f"{name} has been deleted"
         case "settled":
             return f"{name}: nothing to do"
+        case stage if is_about_an_outcome(stage) and item.lease:
+            return outcome_headline(item, item.lease)
         case _:
             at = item.lease.expires_at if item.lease else None
             return f"{name} expires {relative_text(at, now)}" if at else f"{name} expires"
@@ -130,7 +134,13 @@ def _greeting(contact: Contact, items: Sequence[Item], unreached: str) -> str:
             f"This is about {stacks} of {who}, who cannot be reached ({clean(unreached)})."
             " You are told in their place."
         )
+    if all(item.stage == IN_USE and _is_other(item, contact) for item in items):
+        return f"To {who}: this is about {stacks} that another one of yours imports from."
     return f"To {who}: this is about {stacks} of yours."
+
+
+def _is_other(item: Item, contact: Contact) -> bool:
+    return item.lease is not None and contact not in item.lease.contacts
 
 
 def _entry(item: Item, now: datetime, policy: Policy, mode: Mode) -> Entry:
@@ -143,7 +153,7 @@ def _entry(item: Item, now: datetime, policy: Policy, mode: Mode) -> Entry:
         )
     lease = item.lease
     fate, *lines = _lines(item, lease, now, policy, mode)
-    is_open = item.stage not in (PROBLEM, DELETED, ATTENTION, SETTLED)
+    is_open = item.stage != SETTLED and not is_about_an_outcome(item.stage)
     zone = policy.window.window.zone
     start = max(now, lease.expires_at or now)
     return Entry(
@@ -180,22 +190,10 @@ def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) 
                     f" at the earliest on {when(item.delete_after)}."
                 )
             return [fate, begins, why, *_refused(item)]
-        case "problem":
-            return [
-                f"It is kept, but {clean(item.text)}.",
-                "Please correct the tag; until then nothing reminds you and nothing deletes it.",
-            ]
-        case "deleted":
-            return ["It has been deleted, and CloudFormation has confirmed it.", why]
-        case "attention":
-            attempts = f"{lease.attempts} attempt{'' if lease.attempts == 1 else 's'}"
-            error = clean(item.text).rstrip(".")
-            return [
-                f"It could not be deleted after {attempts}: {error}.",
-                "The janitor will not try again. Please delete it by hand, or ask your operators.",
-            ]
         case "settled":
             return [_settled(lease, when(lease.expires_at))]
+        case stage if is_about_an_outcome(stage):
+            return outcome_lines(item, lease, why, when(lease.next_attempt_at or now))
         case _:
             fate = f"Expires {when(lease.expires_at)}; then it is marked for deletion."
             return [fate, why, *_refused(item)]
@@ -205,7 +203,8 @@ def _settled(lease: Lease, ends: str) -> str:
     """Say what became of a stack that an earlier notice was about."""
     match lease.state:
         case LeaseState.DELETED:
-            return "It has been deleted, and CloudFormation has confirmed it."
+            stayed = " with leftovers" * bool(lease.leftovers)
+            return f"It has been deleted{stayed}, and CloudFormation has confirmed it."
         case LeaseState.GONE:
             return "It is gone: deleted by another hand."
         case LeaseState.RELEASED:
@@ -239,6 +238,6 @@ def _facts(lease: Lease) -> tuple[tuple[str, str], ...]:
 
 
 def _foot(items: Iterable[Item]) -> str:
-    if all(item.stage in {BREAKER, ATTENTION, PROBLEM, DELETED, SETTLED} for item in items):
+    if all(item.stage in {BREAKER, SETTLED} or is_about_an_outcome(item.stage) for item in items):
         return ""
     return "If you no longer need a stack, delete it now, or let it go by itself."

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from janitor.aws import connect
 from janitor.core.errors import ConfigurationError
 from janitor.core.examples import examples
 from janitor.core.journal import Actor
@@ -25,7 +26,7 @@ from janitor.entrypoints.options import (
 )
 from janitor.journeys.account import lift_breaker
 from janitor.journeys.doctor import examine
-from janitor.wiring import connect, create_tables_of, deployment_of
+from janitor.wiring import create_tables_of, deployment_of
 
 app = typer.Typer()
 policy_app = typer.Typer(no_args_is_help=True, help="Look at policy documents.")

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
+from janitor.aws import connect
 from janitor.core.decisions import Ignore
 from janitor.core.journal import Actor
 from janitor.core.links import Links
@@ -31,7 +32,7 @@ from janitor.entrypoints.emulator import emulated_aws, nothing_but
 from janitor.entrypoints.web import serve
 from janitor.journeys.inprocess import Janitor
 from janitor.settings import settings_now
-from janitor.wiring import build, connect, create_tables_of
+from janitor.wiring import build, create_tables_of
 
 PAUSE_SECONDS = 45.0
 SWEEPER = Actor("janitor", "janitor", "sweep")

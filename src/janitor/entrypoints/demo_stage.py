@@ -19,7 +19,7 @@ from rich.rule import Rule
 from rich.style import Style
 from rich.text import Text
 
-from janitor.adapters.ports import AnswerRequest, Message, Sent
+from janitor.core.requests import AnswerRequest, Message, Sent
 from janitor.core.times import instant_text
 
 WIDEST = 120

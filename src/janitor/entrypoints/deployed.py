@@ -1,21 +1,22 @@
 """What the deployed functions are made of, built when first needed and kept while warm."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from janitor.adapters.ports import Archive, Channel, Ledger, Policies, Queue, Stacks
+from janitor.adapters.ports import Archive, Channel, Ledger, Policies, Purger, Queue, Stacks
+from janitor.aws import Aws, connect
 from janitor.core.errors import ConfigurationError
 from janitor.core.links import Links
 from janitor.entrypoints.logged import log_event
 from janitor.settings import Settings, settings_now
 from janitor.wiring import (
-    Aws,
     archive_of,
     channel_of,
-    connect,
     ledger_of,
     links_of,
     policies_of,
+    purgers_of,
     queue_of,
     stacks_of,
 )
@@ -41,6 +42,11 @@ class Deployed:
     def stacks(self) -> Stacks:
         """Return CloudFormation."""
         return stacks_of(self.aws)
+
+    @cached_property
+    def purgers(self) -> Mapping[str, Purger]:
+        """Return who empties buckets and repositories, where policy or tag opted in."""
+        return purgers_of(self.aws)
 
     @cached_property
     def ledger(self) -> Ledger:

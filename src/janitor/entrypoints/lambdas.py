@@ -14,10 +14,10 @@ from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from janitor.adapters.ports import deletion_body, notice_body
 from janitor.core.errors import DeliveryFailed
 from janitor.core.journal import Actor
 from janitor.core.model import Outcome, Status
+from janitor.core.requests import deletion_body, notice_body
 from janitor.entrypoints.deployed import Deployed, deployed
 from janitor.journeys.delete import delete as delete_stack
 from janitor.journeys.sweep import sweep as sweep_account
@@ -26,6 +26,9 @@ from janitor.journeys.track import track as track_stack
 
 RESERVE_MILLISECONDS = 30_000
 """So much of a sweep's time is kept for the decision at hand and for queueing."""
+
+RESERVE_FOR_DELETION_MILLISECONDS = 20_000
+"""So much of a deletion's time is kept from emptying buckets, to journal what was done."""
 
 logger = Logger(service="janitor")
 metrics = Metrics(namespace="janitor", service="janitor")
@@ -101,7 +104,7 @@ def delete(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event, _delete, by_group, context)
 
 
-def _delete(record: SQSRecord) -> None:
+def _delete(record: SQSRecord, lambda_context: LambdaContext) -> None:
     janitor = deployed()
     outcome = delete_stack(
         deletion_body().validate_json(record.body),
@@ -109,6 +112,10 @@ def _delete(record: SQSRecord) -> None:
         policies=janitor.policies,
         stacks=janitor.stacks,
         ledger=janitor.ledger,
+        purgers=janitor.purgers,
+        may_go_on=lambda: (
+            lambda_context.get_remaining_time_in_millis() > RESERVE_FOR_DELETION_MILLISECONDS
+        ),
     )
     _log([outcome])
     _count(janitor, "DeletionsFailed", outcome.status is Status.FAILED)

@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 
+from janitor.aws import Aws, connect
 from janitor.core.errors import ConfigurationError
 from janitor.core.expiry import Unreadable, parse_instant
 from janitor.core.model import Mode
 from janitor.journeys.inprocess import Janitor
 from janitor.settings import Settings, settings_now
-from janitor.wiring import Aws, build, connect
+from janitor.wiring import build
 
 P = ParamSpec("P")
 

@@ -2,9 +2,10 @@
 
 import sys
 
+from janitor.aws import connect
 from janitor.core.errors import JanitorError
 from janitor.settings import settings_now
-from janitor.wiring import connect, deployment_of
+from janitor.wiring import deployment_of
 
 KEPT = {
     "AWS::DynamoDB::Table": "aws dynamodb delete-table --table-name {name}",

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from janitor.adapters.ports import Ledger, NoticeItem, NoticeRequest
+from janitor.adapters.ports import Ledger
 from janitor.core.decisions import Reason
 from janitor.core.journal import JANITOR_TARGET, Actor, Draft, entry
 from janitor.core.model import ACCOUNT_KEY, BREAKER, OPERATORS, Account, Outcome, Status
 from janitor.core.plan import BREAKER_LIFT, Plan
 from janitor.core.policy import Policy
+from janitor.core.requests import NoticeItem, NoticeRequest
 from janitor.journeys.leases import Applying
 
 Note = tuple[str, str, str]

@@ -1,31 +1,42 @@
 """Delete: read everything again, decide again, claim, journal the intent, then ask AWS."""
 
-import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from janitor.adapters.ports import Clock, DeletionRequest, Ledger, Policies, Stacks
+from janitor.adapters.ports import Clock, Ledger, Policies, Purger, Stacks
+from janitor.core.contacts import clean
 from janitor.core.decisions import Blocked, Delete, Reason, Retry
-from janitor.core.errors import Conflict, DeleteRefused
-from janitor.core.journal import Actor, about, entry
+from janitor.core.errors import Conflict
+from janitor.core.evidence import snapshot_drafts, snapshots_of
+from janitor.core.journal import Entry, about, entry
+from janitor.core.ladder import Step, lacks_protection, next_step
 from janitor.core.lifecycle import decide
-from janitor.core.model import Lease, LeaseState, Mode, Outcome, Status
+from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
-from janitor.journeys.track import failed_attempt
+from janitor.core.requests import DeletionRequest
+from janitor.core.resources import Snapshot
+from janitor.journeys.attempt import ACTOR, Attempt, protect_again
 
 GOOD_FOR = timedelta(hours=1)
 """A sweep's verdict older than this is not acted upon: the next sweep gives a new one."""
 
-CLAIM_GOOD_FOR = timedelta(minutes=5)
-"""From the claim to the call; far less than `track.NO_EFFECT_AFTER`, which gives claims up."""
-
-ACTOR = Actor("janitor", "janitor", "delete")
-
 
 def delete(
-    request: DeletionRequest, *, clock: Clock, policies: Policies, stacks: Stacks, ledger: Ledger
+    request: DeletionRequest,
+    *,
+    clock: Clock,
+    policies: Policies,
+    stacks: Stacks,
+    ledger: Ledger,
+    purgers: Mapping[str, Purger],
+    may_go_on: Callable[[], bool] = lambda: True,
 ) -> Outcome:
-    """Delete one stack if it still is due, by everything that can be known right now."""
+    """Delete one stack if it still is due, by everything that can be known right now.
+
+    `may_go_on` is asked while buckets and repositories are emptied: when it says no, the
+    next sweep goes on with that.
+    """
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
     if mode is not Mode.ENFORCE:
@@ -40,71 +51,77 @@ def delete(
     stack = stacks.describe(request.stack_id)
     # Decide.
     decision = decide(stack, lease, policy, now)
-    if isinstance(decision, Blocked):
-        _journal_refusal(lease, decision.reason, now, policy, ledger)
-    if not isinstance(decision, Delete | Retry) or decision.lease is None:
+    if isinstance(decision, Blocked) and lease.state is not LeaseState.NEEDS_ATTENTION:
+        lease = _journal_refusal(lease, decision.reason, now, policy, ledger)
+    if not isinstance(decision, Delete | Retry) or decision.lease is None or stack is None:
+        if lacks_protection(lease, stack):
+            protect_again(lease, now, policy, stacks, ledger)
         return _skipped(request, f"no longer due: {decision.reason}")
-    # Apply: claim and intent are one write, and whoever loses it deletes nothing.
-    claimed = entry(
-        lease,
-        replace(
-            decision.lease,
-            state=LeaseState.DELETING,
-            attempts=lease.attempts + 1,
-            claimed_at=now,
-            next_attempt_at=None,
-            last_error="",
-            blocked=False,
-        ),
-        about(
-            decision.lease,
-            "deletion.intended",
-            decision.reason,
-            actor=ACTOR,
-            now=now,
-            policy_version=policy.version,
-            stack=stack,
-        ),
-    )
+    snapshot = stacks.snapshot(stack)
+    terms = policy.terms(decision.lease.rule)
+    step = next_step(decision.lease, stack, snapshot.failed, terms, policy.limits)
+    # Apply: claim, snapshot and intent are one write, and whoever loses it deletes nothing.
+    claimed = _claim(lease, decision, stack, snapshot=snapshot, step=step, now=now, policy=policy)
     try:
         ledger.commit(claimed)
     except Conflict:
         return _skipped(request, "the lease has just changed; the next sweep decides anew")
-    if clock() - now > CLAIM_GOOD_FOR:
-        # Held up for so long, others may have taken the claim for dead, and an owner the stack.
-        return _skipped(request, "held up after the claim; the next sweep decides anew")
-    return _ask(claimed.record, now, policy, stacks, ledger)
+    return Attempt(
+        claimed.record, stack, step, now, policy, clock, stacks, ledger, purgers, may_go_on
+    ).make()
 
 
-def _ask(lease: Lease, now: datetime, policy: Policy, stacks: Stacks, ledger: Ledger) -> Outcome:
-    """Call DeleteStack for a claimed lease, and journal what AWS answered."""
-    try:
-        request_id = stacks.delete(lease.stack_id, deletion_token(lease))
-    except DeleteRefused as refusal:
-        written = failed_attempt(lease, str(refusal), now=now, policy=policy, actor=ACTOR)
-        ledger.commit(written)
-        return Outcome(lease.stack_id, "delete", Status.FAILED, str(refusal))
-    draft = about(
-        lease,
-        "deletion.started",
-        Reason("CloudFormation accepted the deletion", {"attempt": str(lease.attempts)}),
+def _claim(
+    lease: Lease,
+    decision: Delete | Retry,
+    stack: Stack,
+    *,
+    snapshot: Snapshot,
+    step: Step,
+    now: datetime,
+    policy: Policy,
+) -> Entry[Lease]:
+    """Return the write that makes the deletion ours: what goes, and what will be done to it."""
+    seen = decision.lease or lease
+    stays = (*(clean(str(one)) for one in step.retain), *snapshots_of(snapshot))
+    drafts = snapshot_drafts(
+        seen, stack, snapshot, actor=ACTOR, now=now, policy_version=policy.version
+    )
+    intent = about(
+        seen,
+        "deletion.intended",
+        Reason(decision.reason.sentence, {**decision.reason.facts, **_how(step, stack)}),
         actor=ACTOR,
         now=now,
         policy_version=policy.version,
-        request_ids=(request_id,),
+        stack=stack,
     )
-    try:
-        ledger.commit(entry(lease, lease, draft))
-    except Conflict:
-        why = "begun, and journalled by its intent; somebody else has tracked it already"
-        return Outcome(lease.stack_id, "delete", Status.DONE, why)
-    return Outcome(lease.stack_id, "delete", Status.DONE)
+    claimed = replace(
+        seen,
+        state=LeaseState.DELETING,
+        attempts=lease.attempts + 1,
+        claimed_at=now,
+        asked_at=None,
+        next_attempt_at=None,
+        last_error="",
+        blocked=False,
+        rung=step.rung.value,
+        unprotected=lease.unprotected or stack.termination_protection,
+        retained=tuple(dict.fromkeys((*lease.retained, *stays))),
+    )
+    return entry(lease, claimed, *drafts, intent)
 
 
-def deletion_token(lease: Lease) -> str:
-    """Return the ClientRequestToken of this claim: its place in the chain is its alone."""
-    digest = hashlib.sha256(lease.stack_id.encode()).hexdigest()[:16]
-    return f"janitor-delete-{digest}-{lease.generation}-{lease.seq}"
+def _how(step: Step, stack: Stack) -> dict[str, str]:
+    """Say as facts what will be done beyond a plain deletion."""
+    facts = {
+        "rung": step.rung.value,
+        "empties": ", ".join(map(str, step.purge)),
+        "role": step.role,
+        "leaves": ", ".join(map(str, step.retain)),
+        "protection": "taken off first" * stack.termination_protection,
+    }
+    return {key: value for key, value in facts.items() if value and value != "plain"}
 
 
 def _skipped(request: DeletionRequest, why: str) -> Outcome:
@@ -113,10 +130,10 @@ def _skipped(request: DeletionRequest, why: str) -> Outcome:
 
 def _journal_refusal(
     lease: Lease, reason: Reason, now: datetime, policy: Policy, ledger: Ledger
-) -> None:
+) -> Lease:
     """Record once that a due stack is protected, which only its description showed."""
     if lease.blocked and lease.last_error == str(reason):
-        return
+        return lease
     draft = about(
         lease,
         "deletion.blocked",
@@ -126,4 +143,6 @@ def _journal_refusal(
         policy_version=policy.version,
         result="refused",
     )
-    ledger.commit(entry(lease, replace(lease, last_error=str(reason), blocked=True), draft))
+    written = entry(lease, replace(lease, last_error=str(reason), blocked=True), draft)
+    ledger.commit(written)
+    return written.record

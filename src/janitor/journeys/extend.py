@@ -7,13 +7,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from janitor.adapters.ports import Ledger, Queue, RevisionRequest
+from janitor.adapters.ports import Ledger, Queue
 from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict, ExtensionRefused, JanitorError, StackNotFound
 from janitor.core.journal import Actor, about, entry
 from janitor.core.model import Lease, LeaseState
 from janitor.core.policy import Policy, Terms
+from janitor.core.requests import RevisionRequest
 from janitor.core.times import instant_text
 from janitor.core.wording import kept
 
@@ -65,6 +66,7 @@ def extend(
             delete_after=None,
             last_error="",
             blocked=False,
+            blocker="",
         )
         zone = policy.window.window.zone
         facts = {

@@ -1,22 +1,15 @@
 """All journeys in one process: what a sweep queues is done when it ends."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from janitor.adapters.ports import (
-    Channel,
-    Clock,
-    DeletionRequest,
-    Ledger,
-    Policies,
-    Stacks,
-    Telling,
-)
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies, Purger, Stacks
 from janitor.core.errors import ConfigurationError, StackNotFound
 from janitor.core.journal import Actor
 from janitor.core.links import Links
 from janitor.core.model import Lease, Outcome
+from janitor.core.requests import DeletionRequest, Telling
 from janitor.journeys.delete import delete
 from janitor.journeys.leases import Gathered
 from janitor.journeys.sweep import Report, guarded, sweep
@@ -37,6 +30,8 @@ class Janitor:
     home: str
     """The region of the tables, and where to look if nobody says."""
     links: Links | None = None
+    purgers: Mapping[str, Purger] = field(default_factory=dict)
+    """Who empties what CloudFormation cannot delete, by the word that opts in."""
     queue: Gathered = field(default_factory=Gathered)
 
     def plan(self) -> Report:
@@ -102,6 +97,7 @@ class Janitor:
             policies=self.policies,
             stacks=self.stacks,
             ledger=self.ledger,
+            purgers=self.purgers,
         )
 
     def _sweep(self, actor: Actor, *, apply: bool) -> Report:

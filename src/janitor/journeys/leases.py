@@ -5,19 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from janitor.adapters.ports import (
-    AnswerRequest,
-    Clock,
-    DeletionRequest,
-    Ledger,
-    NoticeItem,
-    NoticeRequest,
-    Policies,
-    Queue,
-    RevisionRequest,
-    Stacks,
-    Telling,
-)
+from janitor.adapters.ports import Clock, Ledger, Policies, Queue, Stacks
 from janitor.core.decisions import (
     Blocked,
     Close,
@@ -37,9 +25,9 @@ from janitor.core.decisions import (
 )
 from janitor.core.errors import Conflict
 from janitor.core.journal import Actor, about, entry
-from janitor.core.lease import is_told, observe
+from janitor.core.ladder import lacks_protection
+from janitor.core.lease import is_told, observe, unmarked
 from janitor.core.model import (
-    ATTENTION,
     FINAL,
     OPERATORS,
     PROBLEM,
@@ -51,8 +39,17 @@ from janitor.core.model import (
     Stack,
     Status,
 )
+from janitor.core.notices import Standing, standing_notices
 from janitor.core.plan import Plan
 from janitor.core.policy import Policy
+from janitor.core.requests import (
+    AnswerRequest,
+    DeletionRequest,
+    NoticeItem,
+    NoticeRequest,
+    RevisionRequest,
+    Telling,
+)
 from janitor.journeys.tagging import mirror_tags
 from janitor.journeys.track import track
 
@@ -127,7 +124,7 @@ class Applying:
                 self._ask_notices(lease, FINAL)
                 yield from self._tags(decision.stack, lease, decision.tags)
             case Unmark(lease=Lease() as lease) if notifies and lease.state != LeaseState.ACTIVE:
-                lease = self._write(_unmarked(lease), "stack.unmarked", decision)
+                lease = self._write(unmarked(lease), "stack.unmarked", decision)
                 yield Outcome(lease.stack_id, "unmark", Status.DONE)
                 yield from self._tags(decision.stack, lease, decision.tags)
             case Keep() | Remind() | Mark() | Unmark() | Wait() | Blocked() | Delete() | Retry():
@@ -148,9 +145,14 @@ class Applying:
             yield Outcome(lease.stack_id, "update", Status.DONE)
         if isinstance(decision, Remind) and self.plan.mode.notifies:
             self._ask_notices(lease, decision.stage)
-        if lease.state is LeaseState.NEEDS_ATTENTION and self.plan.mode.notifies:
-            self._ask_notices(lease, ATTENTION)  # what `track` queued may have been lost
-        if isinstance(decision, Delete | Retry) and self.plan.mode is Mode.ENFORCE:
+        if self.plan.mode.notifies:  # what `track` queued may have been lost
+            for notice in standing_notices(lease, decision, self.plan.now):
+                self._ask(lease, notice)
+        # One that lacks its protection, and is not to go, gets it back from `delete`.
+        is_for_delete = isinstance(decision, Delete | Retry) or lacks_protection(
+            lease, decision.stack
+        )
+        if is_for_delete and self.plan.mode is Mode.ENFORCE:
             self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now))
         yield from self._tags(decision.stack, lease, decision.tags)
 
@@ -235,25 +237,12 @@ class Applying:
         )
 
     def _ask_notices(self, lease: Lease, stage: str) -> None:
-        text = {PROBLEM: lease.problem, ATTENTION: lease.last_error}.get(stage, "")
-        item = NoticeItem(lease.stack_id, stage, lease.expires_at, text)
-        for_operators = stage in (ATTENTION, PROBLEM) or lease.ownerless
-        operators = (OPERATORS,) if for_operators else ()
-        for contact in dict.fromkeys((*lease.contacts, *operators)):
-            if not is_told(lease, stage, contact):
+        operators = (OPERATORS,) if stage == PROBLEM or lease.ownerless else ()
+        text = lease.problem if stage == PROBLEM else ""
+        self._ask(lease, Standing(stage, (*lease.contacts, *operators), text))
+
+    def _ask(self, lease: Lease, notice: Standing) -> None:
+        item = NoticeItem(lease.stack_id, notice.stage, lease.expires_at, notice.text)
+        for contact in dict.fromkeys(notice.contacts):
+            if not is_told(lease, notice.stage, contact):
                 self.queue.notify(NoticeRequest(contact, (item,)))
-
-
-def _unmarked(lease: Lease) -> Lease:
-    """Take back the mark, and the final notice with it: another mark is told anew."""
-    return replace(
-        lease,
-        state=LeaseState.ACTIVE,
-        notices=tuple(notice for notice in lease.notices if notice.stage != FINAL),
-        delete_after=None,
-        attempts=0,
-        claimed_at=None,
-        next_attempt_at=None,
-        last_error="",
-        blocked=False,
-    )

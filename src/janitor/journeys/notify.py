@@ -5,16 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from janitor.adapters.ports import (
-    Channel,
-    Clock,
-    Ledger,
-    Message,
-    NoticeItem,
-    NoticeRequest,
-    Policies,
-    Sent,
-)
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies
 from janitor.core.contacts import fallback_of
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict, DeliveryFailed, JanitorError, Undeliverable
@@ -24,9 +15,8 @@ from janitor.core.letter import Item
 from janitor.core.links import SLACK, Claims, Links
 from janitor.core.model import (
     ACCOUNT_KEY,
-    ATTENTION,
-    DELETED,
     FINAL,
+    IN_USE,
     OPERATORS,
     PROBLEM,
     Contact,
@@ -37,7 +27,9 @@ from janitor.core.model import (
     Outcome,
     Status,
 )
+from janitor.core.notices import is_about_an_outcome, still_holds
 from janitor.core.policy import Policy
+from janitor.core.requests import Message, NoticeItem, NoticeRequest, Sent
 from janitor.core.wording import digest, unreachable, urgency
 from janitor.journeys.extend import choices, refusal
 
@@ -99,18 +91,12 @@ def _still_wanted(item: NoticeItem, lease: Lease | None, contact: Contact, now: 
         return True
     if lease is None or lease.expires_at != item.deadline or is_told(lease, item.stage, contact):
         return False
-    match item.stage:
-        case "deleted":
-            return lease.state is LeaseState.DELETED
-        case "attention":
-            return lease.state is LeaseState.NEEDS_ATTENTION
-        case "final":
-            return lease.state in (LeaseState.MARKED, LeaseState.FAILED)
-        case "problem":
-            return lease.state is LeaseState.ACTIVE and lease.problem == item.text != ""
-        case _:
-            is_ahead = lease.expires_at is not None and now < lease.expires_at
-            return lease.state is LeaseState.ACTIVE and is_ahead
+    if is_about_an_outcome(item.stage):
+        return still_holds(item.stage, item.text, lease)
+    if item.stage == FINAL:
+        return lease.state in (LeaseState.MARKED, LeaseState.FAILED)
+    is_ahead = lease.expires_at is not None and now < lease.expires_at
+    return lease.state is LeaseState.ACTIVE and is_ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +168,7 @@ class _Sending:
             self.contact,
             now,
             sent.channel,
-            item.text if item.stage == PROBLEM else "",
+            item.text if item.stage in (PROBLEM, IN_USE) else "",
             sent.message_id,
             sent.recipient if to == self.contact else "",
             tuple(i.stack_id for i, _ in wanted if i.stack_id not in (item.stack_id, ACCOUNT_KEY)),
@@ -230,7 +216,7 @@ def item_of(
     links: Links | None,
 ) -> Item:
     """Return what a digest says of one stack: its link and its choices are this contact's."""
-    if lease is None or item.stage in (DELETED, ATTENTION, PROBLEM):
+    if lease is None or is_about_an_outcome(item.stage):
         return Item(item.stage, lease, item.text)
     claims = Claims(lease.stack_id, lease.generation, contact, now)
     after = promise(lease, policy, now) if item.stage == FINAL else None

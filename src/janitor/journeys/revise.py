@@ -2,15 +2,7 @@
 
 from datetime import datetime
 
-from janitor.adapters.ports import (
-    Channel,
-    Clock,
-    Ledger,
-    Message,
-    NoticeItem,
-    Policies,
-    RevisionRequest,
-)
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies
 from janitor.core.errors import DeliveryFailed, JanitorError
 from janitor.core.letter import Item
 from janitor.core.links import Links
@@ -22,6 +14,7 @@ from janitor.core.model import (
     Outcome,
     Status,
 )
+from janitor.core.requests import Message, NoticeItem, RevisionRequest
 from janitor.core.wording import digest
 from janitor.journeys.notify import item_of
 

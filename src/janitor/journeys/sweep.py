@@ -16,10 +16,11 @@ from janitor.adapters.ports import (
     Stacks,
 )
 from janitor.core.decisions import Decision
-from janitor.core.errors import ClockError, Conflict
+from janitor.core.errors import ClockError, Conflict, JanitorError
 from janitor.core.journal import Actor
-from janitor.core.model import ACCOUNT_KEY, Account, Lease, Mode, Outcome, Status
-from janitor.core.plan import Plan, make_plan
+from janitor.core.model import ACCOUNT_KEY, Account, Lease, Mode, Outcome, Stack, Status
+from janitor.core.order import Imports
+from janitor.core.plan import Plan, make_plan, survey, unknown_imports
 from janitor.core.policy import Policy
 from janitor.core.times import instant_text
 from janitor.journeys.account import record_sweep
@@ -59,8 +60,12 @@ def sweep(
     listings = stacks.list_all(regions)
     account, leases = ledger.open_records()
     _refuse_old_clock(now, account, leases.values(), policy)
-    # Decide.
-    plan = make_plan(listings, leases, account, policy, now, mode)
+    # Decide, and ask who imports from the stacks that would go, as far as that decides it.
+    found = survey(listings, leases, policy, now)
+    imports: dict[str, Imports] = {}
+    while asked := unknown_imports(found, account, policy, imports):
+        imports |= {stack.stack_id: importers_of(stack, stacks) for stack in asked}
+    plan = make_plan(found, account, policy, mode, imports)
     if not apply or mode is Mode.OFF:
         return Report(plan)
     # Apply.
@@ -78,6 +83,14 @@ def sweep(
     for deletion in gathered.deletions:
         outcomes += guarded(deletion.stack_id, "queue", partial(queue.delete, deletion))
     return Report(plan, tuple(outcomes))
+
+
+def importers_of(stack: Stack, stacks: Stacks) -> Imports:
+    """Ask who imports what a stack exports; what cannot be read holds the stack up."""
+    try:
+        return Imports({name: stacks.importers(stack.stack_id, name) for name in stack.exports})
+    except JanitorError as error:
+        return Imports(error=str(error))
 
 
 def guarded(

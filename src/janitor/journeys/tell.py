@@ -2,19 +2,11 @@
 
 from typing import assert_never
 
-from janitor.adapters.ports import (
-    AnswerRequest,
-    Channel,
-    Clock,
-    Ledger,
-    NoticeRequest,
-    Policies,
-    RevisionRequest,
-    Telling,
-)
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies
 from janitor.core.errors import DeliveryFailed, JanitorError
 from janitor.core.links import Links
 from janitor.core.model import Outcome, Status
+from janitor.core.requests import AnswerRequest, NoticeRequest, RevisionRequest, Telling
 from janitor.journeys.notify import notify
 from janitor.journeys.revise import revise
 

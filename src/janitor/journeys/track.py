@@ -3,16 +3,31 @@
 CloudFormation's status events are best effort, so a sweep asks as well.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from janitor.adapters.ports import Clock, Ledger, NoticeItem, NoticeRequest, Policies, Queue, Stacks
+from janitor.adapters.ports import Clock, Ledger, Policies, Queue, Stacks
 from janitor.core.decisions import Reason
+from janitor.core.errors import JanitorError
+from janitor.core.evidence import MOST_KEPT, confirmed_reason, what_stayed
 from janitor.core.journal import Actor, Entry, about, entry
+from janitor.core.ladder import (
+    Cause,
+    back_off,
+    back_off_refused,
+    cause_of,
+    failed_stage,
+    failure_text,
+    is_failing,
+    most_attempts,
+    stuck_since,
+)
+from janitor.core.lease import is_told
 from janitor.core.model import (
     ATTENTION,
     DELETED,
     OPERATORS,
+    STUCK,
     Lease,
     LeaseState,
     Outcome,
@@ -20,15 +35,27 @@ from janitor.core.model import (
     Status,
 )
 from janitor.core.policy import Policy
+from janitor.core.requests import NoticeItem, NoticeRequest
+from janitor.core.resources import Resource
+from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
 from janitor.journeys.extend import show_anew
 
 NO_EFFECT_AFTER = timedelta(minutes=15)
 """A claimed stack that rests in another status for so long was not deleted by that call."""
 
-FIRST_BACK_OFF = timedelta(minutes=30)
-"""Doubled by every attempt: network interfaces of functions linger 20 to 45 minutes."""
+EVIDENCE_WITHIN = timedelta(days=1)
+"""For so long the confirmation waits for word of what stayed, rather than to leave it open."""
 
 ACTOR = Actor("janitor", "janitor", "track")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A stack by its id, and what its events say of each resource."""
+
+    stack: Stack | None
+    fates: tuple[Resource, ...] = ()
+    unread: str = ""
 
 
 def track(
@@ -46,11 +73,13 @@ def track(
     lease = ledger.lease(stack_id)
     if lease is None or not lease.state.is_open:
         return Outcome(stack_id, "track", Status.SKIPPED, "its lease is closed")
-    stack = stacks.describe(stack_id)
+    seen = _look(lease, stacks, now)
     # Decide.
-    written = _verdict(lease, stack, now, policy)
+    written = _verdict(lease, seen, now, policy)
     if written is None:
-        status = stack.status if stack else ""
+        if seen.stack and stuck_since(seen.stack, lease, now) and policies.mode().notifies:
+            _ask(lease, STUCK, seen.stack.status, queue, owners=False)
+        status = seen.stack.status if seen.stack else ""
         return Outcome(stack_id, "track", Status.SKIPPED, f"no outcome yet: {status}")
     # Apply.
     ledger.commit(written)
@@ -63,47 +92,71 @@ def track(
     return Outcome(stack_id, written.record.state.value, status_, reason)
 
 
-def _verdict(
-    lease: Lease, stack: Stack | None, now: datetime, policy: Policy
-) -> Entry[Lease] | None:
+def _look(lease: Lease, stacks: Stacks, now: datetime) -> _Seen:
+    stack = stacks.describe(lease.stack_id)
+    if lease.state is not LeaseState.DELETING or stack is None:
+        return _Seen(stack)
+    if stack.status not in (GONE, HALF_DELETED):
+        return _Seen(stack)
+    try:
+        return _Seen(stack, stacks.fates(lease.stack_id))
+    except JanitorError as error:
+        # Who writes "deleted" today cannot add tomorrow what stayed; a failure loses less.
+        claimed = lease.claimed_at or now
+        if stack.status == GONE and now - claimed < EVIDENCE_WITHIN:
+            raise
+        return _Seen(stack, unread=str(error))
+
+
+def _verdict(lease: Lease, seen: _Seen, now: datetime, policy: Policy) -> Entry[Lease] | None:
     """Return what to write, or nothing while the outcome is open."""
-    ours = lease.state is LeaseState.DELETING
+    ours, stack = lease.state is LeaseState.DELETING, seen.stack
     if stack is None:
         text = "CloudFormation no longer knows this id, so nothing more can be confirmed"
         reason = Reason(text, {"result": "unverified"})
         return _closed(lease, LeaseState.GONE, reason, now, policy)
     if stack.status == "DELETE_COMPLETE":
         if ours:
-            reason = Reason(f"confirmed by id after attempt {lease.attempts}")
-            return _closed(lease, LeaseState.DELETED, reason, now, policy)
+            return _deleted(lease, seen, now, policy)
         reason = Reason("deleted by another hand, confirmed by id")
         return _closed(lease, LeaseState.GONE, reason, now, policy)
-    if not ours or stack.status == "DELETE_IN_PROGRESS":
+    if not ours or stack.status == BEING_DELETED:
         return None
-    if stack.status == "DELETE_FAILED":
-        why = stack.status_reason or "CloudFormation gave no reason"
-        return failed_attempt(lease, f"DELETE_FAILED: {why}", now=now, policy=policy, actor=ACTOR)
-    if lease.claimed_at is not None and now - lease.claimed_at < NO_EFFECT_AFTER:
+    is_old = lease.claimed_at is None or now - lease.claimed_at >= NO_EFFECT_AFTER
+    if stack.status == HALF_DELETED:
+        # It may still be the failure before: between the claim and the call, buckets are emptied.
+        if lease.asked_at is None and not is_old:
+            return None
+        said = f"DELETE_FAILED: {stack.status_reason or 'CloudFormation gave no reason'}"
+        failed = tuple(one for one in seen.fates if one.status == HALF_DELETED)
+        return failed_attempt(
+            lease, failure_text(said, failed), now=now, policy=policy, actor=ACTOR, stack=stack
+        )
+    if not is_old:
         return None
     why = f"the deletion had no effect, status is {stack.status}"
     if stack.status_reason:
         why = f"{why}: {stack.status_reason}"
-    return failed_attempt(lease, why, now=now, policy=policy, actor=ACTOR)
+    return failed_attempt(lease, why, now=now, policy=policy, actor=ACTOR, stack=stack)
 
 
 def failed_attempt(
-    lease: Lease, why: str, *, now: datetime, policy: Policy, actor: Actor
+    lease: Lease, why: str, *, now: datetime, policy: Policy, actor: Actor, stack: Stack
 ) -> Entry[Lease]:
     """Record a failed attempt: the next one after a back-off, or a person's attention."""
-    last = lease.attempts >= policy.limits.max_attempts
-    again = None if last else now + FIRST_BACK_OFF * 2 ** (lease.attempts - 1)
+    if not cause_of(why).counts:
+        return _came_to_nothing(lease, why, now=now, policy=policy, actor=actor)
+    half = stack.status == HALF_DELETED
+    most = most_attempts(policy.terms(lease.rule), policy.limits, half_deleted=half)
+    last = lease.attempts >= most
+    again = None if last else now + back_off(lease.attempts, policy.limits)
     changed = replace(
         lease,
         state=LeaseState.NEEDS_ATTENTION if last else LeaseState.FAILED,
         next_attempt_at=again,
         last_error=why,
     )
-    facts = {"attempt": f"{lease.attempts} of {policy.limits.max_attempts}"}
+    facts = {"attempt": f"{lease.attempts} of {most}", "rung": lease.rung}
     draft = about(
         lease,
         "deletion.given_up" if last else "deletion.failed",
@@ -116,8 +169,50 @@ def failed_attempt(
     return entry(lease, changed, draft)
 
 
+def _came_to_nothing(
+    lease: Lease, why: str, *, now: datetime, policy: Policy, actor: Actor
+) -> Entry[Lease]:
+    """Record an attempt that no rung of the ladder would have helped; it does not count."""
+    in_use = cause_of(why) is Cause.IN_USE
+    changed = replace(
+        lease,
+        state=LeaseState.FAILED,
+        attempts=max(lease.attempts - 1, 0),
+        refusals=lease.refusals + 1,
+        rung="",
+        next_attempt_at=now + back_off_refused(lease.refusals),
+        last_error=why,
+        blocker=why if in_use else lease.blocker,
+    )
+    draft = about(
+        lease,
+        "deletion.refused",
+        Reason(why, {"attempt": "not counted", "cause": cause_of(why).value}),
+        actor=actor,
+        now=now,
+        policy_version=policy.version,
+        result="refused",
+    )
+    return entry(lease, changed, draft)
+
+
+def _deleted(lease: Lease, seen: _Seen, now: datetime, policy: Policy) -> Entry[Lease]:
+    """End a lease whose stack we deleted, and never as plain deleted if something stayed."""
+    reason = confirmed_reason(lease, seen.fates, seen.unread)
+    stayed = what_stayed(lease, seen.fates)[:MOST_KEPT]
+    result = "leftovers" if stayed else "unverified" if seen.unread else "ok"
+    return _closed(
+        replace(lease, leftovers=stayed), LeaseState.DELETED, reason, now, policy, result
+    )
+
+
 def _closed(
-    lease: Lease, state: LeaseState, reason: Reason, now: datetime, policy: Policy
+    lease: Lease,
+    state: LeaseState,
+    reason: Reason,
+    now: datetime,
+    policy: Policy,
+    result: str = "ok",
 ) -> Entry[Lease]:
     """End a lease: deleted by us and confirmed, or gone by another hand."""
     draft = about(
@@ -127,7 +222,7 @@ def _closed(
         actor=ACTOR,
         now=now,
         policy_version=policy.version,
-        result=reason.facts.get("result", "ok"),
+        result=reason.facts.get("result", result),
     )
     return entry(lease, replace(lease, state=state, closed_at=now), draft)
 
@@ -135,11 +230,25 @@ def _closed(
 def _tell(lease: Lease, queue: Queue) -> None:
     """Queue word of the outcome; best effort, since the journal is what counts."""
     if lease.state is LeaseState.DELETED:
-        stage, contacts = DELETED, lease.contacts
+        _ask(lease, DELETED, "", queue, operators=bool(lease.leftovers))
     elif lease.state is LeaseState.NEEDS_ATTENTION:
-        stage, contacts = ATTENTION, tuple(dict.fromkeys((*lease.contacts, OPERATORS)))
-    else:
-        return
-    for contact in contacts:
-        item = NoticeItem(lease.stack_id, stage, lease.expires_at, lease.last_error)
+        _ask(lease, ATTENTION, lease.last_error, queue)
+    elif is_failing(lease):
+        _ask(lease, failed_stage(lease), lease.last_error, queue)
+
+
+def _ask(
+    lease: Lease,
+    stage: str,
+    text: str,
+    queue: Queue,
+    *,
+    owners: bool = True,
+    operators: bool = True,
+) -> None:
+    contacts = (*lease.contacts * owners, *(OPERATORS,) * operators)
+    for contact in dict.fromkeys(contacts):
+        if is_told(lease, stage, contact):
+            continue
+        item = NoticeItem(lease.stack_id, stage, lease.expires_at, text)
         queue.notify(NoticeRequest(contact, (item,)))

@@ -1,0 +1,127 @@
+"""What stacks in memory consist of: why some of it will not go, and how to empty it."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+
+from janitor.adapters.ports import Purged
+from janitor.core.ladder import PURGEABLE, Rung, Step
+from janitor.core.resources import Resource
+
+NOT_EMPTY = {
+    "AWS::S3::Bucket": "The bucket you tried to delete is not empty",
+    "AWS::ECR::Repository": "The repository cannot be deleted because it still contains images",
+}
+RETAINED = ("Retain", "RetainExceptOnCreate")
+BATCH = 1000
+
+
+class MemoryResources:
+    """The resources of each stack, and what becomes of them in a deletion."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, int] = defaultdict(int)
+        """What is in a bucket or repository, by physical id."""
+        self.needs: dict[str, str] = {}
+        """What one needs, by logical ids: it is not even tried as long as that one stands."""
+        self.denied_to: set[str] = set()
+        """Roles that may delete nothing any more."""
+        self._there: dict[str, dict[str, Resource]] = {}
+        self._fates: dict[str, dict[str, Resource]] = {}
+        self._steps: dict[str, Step] = {}
+        self._failing: dict[str, list[tuple[str, str]]] = {}
+
+    def put(self, stack_id: str, resources: tuple[Resource, ...]) -> None:
+        """Let a stack consist of these."""
+        self._there[stack_id] = {
+            one.logical_id: replace(one, status=one.status or "CREATE_COMPLETE")
+            for one in resources
+        }
+
+    def of(self, stack_id: str) -> tuple[Resource, ...]:
+        """Return what a stack consists of now."""
+        return tuple(self._there.get(stack_id, {}).values())
+
+    def fates(self, stack_id: str) -> tuple[Resource, ...]:
+        """Return what became of each since the deletion began."""
+        return tuple(self._fates.get(stack_id, {}).values())
+
+    def fail(self, stack_id: str, times: int, reason: str, resource: str) -> None:
+        """Let `times` deletions fail over one resource, the first if none is named."""
+        self._failing.setdefault(stack_id, []).extend([(resource, reason)] * times)
+
+    def begin(self, stack_id: str, step: Step, *, afresh: bool) -> None:
+        """Remember how a deletion was asked for."""
+        self._steps[stack_id] = step
+        if afresh:
+            self._fates[stack_id] = {}
+
+    def delete(self, stack_id: str, role: str) -> str:
+        """Delete what can be deleted; return the reason if something could not."""
+        step, there = self._steps[stack_id], self._there[stack_id]
+        fates = self._fates.setdefault(stack_id, {})
+        retained = {one.logical_id for one in step.retain} if step.rung is Rung.RETAIN else set()
+        failing = self._failing.get(stack_id)
+        name, reason = failing.pop(0) if failing else ("", "")
+        stubborn = name or (next(iter(there), "") if reason else "")
+        failed: list[str] = []
+        untried = {
+            self.needs[one.logical_id]
+            for one in there.values()
+            if one.logical_id in self.needs
+            and one.logical_id not in retained
+            and (one.logical_id == stubborn or self._hindrance(one, role))
+        }
+        for one in tuple(there.values()):
+            why = reason if one.logical_id == stubborn else self._hindrance(one, role)
+            if one.logical_id in untried and not _forces(step):
+                continue
+            is_forced = _forces(step) and (why or one.logical_id in untried)
+            if one.policy in RETAINED or one.logical_id in retained or is_forced:
+                status = "DELETE_SKIPPED"
+            elif why:
+                status = "DELETE_FAILED"
+                failed.append(one.logical_id)
+            else:
+                status = "DELETE_COMPLETE"
+            fates[one.logical_id] = replace(one, status=status, reason=why)
+            if status == "DELETE_FAILED":
+                there[one.logical_id] = fates[one.logical_id]
+            else:
+                del there[one.logical_id]
+        if not failed:
+            return ""
+        return reason or f"The following resource(s) failed to delete: [{', '.join(failed)}]."
+
+    def _hindrance(self, one: Resource, role: str) -> str:
+        if role and role in self.denied_to:
+            return f"AccessDenied: {role} is not authorized to delete {one.physical_id}"
+        return NOT_EMPTY[one.type] if self.contents.get(one.physical_id) else ""
+
+
+def _forces(step: Step) -> bool:
+    return step.rung is Rung.FORCE
+
+
+class MemoryPurger:
+    """Empties the buckets or the repositories in memory, a thousand things at a time."""
+
+    def __init__(self, resources: MemoryResources, kind: str) -> None:
+        self._resources = resources
+        self.kind = kind
+        self.calls: list[tuple[str, str]] = []
+
+    def purge(self, stack_id: str, resource: Resource, may_go_on: Callable[[], bool]) -> Purged:
+        """Empty a resource."""
+        self.calls.append((stack_id, resource.physical_id))
+        if PURGEABLE.get(resource.type) != self.kind:
+            raise AssertionError(f"{resource} is none of {self.kind}")
+        contents, done = self._resources.contents, 0
+        what = "object versions" if self.kind == "s3" else "images"
+        while left := contents.get(resource.physical_id, 0):
+            if not may_go_on():
+                return Purged({what: done}, is_empty=False)
+            taken = min(BATCH, left)
+            contents[resource.physical_id] -= taken
+            done += taken
+        return Purged({what: done}, is_empty=True)

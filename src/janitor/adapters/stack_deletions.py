@@ -1,0 +1,217 @@
+"""CloudFormation, as far as a deletion needs it: what goes, how it is asked for, what stayed."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import yaml
+from botocore.exceptions import ClientError
+
+from janitor.adapters.aws_errors import (
+    AwsError,
+    code_of,
+    is_about_credentials,
+    is_transient,
+    message_of,
+    request_id_of,
+    translated,
+)
+from janitor.adapters.ports import PLAIN
+from janitor.adapters.stack_rules import region_of
+from janitor.core.errors import DeleteRefused, StackNotFound
+from janitor.core.evidence import SNAPSHOT
+from janitor.core.ladder import Rung, Step
+from janitor.core.model import Stack
+from janitor.core.resources import Resource, Snapshot
+from janitor.core.statuses import IN_REVIEW
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+_NOT_IMPORTED = "is not imported by any stack"
+_SNAPSHOT_HINTS = (SNAPSHOT, "AWS::RDS::DB")
+"""A YAML template without these has nothing that would leave a snapshot: not worth reading."""
+
+
+class StackDeletions:
+    """That part of the `Stacks` port; `clients` returns the client of a region."""
+
+    def __init__(self, clients: "Callable[[str], CloudFormationClient]") -> None:
+        self._clients = clients
+
+    def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
+        """Ask for the deletion. Raises `StackNotFound` if AWS does not know the id."""
+        region = region_of(stack_id)
+        name = _name(stack_id)
+        how: dict[str, Any] = {"RoleARN": step.role} if step.role else {}
+        if step.rung is Rung.RETAIN:
+            how["RetainResources"] = [one.logical_id for one in step.retain]
+        elif step.rung is Rung.FORCE:
+            how["DeletionMode"] = "FORCE_DELETE_STACK"
+        try:
+            answer = self._clients(region).delete_stack(
+                StackName=stack_id, ClientRequestToken=token, **how
+            )
+        except ClientError as error:
+            said = message_of(error)
+            if code_of(error) == "TokenAlreadyExistsException":
+                return request_id_of(error)
+            if is_unknown(error):
+                raise StackNotFound(f"{name} does not exist") from error
+            if is_about_credentials(error):
+                raise translated(error, f"deleting {name} in {region}") from error
+            protected = "terminationprotection" in said.replace(" ", "").lower()
+            raise DeleteRefused(
+                f"CloudFormation will not delete {name}: {said}", retry=not protected
+            ) from error
+        except AwsError as error:
+            # It may have been taken all the same: the tracker will see.
+            raise translated(error, f"deleting {name} in {region}") from error
+        return str(answer["ResponseMetadata"]["RequestId"])
+
+    def importers(self, stack_id: str, export: str) -> tuple[str, ...]:
+        region = region_of(stack_id)
+        pages = self._clients(region).get_paginator("list_imports").paginate(ExportName=export)
+        try:
+            return tuple(name for page in pages for name in page["Imports"])
+        except ClientError as error:
+            if _NOT_IMPORTED in message_of(error):
+                return ()
+            raise translated(error, f"asking who imports {export} in {region}") from error
+        except AwsError as error:
+            raise translated(error, f"asking who imports {export} in {region}") from error
+
+    def snapshot(self, stack: Stack) -> Snapshot:
+        if stack.status == IN_REVIEW:
+            return Snapshot(template="none, as only a change set was made")
+        template, policies = self._template(stack)
+        region = region_of(stack.stack_id)
+        pages = (
+            self._clients(region)
+            .get_paginator("list_stack_resources")
+            .paginate(StackName=stack.stack_id)
+        )
+        try:
+            return Snapshot(
+                tuple(
+                    _resource({**raw}, policies)
+                    for page in pages
+                    for raw in page["StackResourceSummaries"]
+                ),
+                template,
+            )
+        except AwsError as error:
+            raise translated(error, f"listing the resources of {stack.name}") from error
+
+    def fates(self, stack_id: str) -> tuple[Resource, ...]:
+        """Read the events back to where the stack was last at rest, newest first."""
+        region = region_of(stack_id)
+        pages = (
+            self._clients(region)
+            .get_paginator("describe_stack_events")
+            .paginate(StackName=stack_id)
+        )
+        last: dict[tuple[str, str], Resource] = {}
+        try:
+            for page in pages:
+                for event in page["StackEvents"]:
+                    status = event.get("ResourceStatus", "")
+                    if event.get("PhysicalResourceId") == stack_id:
+                        if not status.startswith("DELETE_"):
+                            return tuple(last.values())
+                    elif status.startswith("DELETE_"):
+                        one = _resource({**event}, {})
+                        last.setdefault((one.logical_id, one.physical_id), one)
+        except AwsError as error:
+            raise translated(error, f"reading the events of {_name(stack_id)}") from error
+        return tuple(last.values())
+
+    def protect(self, stack_id: str, *, on: bool) -> None:
+        region = region_of(stack_id)
+        try:
+            self._clients(region).update_termination_protection(
+                StackName=stack_id, EnableTerminationProtection=on
+            )
+        except AwsError as error:
+            doing = f"switching the termination protection of {_name(stack_id)}"
+            raise translated(error, doing) from error
+
+    def _template(self, stack: Stack) -> tuple[str, Mapping[str, str]]:
+        """Return the template's hash, and the DeletionPolicy of each resource that has one.
+
+        What cannot be read for good is said in place of the hash: it keeps nothing from
+        being deleted.
+        """
+        region = region_of(stack.stack_id)
+        try:
+            body = self._clients(region).get_template(StackName=stack.stack_id)["TemplateBody"]
+        except ClientError as error:
+            if is_transient(error) or is_about_credentials(error):
+                raise translated(error, f"reading the template of {stack.name}") from error
+            return f"unknown: {message_of(error)}", {}
+        except AwsError as error:
+            raise translated(error, f"reading the template of {stack.name}") from error
+        # A template in JSON comes parsed, and one in YAML as the text that it is.
+        parsed: object = cast("object", body)
+        text = parsed if isinstance(parsed, str) else json.dumps(parsed, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if isinstance(parsed, str):
+            parsed = _read_yaml(parsed) if any(hint in text for hint in _SNAPSHOT_HINTS) else {}
+        return f"sha256:{digest}", deletion_policies(parsed)
+
+
+def is_unknown(error: ClientError) -> bool:
+    """Tell whether CloudFormation knows no such stack."""
+    return code_of(error) == "ValidationError" and "does not exist" in message_of(error)
+
+
+def deletion_policies(template: object) -> dict[str, str]:
+    """Return what a template says of deletion by logical id, AWS's own defaults included."""
+    found: dict[str, str] = {}
+    resources = template.get("Resources") if isinstance(template, dict) else None
+    for name, resource in (resources if isinstance(resources, dict) else {}).items():
+        if not isinstance(resource, dict):
+            continue
+        policy, kind = resource.get("DeletionPolicy"), resource.get("Type")
+        if policy is None and _is_snapshot_by_default(kind, resource.get("Properties")):
+            policy = SNAPSHOT
+        if isinstance(policy, str) and policy != "Delete":
+            found[str(name)] = policy
+    return found
+
+
+def _is_snapshot_by_default(kind: object, properties: object) -> bool:
+    in_cluster = isinstance(properties, dict) and "DBClusterIdentifier" in properties
+    return kind == "AWS::RDS::DBCluster" or (kind == "AWS::RDS::DBInstance" and not in_cluster)
+
+
+class _Template(yaml.SafeLoader):
+    """A template in YAML; functions such as `!Ref` say nothing about deletion."""
+
+
+_Template.add_multi_constructor("!", lambda *_: None)
+
+
+def _read_yaml(text: str) -> object:
+    try:
+        return cast("object", yaml.load(text, _Template))  # noqa: S506 - a SafeLoader it is
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+
+
+def _resource(raw: Mapping[str, Any], policies: Mapping[str, str]) -> Resource:
+    get = raw.get
+    name = get("LogicalResourceId", "")
+    return Resource(
+        logical_id=name,
+        type=get("ResourceType", ""),
+        physical_id=get("PhysicalResourceId", ""),
+        status=get("ResourceStatus", ""),
+        reason=get("ResourceStatusReason", ""),
+        policy=policies.get(name, ""),
+    )
+
+
+def _name(stack_id: str) -> str:
+    return stack_id.split("/")[1]

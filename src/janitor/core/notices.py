@@ -1,0 +1,78 @@
+"""What people have to be told of a lease as it stands, besides what a decision itself asks for.
+
+The same is asked for at every sweep until it was delivered, so that no notice is lost.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from janitor.core.decisions import Blocked, Decision
+from janitor.core.ladder import failed_stage, is_failing, stuck_since
+from janitor.core.model import (
+    ATTENTION,
+    DELETED,
+    FAILED_RUNG,
+    IN_USE,
+    OPERATORS,
+    PROBLEM,
+    PROTECTED,
+    STUCK,
+    Contact,
+    Lease,
+    LeaseState,
+)
+
+PAST_MARK = frozenset({LeaseState.MARKED, LeaseState.FAILED})
+ABOUT_AN_OUTCOME = frozenset({DELETED, ATTENTION, PROBLEM, IN_USE, PROTECTED, STUCK})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A notice that is due for as long as things stand as they do."""
+
+    stage: str
+    contacts: tuple[Contact, ...]
+    """Some may be in it twice: owners may be operators too."""
+    text: str = ""
+
+
+def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterator[Standing]:
+    """Yield what has to be told about a lease that stays in its state."""
+    if lease.state is LeaseState.NEEDS_ATTENTION:
+        yield Standing(ATTENTION, (*lease.contacts, OPERATORS), lease.last_error)
+    if is_failing(lease):
+        yield Standing(failed_stage(lease), (*lease.contacts, OPERATORS), lease.last_error)
+    if lease.blocked and lease.state in PAST_MARK:
+        yield Standing(PROTECTED, lease.contacts, lease.last_error)
+    if isinstance(decision, Blocked) and lease.blocker:
+        yield Standing(IN_USE, (*lease.contacts, *decision.also), lease.blocker)
+    elif lease.blocker and lease.state is LeaseState.FAILED:
+        yield Standing(IN_USE, lease.contacts, lease.blocker)  # CloudFormation's own word
+    stack = decision.stack
+    if stack is not None and stuck_since(stack, lease, now):
+        yield Standing(STUCK, (OPERATORS,), stack.status)
+
+
+def is_about_an_outcome(stage: str) -> bool:
+    """Tell whether a notice offers no extension: it is about what has happened."""
+    return stage in ABOUT_AN_OUTCOME or stage.startswith(FAILED_RUNG)
+
+
+def still_holds(stage: str, text: str, lease: Lease) -> bool:
+    """Tell whether what such a notice says is still so."""
+    match stage:
+        case "deleted":
+            return lease.state is LeaseState.DELETED
+        case "attention":
+            return lease.state is LeaseState.NEEDS_ATTENTION
+        case "problem":
+            return lease.state is LeaseState.ACTIVE and lease.problem == text != ""
+        case "in-use":
+            return lease.state in PAST_MARK and lease.blocker == text != ""
+        case "protected":
+            return lease.state in PAST_MARK and lease.blocked
+        case "stuck":
+            return lease.state.is_open
+        case _:
+            return is_failing(lease) and stage == failed_stage(lease)

@@ -1,0 +1,207 @@
+"""The order of deletions by export and import: who imports goes first, who stays holds up.
+
+CloudFormation keeps a stack as long as another one imports what it exports. Who imports is
+asked only about stacks that would go in this very sweep.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from janitor.core.contacts import clean, owners_of
+from janitor.core.decisions import Blocked, Decision, Delete, Mark, Reason, Retry, Track, Wait
+from janitor.core.journal import owners_text
+from janitor.core.model import OPERATORS, Contact, LeaseState, Stack
+from janitor.core.policy import Policy
+
+LEAVING = frozenset({LeaseState.MARKED, LeaseState.DELETING, LeaseState.FAILED})
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """Who imports what one stack exports: names of stacks by export; or why that is unknown."""
+
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def holds_up(self) -> bool:
+        """Tell whether the stack cannot go now."""
+        return bool(self.error) or any(self.names.values())
+
+
+def unknown(
+    line: Sequence[Delete | Retry], imports: Mapping[str, Imports], most: int
+) -> tuple[Stack, ...]:
+    """Return those of the next `most` in line whose importers have to be asked for.
+
+    Ask again with the answers until nothing is returned: whoever turns out to be held up
+    makes room for the next in line.
+    """
+    asked: list[Stack] = []
+    going = 0
+    for decision in line:
+        if going >= most:
+            break
+        stack = decision.stack
+        if stack is None or not stack.exports:
+            going += 1
+        elif stack.stack_id not in imports:
+            asked.append(stack)
+            going += 1
+        elif not imports[stack.stack_id].holds_up:
+            going += 1
+    return tuple(asked)
+
+
+def in_order(
+    decisions: Iterable[Decision], imports: Mapping[str, Imports], policy: Policy
+) -> list[Decision]:
+    """Let importers go first, and hold up whoever is imported by a stack that stays."""
+    everything = list(decisions)
+    order = _Order(everything, imports, policy)
+    return [order.decide(d) if isinstance(d, Delete | Retry) else d for d in everything]
+
+
+class _Order:
+    """What the decisions say of every stack that is there, by name and by id."""
+
+    def __init__(
+        self, decisions: Sequence[Decision], imports: Mapping[str, Imports], policy: Policy
+    ) -> None:
+        self._imports = imports
+        self._policy = policy
+        self._by_name: dict[tuple[str, str], Decision] = {}
+        self._by_id: dict[str, Decision] = {}
+        if not any(found.holds_up for found in imports.values()):
+            return
+        for decision in decisions:
+            if stack := decision.stack:
+                self._by_name[stack.region, stack.name] = decision
+                self._by_id[stack.stack_id] = decision
+
+    def decide(self, decision: Delete | Retry) -> Decision:
+        """Return the decision as it is, or what holds it up."""
+        stack, lease = decision.stack, decision.lease
+        if stack is None or lease is None:
+            return decision
+        found = self._imports.get(stack.stack_id)
+        if found is None or not found.holds_up:
+            return self._freed(decision)
+        if found.error:
+            text = f"due, but who imports what it exports could not be read: {clean(found.error)}"
+            return Wait(Reason(text), stack, lease, decision.changes)
+        if circle := self._circle(stack):
+            names = " and ".join(clean(name) for name in circle)
+            why = f"{names} import each other's exports, so that none of them can be deleted"
+            return self._blocked(
+                decision, f"{why}; take the import out of one of them", (OPERATORS,)
+            )
+        staying = [use for use in self._uses(stack) if not _leaves(use.importer)]
+        if staying:
+            named = "; ".join(use.text(self._owners(use)) for use in staying[:MOST_NAMED])
+            more = len(staying) - MOST_NAMED
+            text = named + (f"; and {more} more" if more > 0 else "")
+            also = tuple(sorted({c for use in staying for c in self._owners(use)}))
+            return self._blocked(decision, text, also)
+        first = ", ".join(sorted({clean(use.name) for use in self._uses(stack)}))
+        freed = self._freed(decision)
+        text = f"due, but {first} imports what it exports and goes first"
+        return Wait(Reason(text), stack, freed.lease, freed.changes)
+
+    def _freed(self, decision: Delete | Retry) -> Delete | Retry:
+        """Forget who held it up before."""
+        lease = decision.lease
+        if lease is None or not lease.blocker:
+            return decision
+        changes = (*decision.changes, "no stack that stays imports its exports any more")
+        return replace(decision, lease=replace(lease, blocker=""), changes=changes)
+
+    def _blocked(self, decision: Delete | Retry, why: str, also: tuple[Contact, ...]) -> Blocked:
+        lease, changes = decision.lease, decision.changes
+        if lease is not None and lease.blocker != why:
+            lease, changes = replace(lease, blocker=why), (*changes, f"held up: {why}")
+        return Blocked(Reason(f"due, but {why}"), decision.stack, lease, changes, also=also)
+
+    def _uses(self, stack: Stack) -> list["_Use"]:
+        """List every import of what `stack` exports by another stack, nested ones by their root."""
+        found = self._imports.get(stack.stack_id)
+        if found is None:
+            return []
+        uses = []
+        for export, names in sorted(found.names.items()):
+            for name in sorted(names):
+                importer = self._root(self._by_name.get((stack.region, name)))
+                if importer is None or importer.stack is None:
+                    uses.append(_Use(export, name, None))
+                elif importer.stack.stack_id != stack.stack_id:
+                    uses.append(_Use(export, importer.stack.name, importer))
+        return uses
+
+    def _root(self, decision: Decision | None) -> Decision | None:
+        seen: set[str] = set()
+        while decision and decision.stack and (parent := decision.stack.parent_id):
+            if parent in seen or parent not in self._by_id:
+                return decision
+            seen.add(parent)
+            decision = self._by_id[parent]
+        return decision
+
+    def _circle(self, stack: Stack) -> tuple[str, ...]:
+        """Return the names of those that wait for each other, `stack` among them; or nothing."""
+        reach = self._reached_from(stack)
+        if stack.stack_id not in reach:
+            return ()
+        circle = [
+            other.name
+            for stack_id, other in reach.items()
+            if stack.stack_id in self._reached_from(other) or stack_id == stack.stack_id
+        ]
+        return tuple(sorted(circle))
+
+    def _reached_from(self, stack: Stack) -> dict[str, Stack]:
+        """Return every stack that has to go before `stack`."""
+        reached: dict[str, Stack] = {}
+        todo = [stack]
+        while todo:
+            for use in self._uses(todo.pop()):
+                other = use.importer.stack if use.importer else None
+                if other is not None and other.stack_id not in reached:
+                    reached[other.stack_id] = other
+                    todo.append(other)
+        return reached
+
+    def _owners(self, use: "_Use") -> tuple[Contact, ...]:
+        """Return who owns an importer: as its lease says, or its tags."""
+        if use.importer is None:
+            return (OPERATORS,)
+        if use.importer.lease is not None:
+            return use.importer.lease.contacts
+        tags = use.importer.stack.tags if use.importer.stack else {}
+        return owners_of(tags, self._policy.defaults)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """One import: the export, and the stack that imports it (None: not in the listing)."""
+
+    export: str
+    name: str
+    importer: Decision | None
+
+    def text(self, owners: tuple[Contact, ...]) -> str:
+        """Say who imports what, and whose it is."""
+        whose = clean(owners_text(owners))
+        return (
+            f"{clean(self.name)} (owner {whose}) imports its export {clean(self.export)} and stays"
+        )
+
+
+def _leaves(importer: Decision | None) -> bool:
+    """Tell whether an importer is on its way out, so that waiting for it is enough."""
+    if importer is None:
+        return False
+    if isinstance(importer, Delete | Retry | Track | Mark):
+        return True
+    lease = importer.lease
+    return isinstance(importer, Wait) and lease is not None and lease.state in LEAVING

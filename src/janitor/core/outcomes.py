@@ -1,0 +1,105 @@
+"""The sentences about what became of a deletion: what failed, what stayed, what holds it up."""
+
+from collections.abc import Iterator
+
+from janitor.core.contacts import clean
+from janitor.core.ladder import REASONS_APART, Rung
+from janitor.core.letter import Item
+from janitor.core.model import FAILED_RUNG, Lease
+
+MOST_LINES = 12
+_RUNGS: dict[str, str] = {
+    Rung.PLAIN: "",
+    Rung.PURGE: " though what may be emptied was emptied",
+    Rung.ROLE: " by the cleanup role either",
+    Rung.RETAIN: " though what would not go was to be left behind",
+    Rung.FORCE: " by force either",
+}
+
+
+def outcome_headline(item: Item, lease: Lease) -> str:
+    """Return what a subject says of one stack."""
+    name = clean(lease.name)
+    match item.stage:
+        case "deleted":
+            return f"{name} has been deleted" + " with leftovers" * bool(lease.leftovers)
+        case "attention":
+            return f"{name} could not be deleted"
+        case "problem":
+            return f"{name} has a lifetime that cannot be read"
+        case "in-use":
+            return f"{name} is held up by another stack"
+        case "protected":
+            return f"{name} is due, and protected against deletion"
+        case "stuck":
+            return f"{name} has been in progress for hours"
+        case _:
+            return f"{name} could not be deleted yet"
+
+
+def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
+    """Return what a notice says of one stack, the first thing to be read first.
+
+    `why` says where its deadline came from, `again` when the next attempt is.
+    """
+    match item.stage:
+        case "deleted":
+            return [*_deleted(lease), why]
+        case "problem":
+            return [
+                f"It is kept, but {clean(item.text)}.",
+                "Please correct the tag; until then nothing reminds you and nothing deletes it.",
+            ]
+        case "attention":
+            attempts = f"{lease.attempts} attempt{'' if lease.attempts == 1 else 's'}"
+            first, *more = _reasons(item.text)
+            return [
+                f"It could not be deleted after {attempts}: {first}.",
+                *more,
+                "The janitor will not try again. Please delete it by hand, or ask your operators.",
+            ]
+        case "in-use":
+            return [
+                f"It is due, but cannot be deleted: {clean(item.text)}.",
+                "It goes by itself once no other stack imports from it.",
+                "Please take the import out of that stack, or delete it if nobody needs it.",
+            ]
+        case "protected":
+            return [
+                "It is due, but CloudFormation's termination protection is on, so it stays.",
+                "If it may go, please switch that off.",
+                "If it is to stay, tag it janitor:protect and say why.",
+            ]
+        case "stuck":
+            return [
+                f"CloudFormation has said {clean(item.text)} for more than two hours.",
+                "The janitor cancels nothing. Please look at the stack's events.",
+            ]
+        case _:
+            rung = _RUNGS.get(item.stage.removeprefix(FAILED_RUNG), "")
+            first, *more = _reasons(item.text)
+            return [
+                f"It could not be deleted yet{rung}: {first}.",
+                *more,
+                f"The janitor tries again: {again}.",
+            ]
+
+
+def _reasons(text: str) -> Iterator[str]:
+    """Yield what CloudFormation said, and then a line for each resource."""
+    first, *rest = (clean(part).rstrip(".") for part in text.split(REASONS_APART))
+    yield first
+    yield from (f"{part}." for part in rest)
+
+
+def _deleted(lease: Lease) -> Iterator[str]:
+    if not lease.leftovers:
+        yield "It has been deleted, and CloudFormation has confirmed it."
+        return
+    count = len(lease.leftovers)
+    things = "one thing" if count == 1 else f"{count} things"
+    yield f"It has been deleted with leftovers: {things} stayed, and may go on costing money."
+    yield from (f"Left: {clean(name)}." for name in lease.leftovers[:MOST_LINES])
+    if count > MOST_LINES:
+        yield f"The journal has {count - MOST_LINES} more."
+    yield "Please look at what was left, and delete it by hand if nobody needs it."

@@ -1,0 +1,240 @@
+"""Work off one claim: empty what was opted in, take protection off, ask CloudFormation.
+
+Every call that changes something is in the intent that came with the claim; what came of it
+is journalled right after. A claim that was lost meanwhile does nothing any more.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from janitor.adapters.ports import Clock, Ledger, Purger, Stacks
+from janitor.core.contacts import clean
+from janitor.core.decisions import Reason
+from janitor.core.errors import Conflict, DeleteRefused
+from janitor.core.journal import Actor, Draft, Entry, about, entry
+from janitor.core.ladder import PURGEABLE, Step
+from janitor.core.model import Lease, LeaseState, Outcome, Stack, Status
+from janitor.core.policy import Policy
+from janitor.core.resources import Resource
+from janitor.journeys.track import failed_attempt
+
+ACTOR = Actor("janitor", "janitor", "delete")
+
+CLAIM_GOOD_FOR = timedelta(minutes=5)
+"""From the claim to the call; far less than `track.NO_EFFECT_AFTER`, which gives claims up."""
+
+PURGE_FOR = timedelta(minutes=3)
+"""How much of that emptying may take; the next sweep goes on with the rest."""
+
+MOST_PAUSES = 24
+"""Runs that only emptied something. After that the bucket is being filled, not emptied."""
+
+TRIES = 5
+
+
+def deletion_token(lease: Lease) -> str:
+    """Return the ClientRequestToken of this claim: its place in the chain is its alone."""
+    digest = hashlib.sha256(lease.stack_id.encode()).hexdigest()[:16]
+    return f"janitor-delete-{digest}-{lease.generation}-{lease.seq}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One claim: the lease as it was claimed, and how to go about it."""
+
+    claimed: Lease
+    stack: Stack
+    step: Step
+    now: datetime
+    policy: Policy
+    clock: Clock
+    stacks: Stacks
+    ledger: Ledger
+    purgers: Mapping[str, Purger]
+    may_go_on: Callable[[], bool]
+
+    def make(self) -> Outcome:
+        """Make the attempt as far as it goes in this run."""
+        if self._is_late():
+            return self._outcome(
+                Status.SKIPPED, "held up after the claim; the next sweep decides anew"
+            )
+        lease = self.claimed
+        if self.step.purge:
+            lease, is_paused = self._purge(lease)
+            if is_paused:
+                return self._outcome(
+                    Status.SKIPPED, "emptied in part; the next sweep goes on with it"
+                )
+            if self._is_late():
+                return self._outcome(
+                    Status.SKIPPED, "held up while emptying; the next sweep decides anew"
+                )
+        if self.stack.termination_protection:
+            self.stacks.protect(lease.stack_id, on=False)
+            text = "termination protection taken off, as the policy says (override_protection)"
+            lease = self._note(lease, "protection.removed", Reason(text))
+        return self._ask(lease)
+
+    def _is_late(self) -> bool:
+        """Tell whether others may have taken the claim for dead, and an owner the stack."""
+        return self.clock() - self.now > CLAIM_GOOD_FOR
+
+    def _ask(self, lease: Lease) -> Outcome:
+        """Call DeleteStack, and journal what AWS answered."""
+        try:
+            request_id = self.stacks.delete(lease.stack_id, deletion_token(self.claimed), self.step)
+        except DeleteRefused as refusal:
+            why = str(refusal)
+            lease = self._commit(
+                lease,
+                lambda stored: failed_attempt(
+                    stored, why, now=self.now, policy=self.policy, actor=ACTOR, stack=self.stack
+                ),
+            )
+            if lease.unprotected:
+                protect_again(lease, self.now, self.policy, self.stacks, self.ledger)
+            return self._outcome(Status.FAILED, why)
+        reason = Reason(
+            "CloudFormation accepted the deletion",
+            {"attempt": str(lease.attempts), "rung": self.step.rung.value},
+        )
+        try:
+            self._note(
+                lease, "deletion.started", reason, request_ids=(request_id,), asked_at=self.clock()
+            )
+        except Conflict:
+            why = "begun, and journalled by its intent; somebody else has tracked it already"
+            return self._outcome(Status.DONE, why)
+        return self._outcome(Status.DONE, "")
+
+    def _purge(self, lease: Lease) -> tuple[Lease, bool]:
+        """Empty what could not be deleted; tell whether it goes on in the next run."""
+
+        def in_time() -> bool:
+            return self.may_go_on() and self.clock() - self.now < PURGE_FOR
+
+        for resource in self.step.purge:
+            purger = self.purgers.get(PURGEABLE[resource.type])
+            if purger is None:
+                continue
+            done = purger.purge(lease.stack_id, resource, in_time)
+            counts = ", ".join(f"{count} {what}" for what, count in sorted(done.counts.items()))
+            text = f"{clean(str(resource))}: {counts or 'nothing'} deleted"
+            if done.problem:
+                text = f"{text}; {clean(done.problem)}"
+            elif not done.is_empty:
+                text = f"{text}; more is left"
+            facts = {
+                "type": resource.type,
+                "logical_id": resource.logical_id,
+                "physical_id": resource.physical_id,
+                **{what: str(count) for what, count in done.counts.items()},
+                "empty": "yes" if done.is_empty else "no",
+            }
+            result = "failed" if done.problem else "ok"
+            lease = self._note(lease, "resource.purged", Reason(text, facts), result=result)
+            if not done.is_empty and not done.problem and lease.refusals < MOST_PAUSES:
+                return self._pause(lease, resource), True
+        return lease, False
+
+    def _pause(self, lease: Lease, resource: Resource) -> Lease:
+        """Give the claim back: this was no attempt yet, and the next sweep goes on."""
+        text = f"{clean(str(resource))} is emptied further in the next run"
+        return self._note(
+            lease,
+            "deletion.paused",
+            Reason(text),
+            state=LeaseState.FAILED,
+            attempts=lease.attempts - 1,
+            refusals=lease.refusals + 1,
+            rung="",
+        )
+
+    def _note(
+        self,
+        lease: Lease,
+        action: str,
+        reason: Reason,
+        *,
+        result: str = "ok",
+        request_ids: tuple[str, ...] = (),
+        **changes: object,
+    ) -> Lease:
+        def make(stored: Lease) -> Entry[Lease]:
+            draft = _draft(
+                stored,
+                action,
+                reason,
+                self.clock(),
+                self.policy,
+                result=result,
+                request_ids=request_ids,
+            )
+            return entry(stored, replace(stored, **changes), draft)  # type: ignore[arg-type]  # fields of a lease, by name
+
+        return self._commit(lease, make)
+
+    def _commit(self, lease: Lease, make: Callable[[Lease], Entry[Lease]]) -> Lease:
+        """Write upon the lease as it is by now, as long as the claim is still ours."""
+        for _ in range(TRIES):
+            written = make(lease)
+            try:
+                self.ledger.commit(written)
+            except Conflict:
+                found = self.ledger.lease(lease.stack_id)
+                if found is None or not self._is_ours(found):
+                    raise
+                lease = found
+            else:
+                return written.record
+        raise Conflict(f"{lease.stack_id} changes all the time")
+
+    def _is_ours(self, lease: Lease) -> bool:
+        claim = (LeaseState.DELETING, self.claimed.claimed_at, self.claimed.attempts)
+        return (lease.state, lease.claimed_at, lease.attempts) == claim
+
+    def _outcome(self, status: Status, why: str) -> Outcome:
+        return Outcome(self.claimed.stack_id, "delete", status, why)
+
+
+def protect_again(
+    lease: Lease, now: datetime, policy: Policy, stacks: Stacks, ledger: Ledger
+) -> Lease:
+    """Put back the termination protection that was taken off for a deletion that came to nothing."""
+    text = "its termination protection is put back, as it was not deleted"
+    intent = _draft(lease, "protection.intended", Reason(text), now, policy)
+    written = entry(lease, lease, intent)
+    ledger.commit(written)
+    stacks.protect(lease.stack_id, on=True)
+    lease = written.record
+    draft = _draft(
+        lease, "protection.restored", Reason("termination protection is on again"), now, policy
+    )
+    restored = entry(lease, replace(lease, unprotected=False), draft)
+    ledger.commit(restored)
+    return restored.record
+
+
+def _draft(
+    lease: Lease,
+    action: str,
+    reason: Reason,
+    now: datetime,
+    policy: Policy,
+    *,
+    result: str = "ok",
+    request_ids: tuple[str, ...] = (),
+) -> Draft:
+    return about(
+        lease,
+        action,
+        reason,
+        actor=ACTOR,
+        now=now,
+        policy_version=policy.version,
+        result=result,
+        request_ids=request_ids,
+    )

@@ -1,0 +1,522 @@
+"""A deletion that fails: each rung of the ladder, from the policy or a tag to the journal."""
+
+from typing import Any
+
+import pytest
+from tests.journeys.stories import OWNED, POLICY, Story
+
+from janitor.core.errors import JanitorError
+from janitor.core.model import OPERATORS, LeaseState, Stack
+from janitor.core.requests import DeletionRequest
+from janitor.core.resources import Resource, Snapshot
+from janitor.journeys.attempt import MOST_PAUSES
+from janitor.journeys.delete import delete
+
+BUCKET = Resource("Data", "AWS::S3::Bucket", "feat-data-1")
+IMAGES = Resource("Images", "AWS::ECR::Repository", "feat-images-1")
+QUEUE = Resource("Queue", "AWS::SQS::Queue", "feat-queue-1")
+OWN_ROLE = "arn:aws:iam::123456789012:role/own"
+CLEANUP = "arn:aws:iam::123456789012:role/cleanup"
+
+
+def on(story: Story, stack_id: str, attempts: int = 1) -> None:
+    """Let so many attempts come to their end, with all the waiting in between."""
+    for _ in range(attempts):
+        story.stacks.finish(stack_id)
+        story.wait(minutes=1)
+        story.sweep()
+        again = story.lease(stack_id).next_attempt_at
+        if again is not None:
+            story.now = again
+            story.sweep()
+
+
+def with_policy(text: str) -> str:
+    """Return the policy of the stories with more defaults."""
+    return f"{POLICY}defaults: {{{text}}}\n"
+
+
+def begun(policy: str = POLICY, **kind: Any) -> tuple[Story, str]:
+    """Go on until a deletion is under way."""
+    story = Story(policy)
+    return story, story.until_deleting(**{"resources": (BUCKET, QUEUE), **kind})
+
+
+def facts(story: Story, stack_id: str, action: str) -> dict[str, str]:
+    """Return the facts of the last such event."""
+    found = [event for event in story.ledger.chain(stack_id) if event.action == action]
+    return dict(found[-1].body["reason"]["facts"])
+
+
+def test_what_the_stack_is_stands_in_the_journal_before_the_intent() -> None:
+    """Resources with both ids, tags, outputs, role and template.
+
+    Fails if `_claim` leaves out `*drafts`.
+    """
+    story, stack_id = begun(exports=("net",), role=OWN_ROLE)
+    recorded, intended = list(story.ledger.chain(stack_id))[-3:-1]
+    assert (recorded.action, intended.action) == ("stack.recorded", "deletion.intended")
+    assert recorded.body["reason"]["facts"] == {
+        "role": OWN_ROLE,
+        "template": "sha256:feat",
+        "drift": "not checked",
+        "resources": "2",
+        "output net": "value of net",
+        "resource Data": "AWS::S3::Bucket feat-data-1 (CREATE_COMPLETE)",
+        "resource Queue": "AWS::SQS::Queue feat-queue-1 (CREATE_COMPLETE)",
+    }
+    assert recorded.body["target"]["tags"]["janitor:ttl"] == "3d"
+
+
+def test_a_stack_that_cannot_be_recorded_is_not_deleted() -> None:
+    """No evidence, no deletion; the next sweep tries again.
+
+    Fails if `delete` goes on without the snapshot.
+    """
+    story = Story()
+    stack_id = story.until_marked()
+    story.wait(1)
+
+    class Blind(type(story.stacks)):  # type: ignore[misc]  # the twin, less one permission
+        """CloudFormation that does not list resources."""
+
+        def snapshot(self, stack: Stack) -> Snapshot:
+            """Refuse."""
+            raise JanitorError(f"listing the resources of {stack.name} failed: AccessDenied")
+
+    story.stacks.__class__ = Blind
+    report = story.sweep()
+    assert "AccessDenied" in report.outcomes[-1].detail
+    assert story.calls("delete") == []
+    assert story.lease(stack_id).state is LeaseState.MARKED
+
+
+def test_a_bucket_with_things_in_it_is_left_alone_without_an_opt_in() -> None:
+    """It fails, each resource is named with its reason, and what to do is said, once.
+
+    Fails if `purge_words` returns all words.
+    """
+    story, stack_id = begun(POLICY + "limits: {max_attempts: 3}\n")
+    story.stacks.resources.contents["feat-data-1"] = 5
+    on(story, stack_id, 3)
+    assert story.stacks.resources.contents["feat-data-1"] == 5
+    lease = story.lease(stack_id)
+    assert lease.state is LeaseState.NEEDS_ATTENTION
+    assert lease.last_error == (
+        "DELETE_FAILED: The following resource(s) failed to delete: [Data]"
+        " | Data (AWS::S3::Bucket feat-data-1): it is not empty"
+        " (The bucket you tried to delete is not empty);"
+        " empty it, or let the janitor do so: tag the stack janitor:purge=s3"
+    )
+    told = [m.contact.address for m in story.channel.sent if "failed-plain" in m.kinds]
+    assert told == ["ana@example.com", "operators"]
+    told = [m.contact.address for m in story.channel.sent if "attention" in m.kinds]
+    assert told == ["ana@example.com", "operators"]
+
+
+@pytest.mark.parametrize(
+    "policy,tags",
+    [(with_policy("purge: [s3]"), OWNED), (POLICY, {**OWNED, "janitor:purge": "s3"})],
+    ids=["policy", "tag"],
+)
+def test_a_bucket_is_emptied_where_policy_or_tag_opted_in(
+    policy: str, tags: dict[str, str]
+) -> None:
+    """Only after CloudFormation failed on it, with counts in the journal."""
+    story, stack_id = begun(policy, tags=tags)
+    story.stacks.resources.contents["feat-data-1"] = 2500
+    story.stacks.resources.contents["other"] = 7
+    on(story, stack_id)
+    story.stacks.finish(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETED
+    assert story.stacks.resources.contents == {"feat-data-1": 0, "other": 7}
+    intended = facts(story, stack_id, "deletion.intended")
+    assert (intended["rung"], intended["empties"]) == (
+        "purge",
+        "Data (AWS::S3::Bucket feat-data-1)",
+    )
+    assert facts(story, stack_id, "resource.purged") == {
+        "type": "AWS::S3::Bucket",
+        "logical_id": "Data",
+        "physical_id": "feat-data-1",
+        "object versions": "2500",
+        "empty": "yes",
+    }
+    assert story.reason(stack_id, "deletion.confirmed") == "confirmed by id after attempt 2"
+    assert story.findings() == []
+
+
+def test_images_need_a_word_of_their_own() -> None:
+    """`s3` empties no repository."""
+    story, stack_id = begun(with_policy("purge: [s3]"), resources=(IMAGES, QUEUE))
+    story.stacks.resources.contents["feat-images-1"] = 3
+    on(story, stack_id, 2)
+    assert story.stacks.resources.contents["feat-images-1"] == 3
+    story.set_policy(with_policy("purge: [ecr]"))
+    on(story, stack_id, 1)
+    story.stacks.finish(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETED
+    assert facts(story, stack_id, "resource.purged")["images"] == "3"
+
+
+def test_emptying_that_does_not_end_in_time_goes_on_in_the_next_run() -> None:
+    """It is no attempt; what was done is journalled, and nothing is done twice.
+
+    Fails if `_purge` does not ask whether it may go on.
+    """
+    story, stack_id = begun(with_policy("purge: [s3]"))
+    story.stacks.resources.contents["feat-data-1"] = 10_000
+    story.stacks.finish(stack_id)
+    story.sweep()
+    story.now = story.lease(stack_id).next_attempt_at or story.now
+    left = iter([True] * 3 + [False] + [True] * 99)
+    story.look()
+    (request,) = story.janitor.queue.deletions
+    outcome = delete(
+        request,
+        clock=story.janitor.clock,
+        policies=story.policies,
+        stacks=story.stacks,
+        ledger=story.ledger,
+        purgers=story.janitor.purgers,
+        may_go_on=lambda: next(left),
+    )
+    assert outcome.detail == "emptied in part; the next sweep goes on with it"
+    assert story.stacks.resources.contents["feat-data-1"] == 7_000
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.attempts) == (LeaseState.FAILED, 1)
+    assert story.actions(stack_id)[-2:] == ["resource.purged", "deletion.paused"]
+    story.wait(hours=1)
+    story.janitor.queue.deletions.clear()
+    story.sweep()
+    assert story.stacks.resources.contents["feat-data-1"] == 0
+    story.stacks.finish(stack_id)
+    story.sweep()
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.attempts) == (LeaseState.DELETED, 2)
+
+
+def test_a_bucket_that_is_filled_all_the_time_ends_with_a_person() -> None:
+    """Emptying is bounded too."""
+    story, stack_id = begun(with_policy("purge: [s3]") + "limits: {max_attempts: 2}\n")
+    story.stacks.resources.contents["feat-data-1"] = 10**9
+    for _ in range(MOST_PAUSES + 10):
+        story.stacks.finish(stack_id)
+        story.wait(hours=2)
+        report = story.look()
+        assert report.plan.tripped == ""
+        for request in story.janitor.queue.deletions:
+            story_delete(story, request.stack_id)
+        story.janitor.queue.deletions.clear()
+    assert story.lease(stack_id).state is LeaseState.NEEDS_ATTENTION
+
+
+def story_delete(story: Story, stack_id: str) -> None:
+    """Delete with time for a single batch."""
+    left = iter([True])
+    delete(
+        DeletionRequest(stack_id, story.now),
+        clock=story.janitor.clock,
+        policies=story.policies,
+        stacks=story.stacks,
+        ledger=story.ledger,
+        purgers=story.janitor.purgers,
+        may_go_on=lambda: next(left, False),
+    )
+
+
+@pytest.mark.parametrize("trouble", ["gone", "denied"])
+def test_the_cleanup_role_takes_over_where_the_stacks_own_is_of_no_use(trouble: str) -> None:
+    """Only then, and only if the policy names one."""
+    story = Story(with_policy(f"cleanup_role: '{CLEANUP}'"))
+    stack_id = story.until_marked(role=OWN_ROLE, resources=(QUEUE,))
+    if trouble == "gone":
+        story.stacks.gone_roles.add(OWN_ROLE)
+    else:
+        story.stacks.resources.denied_to.add(OWN_ROLE)
+    story.wait(1)
+    story.sweep()
+    on(story, stack_id)
+    assert facts(story, stack_id, "deletion.intended")["role"] == CLEANUP
+    story.stacks.finish(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETED
+    first = next(e for e in story.ledger.chain(stack_id) if e.action == "deletion.failed")
+    expected = "cannot be assumed" if trouble == "gone" else "permission to delete it is missing"
+    assert expected in first.body["reason"]["sentence"]
+
+
+def test_a_stack_without_a_role_of_its_own_never_gets_the_cleanup_role() -> None:
+    """It would stay on the stack."""
+    story, stack_id = begun(with_policy(f"cleanup_role: '{CLEANUP}'"), resources=(QUEUE,))
+    story.stacks.fail(stack_id, reason="AccessDenied: not authorized")
+    on(story, stack_id)
+    assert "role" not in facts(story, stack_id, "deletion.intended")
+
+
+@pytest.mark.parametrize("resort", ["retain", "force"])
+def test_the_last_resort_leaves_behind_what_will_not_go_and_says_so(resort: str) -> None:
+    """After all plain attempts; *deleted with leftovers*, with physical ids, never plain deleted.
+
+    Fails if `_deleted` passes the result "ok".
+    """
+    policy = with_policy(f"last_resort: {resort}") + "limits: {max_attempts: 2}\n"
+    story, stack_id = begun(policy)
+    story.stacks.resources.contents["feat-data-1"] = 5
+    on(story, stack_id, 2)
+    assert facts(story, stack_id, "deletion.intended")["rung"] == resort
+    story.stacks.finish(stack_id)
+    story.sweep()
+    lease = story.lease(stack_id)
+    assert lease.state is LeaseState.DELETED
+    assert lease.leftovers == ("Data (AWS::S3::Bucket feat-data-1)",)
+    confirmed = list(story.ledger.chain(stack_id))[-3]
+    assert (confirmed.action, confirmed.body["result"]) == ("deletion.confirmed", "leftovers")
+    assert confirmed.body["reason"]["sentence"] == (
+        "deleted with leftovers, confirmed by id after attempt 3;"
+        " 1 stayed: Data (AWS::S3::Bucket feat-data-1)"
+    )
+    assert confirmed.body["reason"]["facts"] == {
+        "gone": "1",
+        "stayed": "1",
+        "stayed 1": "Data (AWS::S3::Bucket feat-data-1)",
+        "gone 1": "Queue (AWS::SQS::Queue feat-queue-1)",
+    }
+    assert story.subjects()[-1] == "[janitor] feat has been deleted with leftovers"
+    assert "Data (AWS::S3::Bucket feat-data-1)" in story.channel.sent[-1].text
+    assert {m.contact.address for m in story.channel.sent[-2:]} == {"ana@example.com", "operators"}
+
+
+def test_without_the_opt_in_nothing_is_left_behind() -> None:
+    """A person is asked instead."""
+    story, stack_id = begun(POLICY + "limits: {max_attempts: 1}\n")
+    story.stacks.resources.contents["feat-data-1"] = 5
+    on(story, stack_id, 3)
+    assert story.lease(stack_id).state is LeaseState.NEEDS_ATTENTION
+    assert story.stack(stack_id).status == "DELETE_FAILED"
+
+
+def test_what_the_template_keeps_is_a_leftover_too() -> None:
+    """DeletionPolicy Retain, and what leaves a snapshot."""
+    kept = Resource("Log", "AWS::Logs::LogGroup", "/feat", policy="Retain")
+    database = Resource("Db", "AWS::RDS::DBInstance", "feat-db", policy="Snapshot")
+    story, stack_id = begun(resources=(QUEUE, kept, database))
+    story.stacks.finish(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).leftovers == (
+        "Log (AWS::Logs::LogGroup /feat)",
+        "a snapshot of Db (AWS::RDS::DBInstance feat-db)",
+    )
+
+
+def test_each_rung_is_told_once() -> None:
+    """To owner and operators, however often it fails."""
+    policy = with_policy("purge: [s3], last_resort: retain") + "limits: {max_attempts: 3}\n"
+    story, stack_id = begun(policy)
+    story.stacks.fail(stack_id, times=9, resource="Queue")
+    story.stacks.resources.contents["feat-data-1"] = 1
+    on(story, stack_id, 6)
+    kinds = [kind for m in story.channel.sent for kind in m.kinds if kind.startswith("failed-")]
+    assert sorted(kinds) == sorted(["failed-plain", "failed-purge"] * 2)
+    assert story.lease(stack_id).state is LeaseState.DELETED
+
+
+def test_an_export_in_use_is_journalled_as_that_and_counts_for_no_rung() -> None:
+    """CloudFormation returns to the former status, and says why in its reason.
+
+    Fails if `Cause.counts` is always true.
+    """
+    story, stack_id = begun()
+    story.stacks.hold(stack_id, "feat-other")
+    story.stacks.finish(stack_id)
+    story.wait(minutes=16)
+    story.sweep()
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.attempts, lease.rung) == (LeaseState.FAILED, 0, "")
+    assert story.actions(stack_id)[-1] == "deletion.refused"
+    assert "as it is in use by feat-other" in lease.blocker
+    story.sweep()
+    assert "in-use" in [kind for m in story.channel.sent for kind in m.kinds]
+    story.now = lease.next_attempt_at or story.now
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETING
+
+
+def test_throttling_is_no_attempt() -> None:
+    """It says nothing of the stack."""
+    story = Story()
+    stack_id = story.until_marked()
+    story.stacks.throttled = 1
+    story.wait(1)
+    story.sweep()
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.attempts) == (LeaseState.FAILED, 0)
+    on(story, stack_id)
+    assert story.lease(stack_id).state is LeaseState.DELETING
+
+
+def test_a_deletion_that_hangs_is_told_to_operators_and_never_cancelled() -> None:
+    """After two hours, once."""
+    story, stack_id = begun()
+    story.stacks.stuck.add(stack_id)
+    for minutes in (119, 1, 60):
+        story.wait(minutes=minutes)
+        story.sweep()
+    stuck = [m for m in story.channel.sent if m.kinds == ("stuck",)]
+    assert [m.contact for m in stuck] == [OPERATORS]
+    assert story.lease(stack_id).state is LeaseState.DELETING
+    assert story.calls("delete") == [stack_id]
+
+
+def test_an_update_that_hangs_is_told_too() -> None:
+    """Whoever began it."""
+    story = Story()
+    stack_id = story.deploy()
+    story.sweep()
+    story.wait(hours=1)
+    story.stacks.redeploy(stack_id)
+    story.stacks.set(stack_id, "UPDATE_IN_PROGRESS")
+    for _ in range(4):
+        story.wait(hours=1)
+        story.sweep()
+    assert [m.contact for m in story.channel.sent if m.kinds == ("stuck",)] == [OPERATORS]
+    assert story.stack(stack_id).status == "UPDATE_IN_PROGRESS"
+
+
+def test_termination_protection_is_told_to_the_owner_once() -> None:
+    """The owner alone can take it off, or the policy."""
+    story = Story()
+    stack_id = story.until_marked()
+    story.stacks.lock(stack_id)
+    story.wait(1)
+    for _ in range(4):
+        story.sweep()
+        story.wait(hours=1)
+    told = [m.contact.address for m in story.channel.sent if "protected" in m.kinds]
+    assert told == ["ana@example.com"]
+    assert story.calls("unprotect") == story.calls("delete") == []
+
+
+OVERRIDE = with_policy("override_protection: true")
+
+
+def test_protection_is_taken_off_right_before_where_the_policy_says_so() -> None:
+    """Announced in the intent, journalled when done."""
+    story = Story(OVERRIDE)
+    stack_id = story.until_marked()
+    story.stacks.lock(stack_id)
+    story.wait(1)
+    story.sweep()
+    kinds = [call[0] for call in story.stacks.calls if call[0] in {"unprotect", "delete"}]
+    assert kinds == ["unprotect", "delete"]
+    assert facts(story, stack_id, "deletion.intended")["protection"] == "taken off first"
+    assert story.actions(stack_id)[-3:] == [
+        "deletion.intended",
+        "protection.removed",
+        "deletion.started",
+    ]
+
+
+def test_protection_comes_back_if_the_deletion_is_refused() -> None:
+    """At once where CloudFormation says no, and by the next sweep where it falls back."""
+    story = Story(OVERRIDE)
+    stack_id = story.until_marked()
+    story.stacks.lock(stack_id)
+    story.stacks.throttled = 1
+    story.wait(1)
+    story.sweep()
+    assert story.stack(stack_id).termination_protection
+    assert story.actions(stack_id)[-3:] == [
+        "deletion.refused",
+        "protection.intended",
+        "protection.restored",
+    ]
+    story.stacks.hold(stack_id, "other")
+    story.wait(hours=1)
+    story.sweep()
+    assert not story.stack(stack_id).termination_protection
+    story.stacks.finish(stack_id)
+    for _ in range(2):
+        story.wait(minutes=16)
+        story.sweep()
+    assert story.stack(stack_id).termination_protection
+    assert story.lease(stack_id).unprotected is False
+
+
+def test_a_change_set_that_nobody_executed_has_a_grace_of_its_own() -> None:
+    """Somebody may be reviewing it.
+
+    Fails if `_told` does not look at `review_grace`.
+    """
+    story = Story(with_policy("review_grace: 6d"))
+    stack_id = story.until_marked(status="REVIEW_IN_PROGRESS", resources=())
+    story.wait(1)
+    story.sweep()
+    assert story.calls("delete") == []
+    story.wait(2)
+    story.sweep()
+    assert story.calls("delete") == [stack_id]
+
+
+def test_a_stack_recreated_by_hand_under_its_name_is_another_stack() -> None:
+    """The old lease is closed, the new stack gets its own time."""
+    story = Story()
+    old = story.until_marked()
+    story.stacks.remove(old)
+    new = story.deploy()
+    story.wait(1)
+    story.sweep()
+    story.sweep()
+    assert story.lease(old).state is LeaseState.GONE
+    assert story.lease(new).state is LeaseState.ACTIVE
+    assert story.calls("delete") == []
+
+
+def test_a_confirmation_waits_for_word_of_what_stayed() -> None:
+    """Who writes "deleted" today cannot add tomorrow what stayed; after a day it is left open."""
+    story, stack_id = begun()
+    story.stacks.finish(stack_id)
+
+    class Forgetful(type(story.stacks)):  # type: ignore[misc]  # the twin, less its events
+        """CloudFormation whose events cannot be read."""
+
+        def fates(self, stack_id: str) -> tuple[Resource, ...]:
+            """Refuse."""
+            raise JanitorError("reading the events failed: Throttling")
+
+    story.stacks.__class__ = Forgetful
+    story.wait(hours=1)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETING
+    story.wait(1)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETED
+    last = next(e for e in story.ledger.chain(stack_id) if e.action == "deletion.confirmed")
+    assert last.body["result"] == "unverified"
+    assert last.body["reason"]["facts"]["unread"] == "reading the events failed: Throttling"
+
+
+def test_a_failure_of_before_is_not_taken_for_one_of_the_attempt_at_work() -> None:
+    """Between the claim and the call a stack still shows the failure before.
+
+    Fails if `_verdict` does not look at `asked_at`.
+    """
+    story, stack_id = begun(with_policy("purge: [s3]"))
+    story.stacks.resources.contents["feat-data-1"] = 5
+    story.stacks.finish(stack_id)
+    story.sweep()
+    story.now = story.lease(stack_id).next_attempt_at or story.now
+    seen: list[str] = []
+    purger = story.janitor.purgers["s3"]
+    purge = purger.purge
+
+    def meanwhile(*args: object, **kwargs: object) -> object:
+        seen.append(story.track(stack_id).detail)
+        return purge(*args, **kwargs)  # type: ignore[arg-type]  # as it came
+
+    object.__setattr__(purger, "purge", meanwhile)
+    story.sweep()
+    assert seen == ["no outcome yet: DELETE_FAILED"]
+    assert story.lease(stack_id).state is LeaseState.DELETING

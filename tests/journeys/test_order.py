@@ -1,0 +1,214 @@
+"""Exports and imports among due stacks: who imports goes first, who stays holds up."""
+
+from tests.journeys.stories import OWNED, POLICY, Story
+
+from janitor.core.errors import JanitorError
+from janitor.core.model import LeaseState
+
+BREAKER_OFF = "limits: {max_deletes_fraction: 1, max_due: 100}\n"
+BOB = {"janitor:ttl": "20d", "janitor:owner": "bob@example.com"}
+
+
+def due_stacks(story: Story) -> None:
+    """Go on until whatever was deployed for three days is due: Friday, 08:00."""
+    story.sweep()
+    story.wait(3)
+    story.sweep()
+    story.wait(1)
+
+
+def chain(story: Story, length: int) -> list[str]:
+    """Deploy stacks each of which imports from the one before."""
+    names = [f"feat-{number}" for number in range(length)]
+    return [
+        story.deploy(name, exports=(f"{name}-out",), imports=(f"{before}-out",) if before else ())
+        for before, name in zip(["", *names], names, strict=False)
+    ]
+
+
+def decided(story: Story) -> dict[str, str]:
+    """Return the reasons of a plan by the name of the stack."""
+    decisions = story.janitor.plan().plan.decisions
+    return {d.stack.name: str(d.reason) for d in decisions if d.stack is not None}
+
+
+def test_a_chain_of_five_leaves_in_the_right_order_one_a_sweep() -> None:
+    """As few sweeps as possible: each stack needs the one before it to be gone.
+
+    Fails if `in_order` returns the decisions as they came.
+    """
+    story = Story(POLICY + BREAKER_OFF)
+    ids = chain(story, 5)
+    due_stacks(story)
+    for _ in range(5):
+        story.sweep()
+        for stack_id in ids:
+            story.stacks.finish(stack_id)
+        story.wait(minutes=30)
+    story.sweep()
+    assert story.calls("delete") == ids[::-1]
+    assert {story.lease(stack_id).state for stack_id in ids} == {LeaseState.DELETED}
+    assert {story.actions(stack_id).count("deletion.refused") for stack_id in ids} == {0}
+
+
+def test_plan_and_sweep_say_alike_who_goes_first() -> None:
+    """Nobody has to guess why a stack waits."""
+    story = Story(POLICY + BREAKER_OFF)
+    chain(story, 2)
+    due_stacks(story)
+    assert decided(story)["feat-0"] == "due, but feat-1 imports what it exports and goes first"
+    assert story.sweep().plan.counts["wait"] == 1
+
+
+def test_an_importer_that_stays_blocks_and_both_owners_are_told_once() -> None:
+    """With the stack and its owner by name.
+
+    Fails if `_leaves` returns True.
+    """
+    story = Story(POLICY + BREAKER_OFF)
+    exporter = story.deploy("feat-net", exports=("net",))
+    story.deploy("shop", tags=BOB, imports=("net",))
+    due_stacks(story)
+    for _ in range(3):
+        story.sweep()
+        story.wait(hours=1)
+    why = "shop (owner bob@example.com) imports its export net and stays"
+    assert decided(story)["feat-net"] == f"due, but {why}"
+    assert story.reason(exporter, "lease.updated") == f"held up: {why}"
+    told = [m.contact.address for m in story.channel.sent if "in-use" in m.kinds]
+    assert sorted(told) == ["ana@example.com", "bob@example.com"]
+    assert story.calls("delete") == []
+
+
+def test_the_exporter_goes_when_the_importer_has_let_go() -> None:
+    """Nothing else has to be done."""
+    story = Story(POLICY + BREAKER_OFF)
+    exporter = story.deploy("feat-net", exports=("net",))
+    importer = story.deploy("shop", tags=BOB, imports=("net",))
+    due_stacks(story)
+    story.sweep()
+    assert story.lease(exporter).blocker
+    story.stacks.link(importer)
+    story.sweep()
+    assert story.lease(exporter).state is LeaseState.DELETING
+    assert story.lease(exporter).blocker == ""
+
+
+def test_an_importer_that_nobody_manages_blocks_too() -> None:
+    """Its owner is read from its tags."""
+    story = Story(POLICY + BREAKER_OFF)
+    story.deploy("feat-net", exports=("net",))
+    story.deploy("prod", tags={"owner": "carol@example.com"}, imports=("net",))
+    due_stacks(story)
+    story.sweep()
+    story.sweep()
+    told = [m.contact.address for m in story.channel.sent if "in-use" in m.kinds]
+    assert sorted(told) == ["ana@example.com", "carol@example.com"]
+
+
+def test_a_circle_is_reported_to_owners_and_operators() -> None:
+    """None of them can go before the others.
+
+    Fails if `_circle` returns nothing.
+    """
+    story = Story(POLICY + BREAKER_OFF)
+    one = story.deploy("feat-a", exports=("a",))
+    story.deploy("feat-b", exports=("b",), imports=("a",))
+    story.stacks.link(one, "b")
+    due_stacks(story)
+    for _ in range(2):
+        story.sweep()
+    why = (
+        "feat-a and feat-b import each other's exports, so that none of them can be deleted;"
+        " take the import out of one of them"
+    )
+    assert {decided(story)[name] for name in ("feat-a", "feat-b")} == {f"due, but {why}"}
+    told = [m.contact.address for m in story.channel.sent if "in-use" in m.kinds]
+    assert sorted(told) == ["ana@example.com", "operators"]
+    assert story.calls("delete") == []
+
+
+def test_an_importer_in_its_grace_is_waited_for() -> None:
+    """It will go by itself, so nobody has to be told."""
+    story = Story(POLICY + BREAKER_OFF)
+    story.deploy("feat-net", exports=("net",))
+    due_stacks(story)
+    story.deploy("late", tags={**OWNED, "janitor:ttl": "1m"}, imports=("net",))
+    story.sweep()
+    story.wait(minutes=5)
+    story.sweep()
+    assert decided(story)["feat-net"] == "due, but late imports what it exports and goes first"
+
+
+def test_importers_that_cannot_be_read_hold_up() -> None:
+    """Unsure means do not delete.
+
+    Fails if `Imports.holds_up` does not look at the error.
+    """
+    story = Story(POLICY + BREAKER_OFF)
+    story.deploy("feat-net", exports=("net",))
+
+    class Blind(type(story.stacks)):  # type: ignore[misc]  # the twin, less one permission
+        """CloudFormation that does not say who imports."""
+
+        def importers(self, stack_id: str, export: str) -> tuple[str, ...]:
+            """Refuse."""
+            raise JanitorError(f"asking who imports {export} failed: AccessDenied")
+
+    story.stacks.__class__ = Blind
+    due_stacks(story)
+    story.sweep()
+    assert decided(story)["feat-net"] == (
+        "due, but who imports what it exports could not be read:"
+        " asking who imports net failed: AccessDenied"
+    )
+    assert story.calls("delete") == []
+
+
+def test_importers_are_asked_for_only_where_a_stack_is_about_to_go() -> None:
+    """One call for each export of it, and none for anybody else."""
+    story = Story(POLICY + "limits: {max_deletes_fraction: 1, max_deletes_per_sweep: 1}\n")
+    first = story.deploy("feat-a", exports=("a1", "a2"))
+    story.deploy("feat-b", exports=("b",))
+    story.deploy("prod", tags={}, exports=("p",))
+    story.deploy("young", tags=BOB, exports=("y",))
+    due_stacks(story)
+    assert [call for call in story.stacks.calls if call[0] == "importers"] == []
+    story.sweep()
+    assert [call[1:] for call in story.stacks.calls if call[0] == "importers"] == [
+        (first, "a1"),
+        (first, "a2"),
+    ]
+
+
+def test_who_is_held_up_makes_room_for_the_next_in_line() -> None:
+    """A blocked stack does not use up the pace."""
+    story = Story(POLICY + "limits: {max_deletes_fraction: 1, max_deletes_per_sweep: 1}\n")
+    story.deploy("feat-a", exports=("a",))
+    story.deploy("prod", tags={}, imports=("a",))
+    second = story.deploy("feat-b", exports=("b",))
+    due_stacks(story)
+    story.sweep()
+    assert story.calls("delete") == [second]
+
+
+def test_nobody_is_asked_while_the_breaker_stops_everything() -> None:
+    """Not one call more than needed."""
+    story = Story(POLICY + "limits: {max_due: 1}\n")
+    chain(story, 3)
+    due_stacks(story)
+    assert story.sweep().plan.tripped
+    assert [call for call in story.stacks.calls if call[0] == "importers"] == []
+
+
+def test_a_nested_importer_goes_with_its_root() -> None:
+    """It is the root that is due, and that is named."""
+    story = Story(POLICY + BREAKER_OFF)
+    exporter = story.deploy("feat-net", exports=("net",))
+    root = story.deploy("feat-app")
+    story.deploy("feat-app-child", tags={}, parent_id=root, imports=("net",))
+    due_stacks(story)
+    story.sweep()
+    assert story.calls("delete") == [root]
+    assert decided(story)["feat-net"].startswith("due, but feat-app imports what it exports")
+    assert story.lease(exporter).state is LeaseState.MARKED

@@ -1,0 +1,98 @@
+"""What a stack was and what of it stayed, whatever its size."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from janitor.adapters.tables import event_row
+from janitor.core.evidence import (
+    LONGEST_VALUE,
+    MOST_PARTS,
+    confirmed_reason,
+    snapshot_drafts,
+    what_stayed,
+)
+from janitor.core.journal import Actor, entry
+from janitor.core.model import Lease, Stack
+from janitor.core.resources import Resource, Snapshot
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+LEASE = Lease("arn", "feat", "here", "default", NOW, NOW, attempts=1)
+STACK = Stack("arn", "feat", "here", "CREATE_COMPLETE", NOW)
+ACTOR = Actor("janitor", "janitor", "delete")
+DATA = Resource("Data", "AWS::S3::Bucket", "feat-data")
+QUEUE = Resource("Queue", "AWS::SQS::Queue", "feat-queue", "DELETE_COMPLETE")
+
+
+def drafts_of(snapshot: Snapshot, **stack: object) -> list[dict[str, str]]:
+    """Return the facts of each part, which must fit into what DynamoDB takes."""
+    seen = replace(STACK, **stack)  # type: ignore[arg-type]  # fields of a stack, by name
+    drafts = snapshot_drafts(LEASE, seen, snapshot, actor=ACTOR, now=NOW, policy_version="p")
+    written = entry(LEASE, LEASE, *drafts)
+    rows = [len(json.dumps(event_row(event))) for event in written.events]
+    assert max(rows) < 400_000
+    assert sum(rows) < 4_000_000
+    assert len(rows) <= MOST_PARTS
+    return [dict(draft.reason.facts) for draft in drafts]
+
+
+def test_five_hundred_resources_with_the_longest_names_are_split_over_events() -> None:
+    """None is lost, and each event fits.
+
+    Fails if `PART_BYTES` is ten times as much.
+    """
+    resources = tuple(
+        Resource(f"R{n:03}{'x' * 250}", f"AWS::Some::{'T' * 100}", "p" * 1024) for n in range(500)
+    )
+    tags = {f"{n}{'k' * 126}": "\u00fc" * 256 for n in range(50)}
+    parts = drafts_of(Snapshot(resources, "sha256:x"), tags=tags)
+    assert len(parts) > 5
+    named = [key for part in parts for key in part if key.startswith("resource ")]
+    assert len(named) == 500
+
+
+def test_what_even_that_cannot_hold_is_counted_and_said() -> None:
+    """A deletion never fails for it, and never passes it over in silence."""
+    resources = tuple(Resource(f"R{n}", "T", "\u00fc" * LONGEST_VALUE) for n in range(500))
+    parts = drafts_of(Snapshot(resources))
+    kept = sum(key.startswith("resource ") for part in parts for key in part)
+    assert kept < 500
+    assert parts[-1]["left out"] == f"{500 - kept} more facts, for want of room"
+
+
+@given(st.dictionaries(st.text(max_size=50), st.text(max_size=6000), max_size=200))
+def test_outputs_of_any_kind_fit(outputs: dict[str, str]) -> None:
+    """They are other people's text, and may be long."""
+    parts = drafts_of(Snapshot(), outputs=outputs)
+    assert sum(key.startswith("output ") for part in parts for key in part) == len(outputs)
+
+
+def test_what_was_asked_to_stay_stayed_unless_it_is_known_to_be_gone() -> None:
+    """Events may be lost; then the intent counts."""
+    lease = replace(LEASE, retained=(str(DATA), "a snapshot of Db"))
+    assert what_stayed(lease, ()) == (str(DATA), "a snapshot of Db")
+    gone = replace(DATA, status="DELETE_COMPLETE")
+    assert what_stayed(lease, (gone,)) == ("a snapshot of Db",)
+
+
+def test_a_resource_whose_deletion_never_ended_stayed() -> None:
+    """Only its own DELETE_COMPLETE says otherwise."""
+    fates = tuple(replace(DATA, status=f"DELETE_{end}") for end in ("SKIPPED", "FAILED"))
+    for fate in (*fates, replace(DATA, status="DELETE_IN_PROGRESS")):
+        assert what_stayed(LEASE, (fate, QUEUE)) == (str(DATA),)
+
+
+def test_text_from_aws_cannot_forge_lines() -> None:
+    """Ids are other people's text."""
+    evil = Resource("A\nB", "T", "x\u202ey", "DELETE_SKIPPED")
+    assert what_stayed(LEASE, (evil,)) == ("A B (T x y)",)
+
+
+def test_a_plain_end_says_only_that() -> None:
+    """With what is gone as facts."""
+    reason = confirmed_reason(LEASE, (QUEUE,))
+    assert reason.sentence == "confirmed by id after attempt 1"
+    assert reason.facts == {"gone": "1", "stayed": "0", "gone 1": str(QUEUE)}

@@ -1,0 +1,219 @@
+"""Which rung comes next, how long to wait, when to stop, and what it is called in plain words."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from janitor.core.ladder import (
+    Cause,
+    Rung,
+    Step,
+    back_off,
+    back_off_refused,
+    cause_of,
+    failure_text,
+    most_attempts,
+    next_step,
+    plain_words,
+    purge_words,
+    stuck_since,
+)
+from janitor.core.model import Lease, LeaseState, Stack
+from janitor.core.policy import Limits, Terms
+from janitor.core.records import lease_from
+from janitor.core.resources import Resource
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+LIMITS = Limits(max_attempts=3)
+BUCKET = Resource("Data", "AWS::S3::Bucket", "data", "DELETE_FAILED")
+QUEUE = Resource("Queue", "AWS::SQS::Queue", "queue", "DELETE_FAILED")
+OWN, CLEANUP = "arn:aws:iam::123456789012:role/own", "arn:aws:iam::123456789012:role/cleanup"
+GONE = f"Role {OWN} is invalid or cannot be assumed"
+
+
+def a_lease(**values: Any) -> Lease:
+    """Make a lease."""
+    return Lease("arn", "feat", "here", "default", NOW, NOW, **values)
+
+
+def a_stack(**values: Any) -> Stack:
+    """Make a stack that is half deleted unless told otherwise."""
+    return Stack("arn", "feat", "here", **{"status": "DELETE_FAILED", "created": NOW, **values})
+
+
+WHOLE = a_stack(status="CREATE_COMPLETE")
+HALF = a_stack()
+OWNED = a_stack(role=OWN)
+CASES = [
+    (WHOLE, 0, "", Terms(), (), Step()),
+    (WHOLE, 0, "", Terms(purge=("s3",), last_resort="force"), (), Step()),
+    (HALF, 1, "x", Terms(), (BUCKET,), Step()),
+    (HALF, 1, "x", Terms(purge=("s3",)), (BUCKET, QUEUE), Step(Rung.PURGE, (BUCKET,))),
+    (HALF, 1, "x", Terms(purge=("ecr",)), (BUCKET, QUEUE), Step()),
+    (HALF, 1, "x", Terms(purge=("s3",)), (QUEUE,), Step()),
+    (HALF, 1, "x", Terms(last_resort="retain"), (QUEUE,), Step()),
+    (HALF, 2, "x", Terms(last_resort="retain"), (QUEUE,), Step()),
+    (
+        HALF,
+        3,
+        "x",
+        Terms(purge=("s3",), last_resort="retain"),
+        (BUCKET, QUEUE),
+        Step(Rung.RETAIN, retain=(BUCKET, QUEUE)),
+    ),
+    (HALF, 3, "x", Terms(last_resort="force"), (QUEUE,), Step(Rung.FORCE, retain=(QUEUE,))),
+    (HALF, 3, "x", Terms(last_resort="retain"), (), Step()),
+    (WHOLE, 9, "x", Terms(last_resort="retain"), (), Step()),
+    (OWNED, 1, GONE, Terms(), (QUEUE,), Step()),
+    (OWNED, 1, GONE, Terms(cleanup_role=CLEANUP), (QUEUE,), Step(Rung.ROLE, role=CLEANUP)),
+    (OWNED, 1, "AccessDenied", Terms(cleanup_role=CLEANUP), (), Step(Rung.ROLE, role=CLEANUP)),
+    (OWNED, 1, "in use", Terms(cleanup_role=CLEANUP), (QUEUE,), Step()),
+    (HALF, 1, "AccessDenied", Terms(cleanup_role=CLEANUP), (QUEUE,), Step()),
+    (
+        a_stack(role=OWN, status="CREATE_COMPLETE"),
+        1,
+        GONE,
+        Terms(cleanup_role=CLEANUP),
+        (),
+        Step(Rung.ROLE, role=CLEANUP),
+    ),
+    (
+        OWNED,
+        1,
+        GONE,
+        Terms(cleanup_role=CLEANUP, purge=("s3",)),
+        (BUCKET,),
+        Step(Rung.PURGE, (BUCKET,), CLEANUP),
+    ),
+]
+
+
+@pytest.mark.parametrize("stack,attempts,error,terms,failed,step", CASES)
+def test_the_next_rung(
+    stack: Stack,
+    attempts: int,
+    error: str,
+    terms: Terms,
+    failed: tuple[Resource, ...],
+    step: Step,
+) -> None:
+    """Opted in, needed, and in its turn; otherwise plain."""
+    lease = a_lease(attempts=attempts, last_error=error)
+    assert next_step(lease, stack, failed, terms, LIMITS) == step
+
+
+@pytest.mark.parametrize(
+    "tag,policy,words",
+    [
+        ("s3", (), {"s3"}),
+        (" S3, ecr", (), {"s3", "ecr"}),
+        ("everything", (), set()),
+        ("s3;ecr", (), set()),
+        ("", ("ecr",), {"ecr"}),
+        ("s3", ("ecr",), {"s3", "ecr"}),
+    ],
+)
+def test_what_may_be_emptied(tag: str, policy: Any, words: set[str]) -> None:
+    """Words that are not known opt into nothing."""
+    stack = a_stack(tags={"janitor:purge": tag})
+    assert purge_words(stack, Terms(purge=policy)) == words
+
+
+def test_how_often_and_how_far_apart() -> None:
+    """Doubling, and at once before a last resort; last resorts only where one can be."""
+    waits = [back_off(n, Limits(max_attempts=5)) // timedelta(minutes=1) for n in range(1, 7)]
+    assert waits == [30, 60, 120, 240, 30, 30]
+    assert back_off_refused(0) == timedelta(minutes=30)
+    assert back_off_refused(99) == timedelta(hours=16)
+    forced = Terms(last_resort="force")
+    assert most_attempts(Terms(), LIMITS, half_deleted=True) == 3
+    assert most_attempts(forced, LIMITS, half_deleted=False) == 3
+    assert most_attempts(forced, LIMITS, half_deleted=True) == 5
+
+
+@pytest.mark.parametrize(
+    "said,cause",
+    [
+        ("Export net cannot be deleted as it is in use by feat-b", Cause.IN_USE),
+        ("Export net is imported by stack feat-b", Cause.IN_USE),
+        (GONE, Cause.ROLE_GONE),
+        ("API: s3:DeleteBucket Access Denied", Cause.DENIED),
+        ("User: x is not authorized to perform: y", Cause.DENIED),
+        ("Rate exceeded", Cause.THROTTLED),
+        ("network interface eni-1 is currently in use", Cause.OTHER),
+    ],
+)
+def test_what_cloudformation_says_is_classed(said: str, cause: Cause) -> None:
+    """As far as it decides what comes next."""
+    assert cause_of(said) is cause
+
+
+@pytest.mark.parametrize(
+    "kind,reason,words",
+    [
+        ("AWS::S3::Bucket", "The bucket you tried to delete is not empty", "janitor:purge=s3"),
+        ("AWS::ECR::Repository", "The repository is not empty", "janitor:purge=ecr"),
+        ("AWS::EC2::SecurityGroup", "resource sg-1 has a dependent object", "still uses it"),
+        ("AWS::RDS::DBInstance", "Cannot delete: Deletion Protection is on", "of its own"),
+        ("Custom::X", "Received response status [FAILED]", "behind this custom resource"),
+        ("AWS::IAM::Role", "AccessDenied", "permission to delete it is missing"),
+        ("AWS::X::Y", "", "CloudFormation gave no reason"),
+        ("AWS::X::Y", "odd", "X (AWS::X::Y id): odd"),
+    ],
+)
+def test_reasons_in_plain_words(kind: str, reason: str, words: str) -> None:
+    """With what to do, where that is known."""
+    assert words in plain_words(Resource("X", kind, "id", reason=reason))
+
+
+def test_hostile_reasons_are_cleaned_and_cut() -> None:
+    """They come from whoever wrote the template."""
+    text = plain_words(Resource("X", "T", "i\u202e\n", reason="a\nb" + "c" * 9999))
+    assert "\n" not in text
+    assert "\u202e" not in text
+    assert len(text) < 600
+
+
+def test_many_failed_resources_are_counted() -> None:
+    """Nobody reads a hundred lines."""
+    text = failure_text("DELETE_FAILED: x.", (QUEUE,) * 14)
+    assert text.startswith("DELETE_FAILED: x | Queue (AWS::SQS::Queue queue)")
+    assert text.endswith(" | and 4 more")
+
+
+@pytest.mark.parametrize(
+    "status,state,hours,is_stuck",
+    [
+        ("UPDATE_IN_PROGRESS", LeaseState.ACTIVE, 2, True),
+        ("UPDATE_IN_PROGRESS", LeaseState.ACTIVE, 1.9, False),
+        ("REVIEW_IN_PROGRESS", LeaseState.ACTIVE, 99, False),
+        ("UPDATE_COMPLETE", LeaseState.ACTIVE, 99, False),
+        ("DELETE_IN_PROGRESS", LeaseState.DELETING, 2, True),
+        ("DELETE_IN_PROGRESS", LeaseState.MARKED, 99, False),
+    ],
+)
+def test_what_is_stuck(status: str, state: LeaseState, hours: float, is_stuck: bool) -> None:
+    """Two hours in progress; by another hand nobody knows since when a deletion runs."""
+    stack = a_stack(status=status)
+    lease = a_lease(state=state, claimed_at=NOW)
+    since = stuck_since(stack, lease, NOW + timedelta(hours=hours))
+    assert since == (NOW if is_stuck else None)
+
+
+def test_a_lease_of_before_the_ladder_still_loads() -> None:
+    """Its document has none of the new fields."""
+    document = {
+        "stack_id": "arn",
+        "name": "feat",
+        "region": "here",
+        "rule": "default",
+        "created": "2026-06-01T12:00:00+00:00",
+        "first_seen": "2026-06-01T12:00:00+00:00",
+        "state": "failed",
+        "attempts": 2,
+        "last_error": "DELETE_FAILED: x",
+    }
+    lease = lease_from(document)
+    assert (lease.rung, lease.asked_at, lease.refusals, lease.retained) == ("", None, 0, ())
+    assert next_step(lease, HALF, (BUCKET,), Terms(), LIMITS) == Step()

@@ -1,0 +1,76 @@
+"""Who goes first among stacks that import from each other."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from janitor.core.decisions import Decision, Delete, Reason, Wait
+from janitor.core.model import Lease, LeaseState, Stack
+from janitor.core.order import Imports, in_order, unknown
+from janitor.core.policy import default_policy
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+COUNT = 7
+
+
+def going(number: int, exports: tuple[str, ...]) -> Delete:
+    """Make a stack that would go."""
+    name = f"s{number}"
+    stack = Stack(f"arn:{name}", name, "here", "CREATE_COMPLETE", NOW, exports=exports)
+    lease = Lease(stack.stack_id, name, "here", "default", NOW, NOW, state=LeaseState.MARKED)
+    return Delete(Reason("due"), stack, lease)
+
+
+edges = st.sets(st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1)), max_size=14)
+
+
+@given(edges, st.integers(1, COUNT))
+def test_whoever_goes_is_imported_by_nobody_and_as_many_go_as_may(
+    uses: set[tuple[int, int]], most: int
+) -> None:
+    """For any graph: asked step by step, nobody is asked twice or in vain.
+
+    Fails if `unknown` counts those that are held up.
+    """
+    uses = {(a, b) for a, b in uses if a != b}
+    line = [going(n, (f"e{n}",)) for n in range(COUNT)]
+    truth = {n: tuple(f"s{a}" for a, b in sorted(uses) if b == n) for n in range(COUNT)}
+    imports: dict[str, Imports] = {}
+    asked: list[str] = []
+    while more := unknown(line, imports, most):
+        for stack in more:
+            assert stack.stack_id not in imports
+            asked.append(stack.name)
+            imports[stack.stack_id] = Imports({f"e{stack.name[1:]}": truth[int(stack.name[1:])]})
+    decided = in_order(line, imports, default_policy())
+    free = [f"s{n}" for n in range(COUNT) if not truth[n]]
+    gone = [d.stack.name for d in decided if isinstance(d, Delete) and d.stack]
+    known = [name for name in gone if f"arn:{name}" in imports]
+    assert known == free[:most]
+    last = free[most - 1] if len(free) >= most else f"s{COUNT - 1}"
+    assert asked == [f"s{n}" for n in range(int(last[1:]) + 1)]
+
+
+def test_a_stack_that_exports_nothing_is_never_asked_about() -> None:
+    """There is nothing to import."""
+    assert unknown([going(1, ())], {}, 5) == ()
+
+
+def test_zero_means_that_nobody_goes_and_nobody_is_asked() -> None:
+    """Zero is zero, never unlimited."""
+    assert unknown([going(1, ("e1",))], {}, 0) == ()
+
+
+def test_an_importer_that_is_not_in_the_listing_holds_up() -> None:
+    """It was made since, or belongs to nobody that can be seen."""
+    one = going(1, ("e1",))
+    (decision,) = in_order([one], {"arn:s1": Imports({"e1": ("new\u202e",)})}, default_policy())
+    text = "due, but new (owner operators) imports its export e1 and stays"
+    assert str(decision.reason) == text
+
+
+def test_the_plain_decisions_are_left_as_they_are() -> None:
+    """Without exports in use there is nothing to order."""
+    decisions: list[Decision] = [going(1, ()), Wait(Reason("later"))]
+    assert in_order(decisions, {}, default_policy()) == decisions
