@@ -16,8 +16,8 @@ FOR_ACCEPTANCE := sam emulator .cache/wheels/host/.made
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check fmt soak mutants cover bench lock audit-deps clean
-.PHONY: build deploy stage acceptance destroy validate sam emulator
+.PHONY: help setup demo test check fmt soak mutants cover bench bench-peers lock audit-deps clean
+.PHONY: build deploy stage acceptance destroy validate sam emulator peers
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ cover: setup ## run the tests and show the branches that none of them took
 bench: setup ## measure calls, time and memory; results and machine go to a file
 	@$(BIN)/python bench/run.py
 
+bench-peers: setup peers ## mark and delete 2,000 stacks beside Cloud Custodian (PEERS_STACKS=500)
+	@$(BIN)/python bench/peers.py
+
 # Two passes: the runtime pins are those that the tests ran with. `make lock UPGRADE=--upgrade`
 # takes the newest of everything; without it only what pyproject.toml asks for changes.
 # Lambda brings boto3 itself; the rest of these is of the command line alone.
@@ -88,6 +91,7 @@ lock: setup ## write requirements/*.txt anew from pyproject.toml
 	  --output-file requirements/lambda.txt
 	@$(subst pyproject.toml,requirements/sam.in,$(COMPILE)) --output-file requirements/sam.txt
 	@$(subst pyproject.toml,requirements/emulator.in,$(COMPILE)) --output-file requirements/emulator.txt
+	@$(subst pyproject.toml,requirements/peers.in,$(COMPILE)) --output-file requirements/peers.txt
 
 audit-deps: setup ## ask for known vulnerabilities in what is pinned (needs the network)
 	@$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements/dev.txt \
@@ -95,12 +99,13 @@ audit-deps: setup ## ask for known vulnerabilities in what is pinned (needs the 
 
 # The deployed service ------------------------------------------------------------------------
 
-# Both have pins that clash with ours, so each has an environment of its own: the SAM command
-# line, and the AWS that `make acceptance` deploys to, which is ministack with SAM's translator.
+# These have pins that clash with ours, so each has an environment of its own: the SAM command
+# line, the AWS that `make acceptance` deploys to, which is ministack with SAM's translator, and
+# Cloud Custodian.
 # SAM keeps its own files there too, and does not ask for newer versions of itself.
 SAM := SAM_CLI_TELEMETRY=0 __SAM_CLI_APP_DIR=$(CURDIR)/.cache/sam/home .cache/sam/bin/sam
-sam emulator: %: .cache/%/locked
-.cache/sam/locked .cache/emulator/locked: .cache/%/locked: requirements/%.txt .venv/locked
+sam emulator peers: %: .cache/%/locked
+.cache/sam/locked .cache/emulator/locked .cache/peers/locked: .cache/%/locked: requirements/%.txt .venv/locked
 	@if cmp -s $< $@; then touch $@; exit 0; fi; set -e; \
 	$(BIN)/python -m venv --clear .cache/$*; \
 	$(BIN)/uv pip install --quiet --python .cache/$* --require-hashes --only-binary :all: -r $<; \

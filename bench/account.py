@@ -21,9 +21,7 @@ from janitor.journeys.inprocess import Janitor
 from janitor.settings import Settings
 
 REGION = "eu-central-1"
-_TEMPLATE = json.dumps(
-    {"Resources": {"Wait": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}
-)
+TEMPLATE = json.dumps({"Resources": {"Wait": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}})
 _ROWS_PER_WRITE = 25
 """As many as BatchWriteItem takes."""
 
@@ -58,7 +56,7 @@ class Account:
         client: Any = self._client("cloudformation")
         for number in range(self.stacks):
             tags = [{"Key": key, "Value": value} for key, value in tags_of(number).items()]
-            client.create_stack(StackName=name_of(number), TemplateBody=_TEMPLATE, Tags=tags)
+            client.create_stack(StackName=name_of(number), TemplateBody=TEMPLATE, Tags=tags)
         rows = [record_row(record) for record in _settled_ledger(client).records.values()]
         self._write(rows)
         return _index_bytes(rows)

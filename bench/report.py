@@ -72,14 +72,19 @@ def document(parts: Iterable[Part], made_on: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def page(parts: Iterable[Part], made_on: dict[str, Any]) -> str:
+def page(
+    parts: Iterable[Part],
+    made_on: dict[str, Any],
+    title: str = "What a sweep costs, and a function weighs",
+    command: str = "make bench",
+) -> str:
     """Return the results as Markdown that reads well on a terminal too."""
     parts = tuple(parts)
     packages = ", ".join(f"{name} {number}" for name, number in made_on["packages"].items())
     lines = [
-        "# What a sweep costs, and a function weighs",
+        f"# {title}",
         "",
-        f"`make bench`, one run, {made_on['date']}, commit {made_on['commit']}.",
+        f"`{command}`, one run, {made_on['date']}, commit {made_on['commit']}.",
         f"{made_on['cpu']}, {made_on['cores']} cores, load {made_on['load_at_start']} at the start;",
         f"{made_on['python']}, {packages}; {made_on['system']}.",
         "",

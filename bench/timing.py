@@ -26,7 +26,7 @@ def print_timed(run: Callable[[], Numbers], **more: Any) -> None:
         "cpu": end_cpu - cpu,
         "wall": end_wall - wall,
         "cpu_with_start": end_cpu,
-        "peak_mib": _peak_mib(),
+        "peak_mib": peak_mib(),
     }
     json.dump({**numbers, **measured, **more}, sys.stdout)
 
@@ -42,7 +42,7 @@ def counted_calls(session: "boto3.Session") -> Counter[str]:
     return calls
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
     """Return the most memory that this program had.
 
     On Linux ru_maxrss begins with what the parent had when it forked, so that a child of

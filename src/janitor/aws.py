@@ -13,8 +13,6 @@ from janitor.settings import Settings
 if TYPE_CHECKING:
     import boto3
 
-BRIEF_RETRIES: Any = {"mode": "adaptive", "total_max_attempts": 5}
-"""Waits of 15 s at most: a function that has 20 s lives to say what failed, for another try."""
 COLLECT_AFTER = 50_000
 """Objects before Python looks for cycles: a sweep makes many objects and next to no cycles.
 
@@ -34,19 +32,16 @@ class Aws:
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return the client; several threads may ask."""
-        from botocore.config import Config
+        from janitor.adapters.clients import config_of
 
-        from janitor.adapters.cloudformation import CLIENT_CONFIG
-
-        config = CLIENT_CONFIG
-        if service != "cloudformation":
-            config = config.merge(Config(retries=BRIEF_RETRIES))
         key = (service, region or self.home)
         with self._lock:  # making clients of one session is not thread-safe
             if key not in self._clients:
                 make: Any = self.session.client  # typed for literal service names only
                 try:
-                    self._clients[key] = make(service, region_name=key[1], config=config)
+                    self._clients[key] = make(
+                        service, region_name=key[1], config=config_of(service)
+                    )
                 except ValueError as error:  # botocore's word on an endpoint that is no URL
                     raise ConfigurationError(f"AWS_ENDPOINT_URL: {error}") from error
             return self._clients[key]
@@ -90,7 +85,7 @@ def connect(settings: Settings, *, check_regions: bool = True) -> Aws:
     import boto3
 
     from janitor.adapters.aws_errors import AwsError, translated
-    from janitor.adapters.cloudformation import speed_up_timestamps
+    from janitor.adapters.clients import speed_up_timestamps
 
     try:
         session = boto3.Session(region_name=settings.region)

@@ -11,7 +11,18 @@ from janitor.adapters.parameters import (
     ModeParameter,
     ParameterPolicies,
 )
-from janitor.adapters.ports import Archive, Channel, Clock, Ledger, Policies, Purger, Queue, Stacks
+from janitor.adapters.ports import (
+    Archive,
+    Channel,
+    Clock,
+    Ledger,
+    Policies,
+    Purger,
+    Queue,
+    SideBySide,
+    Stacks,
+)
+from janitor.adapters.threads import MOST_AT_ONCE, Threads
 from janitor.aws import Aws
 from janitor.core.errors import ConfigurationError
 from janitor.core.journal import Event
@@ -123,6 +134,11 @@ def check_secret(arn: str, parameter: str, aws: Aws) -> None:
         raise ConfigurationError(f"{parameter}: {arn} is no secret: {message_of(error)}") from error
 
 
+def side_by_side_of(on_done: Callable[[int], None] | None = None) -> SideBySide:
+    """Return the threads in which a sweep works; `on_done` is told how much is done."""
+    return Threads(MOST_AT_ONCE, on_done)
+
+
 def ledger_of(
     settings: Settings, aws: Aws, on_written: Callable[[Event], object] = lambda _: None
 ) -> Ledger:
@@ -149,6 +165,7 @@ def build(
     clock: Clock,
     write: Callable[[str], None],
     on_page: Callable[[str, int], None] | None = None,
+    on_done: Callable[[int], None] | None = None,
     links: Links | None = None,
 ) -> "Janitor":
     """Put the janitor together for one run against an account."""
@@ -166,4 +183,5 @@ def build(
         home=aws.home,
         links=links,
         purgers=purgers_of(aws),
+        side_by_side=side_by_side_of(on_done),
     )

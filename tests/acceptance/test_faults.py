@@ -109,9 +109,9 @@ def test_a_call_that_always_fails_ends_in_the_dead_letters(
 
 
 def test_a_sweep_that_is_killed_is_finished_by_the_next(account: Account, one: Stage) -> None:
-    """The process goes by SIGKILL in the middle of its writes."""
+    """The process goes by SIGKILL in the middle of its writes, many of which go together."""
     tags = {"team-one": "x", "janitor:ttl": "3d"}
-    stacks = [account.create_stack(f"feat-killed-{number}", tags) for number in range(40)]
+    stacks = [account.create_stack(f"feat-killed-{number}", tags) for number in range(600)]
 
     one.invoke("Sweep", {"dry_run": True})  # so that there is a process, and it is known
 

@@ -83,13 +83,19 @@ class RecordingStacks(MemoryStacks):
             yield yield_this
 
     def tag(
-        self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
+        self,
+        stack: Stack,
+        put: Mapping[str, str],
+        remove: Collection[str],
+        token: str,
+        *,
+        read_back: bool = True,
     ) -> datetime | None:
         """Record the call, then change the tags."""
         world = self.world
         world.mutations += 1
         world.observer.on_tag(stack.stack_id, world)
-        updated = super().tag(stack, put, remove, token)
+        updated = super().tag(stack, put, remove, token, read_back=read_back)
         if updated is not None and world.schedule.faults:
             # Should its record be lost, nobody can tell this from a deployment.
             world.maybe_deployed.setdefault(stack.stack_id, set()).add(updated)

@@ -91,7 +91,13 @@ class Flaky(MemoryStacks):
         self.takes_effect = takes_effect
 
     def tag(
-        self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
+        self,
+        stack: Stack,
+        put: Mapping[str, str],
+        remove: Collection[str],
+        token: str,
+        *,
+        read_back: bool = True,
     ) -> datetime | None:
         """Be cut off."""
         if self.takes_effect:

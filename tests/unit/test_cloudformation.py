@@ -13,13 +13,8 @@ from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from janitor.adapters.cloudformation import (
-    CAPABILITIES,
-    CLIENT_CONFIG,
-    CloudFormation,
-    read_timestamp,
-    speed_up_timestamps,
-)
+from janitor.adapters.clients import CLIENT_CONFIG, read_timestamp, speed_up_timestamps
+from janitor.adapters.cloudformation import CAPABILITIES, CloudFormation
 from janitor.core.errors import (
     ConfigurationError,
     DeleteRefused,

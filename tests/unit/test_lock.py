@@ -16,6 +16,7 @@ LOCKS = [
     "requirements/lambda.txt",
     "requirements/sam.txt",
     "requirements/emulator.txt",
+    "requirements/peers.txt",
 ]
 
 # In two halves, so that this file does not name one either.

@@ -8,10 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.parsers import DEFAULT_TIMESTAMP_PARSER
-from botocore.session import Session
 
 from janitor.adapters.aws_errors import (
     AwsError,
@@ -32,13 +29,6 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.literals import CapabilityType
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
-CLIENT_CONFIG = Config(
-    retries={"mode": "adaptive", "total_max_attempts": 8},
-    connect_timeout=5,
-    read_timeout=30,
-)
-"""Throttling is normal when listing: slow down with it, and do not give up early."""
-
 CAPABILITIES: "tuple[CapabilityType, ...]" = (
     "CAPABILITY_IAM",
     "CAPABILITY_NAMED_IAM",
@@ -46,28 +36,6 @@ CAPABILITIES: "tuple[CapabilityType, ...]" = (
 )
 _WAITS = (0.0, 0.3, 0.7, 1.5)
 """Seconds before each look for the moved LastUpdatedTime: 2.5 s in all."""
-
-
-def read_timestamp(value: Any) -> datetime:
-    """Return a timestamp of an AWS answer as an instant in UTC."""
-    try:
-        parsed = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        # RFC 822, and epoch seconds as number or text: botocore knows them.
-        parsed = DEFAULT_TIMESTAMP_PARSER(value)
-    if parsed.tzinfo is None:
-        return parsed.replace(tzinfo=UTC)
-    return parsed.astimezone(UTC)
-
-
-def speed_up_timestamps(session: Session) -> None:
-    """Make all clients of `session` read timestamps with `read_timestamp`.
-
-    botocore's own reader tries every format there is, which is a third of the time that
-    listing stacks takes, and answers in local time. The AWS CLI sets its own as well.
-    """
-    factory = session.get_component("response_parser_factory")
-    factory.set_parser_defaults(timestamp_parser=read_timestamp)
 
 
 class CloudFormation(StackDeletions):
@@ -119,7 +87,13 @@ class CloudFormation(StackDeletions):
         )
 
     def tag(
-        self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
+        self,
+        stack: Stack,
+        put: Mapping[str, str],
+        remove: Collection[str],
+        token: str,
+        *,
+        read_back: bool = True,
     ) -> datetime | None:
         """Update nothing but the tags. Everything that is left out here stays as it is."""
         region, stack_id = region_of(stack.stack_id), stack.stack_id
@@ -158,7 +132,7 @@ class CloudFormation(StackDeletions):
                 ) from error
         except AwsError as error:
             raise translated(error, f"tagging {stack.name} in {region}") from error
-        return self._moved(stack_id, fresh.updated)
+        return self._moved(stack_id, fresh.updated) if read_back else None
 
     def _list_next(
         self,

@@ -1,9 +1,13 @@
-"""Leases and journal in DynamoDB, written in one transaction."""
+"""Leases and journal in DynamoDB, written in one transaction.
+
+What many threads write or read at the same time goes in few calls, each record's change and
+its events still whole or not at all (docs/adr/0012).
+"""
 
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -12,19 +16,21 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from janitor.adapters.aws_errors import AwsError, code_of, is_denied, message_of, translated
-from janitor.adapters.tables import DAY_INDEX, IS_OPEN, OPEN_INDEX, event_row, record_row
+from janitor.adapters.batches import MOST_TOGETHER, read_together, write_together
+from janitor.adapters.tables import DAY_INDEX, IS_OPEN, OPEN_INDEX, AnyEntry, entry_writes
+from janitor.adapters.together import Together
 from janitor.core.errors import ConfigurationError, Conflict
-from janitor.core.journal import Entry, Event, instant
+from janitor.core.journal import Event, instant
 from janitor.core.model import ACCOUNT_KEY, Account, Lease
 from janitor.core.records import SCHEMA, account_from, event_from, lease_from
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-AnyEntry = Entry[Lease] | Entry[Account]
-
 _ATTEMPTS = 5
 """How often a transaction that met another one in DynamoDB is tried."""
+_AT_ONCE = 4
+"""Calls of a kind under way before others wait to go together."""
 
 
 class DynamoLedger:
@@ -43,6 +49,12 @@ class DynamoLedger:
         self._journal = journal_table
         self._pause = pause
         self._on_written = on_written
+        self._commit: Together[AnyEntry, None] = Together(
+            self._commit_alone, self._commit_together, MOST_TOGETHER // 2, _AT_ONCE
+        )
+        self._get: Together[str, dict[str, Any] | None] = Together(
+            self._get_alone, self._get_together, MOST_TOGETHER, _AT_ONCE
+        )
 
     def open_records(self) -> tuple[Account, dict[str, Lease]]:
         """Read everything open in one paged query of the sparse index."""
@@ -87,7 +99,16 @@ class DynamoLedger:
         An entry that turns out to be written already, by a try whose answer was lost, is
         success. A transaction that meets another is tried again a few times.
         """
-        writes = self._writes(entry)
+        self._commit(entry)
+        for event in entry.events:
+            self._on_written(event)
+
+    def _commit_together(self, entries: Sequence[AnyEntry]) -> dict[int, None]:
+        writes = [entry_writes(entry, self._leases, self._journal) for entry in entries]
+        return write_together(self._client, writes)
+
+    def _commit_alone(self, entry: AnyEntry) -> None:
+        writes = entry_writes(entry, self._leases, self._journal)
         for attempt in range(1, _ATTEMPTS + 1):
             with self._translating(f"writing to {self._leases} and {self._journal}"):
                 try:
@@ -98,15 +119,13 @@ class DynamoLedger:
                         raise
                     if "ConditionalCheckFailed" in reasons:
                         if self._is_written(entry.events[-1]):
-                            break
+                            return
                         raise _conflict(entry) from error
                     if attempt == _ATTEMPTS:
                         raise _conflict(entry) from error
                 else:
-                    break
+                    return
             self._pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - spreads retries
-        for event in entry.events:
-            self._on_written(event)
 
     def chain(self, key: str) -> Iterator[Event]:
         """Read one chain, consistently and page by page."""
@@ -154,26 +173,6 @@ class DynamoLedger:
                     yield from sorted(same, key=lambda event: (event.key, event.seq))
             day += timedelta(days=1)
 
-    def _writes(self, entry: AnyEntry) -> list[Any]:
-        record = {
-            "TableName": self._leases,
-            "Item": record_row(entry.record),
-            "ConditionExpression": "version = :expected",
-            "ExpressionAttributeValues": {":expected": {"N": str(entry.expected_version)}},
-        }
-        if entry.expected_version == 0:
-            # The account begins as a row of version 0, a lease as no row.
-            record["ConditionExpression"] = "attribute_not_exists(stack_id) OR version = :expected"
-        events = [
-            {
-                "TableName": self._journal,
-                "Item": event_row(event),
-                "ConditionExpression": "attribute_not_exists(stack_id)",
-            }
-            for event in entry.events
-        ]
-        return [{"Put": put} for put in (record, *events)]
-
     def _is_written(self, event: Event) -> bool:
         answer = self._client.get_item(
             TableName=self._journal,
@@ -182,12 +181,16 @@ class DynamoLedger:
         )
         return "Item" in answer and self._event(answer["Item"]) == event
 
-    def _get(self, key: str) -> dict[str, Any] | None:
+    def _get_alone(self, key: str) -> dict[str, Any] | None:
         with self._translating(f"reading {self._leases}"):
             answer = self._client.get_item(
                 TableName=self._leases, Key={"stack_id": {"S": key}}, ConsistentRead=True
             )
         return self._document(answer["Item"]) if "Item" in answer else None
+
+    def _get_together(self, keys: Sequence[str]) -> dict[int, dict[str, Any] | None]:
+        rows = read_together(self._client, self._leases, keys)
+        return {place: row and self._document(row) for place, row in rows.items()}
 
     def _query(self, table: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(TableName=table, **arguments)

@@ -109,6 +109,7 @@ class MemoryChannel:
         self.revised: list[tuple[str, Message, str]] = []
         self.answered: list[AnswerRequest] = []
         self.refused: dict[Contact, JanitorError] = {}
+        self._lock = threading.Lock()
 
     def refuse(self, contact: Contact, error: JanitorError) -> None:
         """Answer this contact's messages with `error`, until `accept`."""
@@ -122,8 +123,9 @@ class MemoryChannel:
         """Keep the message, unless its contact is refused."""
         if error := self.refused.get(message.contact):
             raise error
-        self.sent.append(message)
-        return Sent(f"{self.name}-{len(self.sent)}", self.name)
+        with self._lock:
+            self.sent.append(message)
+            return Sent(f"{self.name}-{len(self.sent)}", self.name)
 
     def revise(self, message_id: str, message: Message, said: str) -> None:
         """Keep the revision."""

@@ -166,7 +166,13 @@ class MemoryStacks:
         return self._find(stack_id)
 
     def tag(
-        self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
+        self,
+        stack: Stack,
+        put: Mapping[str, str],
+        remove: Collection[str],
+        token: str,
+        *,
+        read_back: bool = True,
     ) -> datetime | None:
         """Update the tags as CloudFormation would."""
         self.calls.append(("tag", stack.stack_id, token))
@@ -174,7 +180,10 @@ class MemoryStacks:
         if found is None:
             raise TagRefused(f"{stack.name} does not exist")
         full = tags_to_send(found, stack, put, remove)
-        return None if full == found.tags else self.redeploy(stack.stack_id, full).updated
+        if full == found.tags:
+            return None
+        updated = self.redeploy(stack.stack_id, full).updated
+        return updated if read_back else None
 
     def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
         """Begin a deletion as CloudFormation would."""

@@ -1,5 +1,6 @@
 """Where the policy comes from: a file, an SSM parameter, or nobody wrote one."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 def effective_mode(override: Mode | None, written: Mode) -> Mode:
     """Return the override, unless the policy says `off`: that stops everything, everywhere."""
     return written if written is Mode.OFF or override is None else override
+
+
+read_policy = lru_cache(maxsize=4)(parse_policy)
+"""Read a document that is fetched anew for each deletion, and is mostly the same."""
 
 
 class DefaultPolicies:
@@ -49,7 +54,7 @@ class FilePolicies:
         except (OSError, UnicodeDecodeError) as error:
             said = getattr(error, "strerror", None) or error
             raise ConfigurationError(f"the policy {self._path} cannot be read: {said}") from error
-        return parse_policy(text, str(self._path))
+        return read_policy(text, str(self._path))
 
     def mode(self) -> Mode:
         """Return the override, or what the policy says now."""
@@ -66,7 +71,7 @@ class ParameterPolicies:
 
     def policy(self) -> Policy:
         """Read the parameter."""
-        return parse_policy(read_parameter(self._client, self._name), self._name)
+        return read_policy(read_parameter(self._client, self._name), self._name)
 
     def mode(self) -> Mode:
         """Return the override, or what the policy says now."""

@@ -7,7 +7,7 @@ of the one stack that it befell.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from janitor.core.archive import ArchiveObject, Trace
 from janitor.core.audit import Finding
@@ -23,6 +23,24 @@ if TYPE_CHECKING:  # the extension page needs no plan, and a person waits for it
 
 Clock = Callable[[], datetime]
 PLAIN = Step()
+Result = TypeVar("Result")
+
+
+class SideBySide(Protocol):
+    """The way to do many things of which none needs another."""
+
+    def __call__(self, acts: Iterable[Callable[[], Result]]) -> list[Result]:
+        """Do all of `acts`; return what each returned, in their order, whichever ended first.
+
+        `acts` is asked for the next one when that can begin, and by one thread at a time.
+        After an error no other begins: those under way end, and then it is raised.
+        """
+        ...
+
+
+def in_turn(acts: Iterable[Callable[[], Result]]) -> list[Result]:
+    """Do one thing after the other: `SideBySide` for where there is nothing to win."""
+    return [act() for act in acts]
 
 
 class Stacks(Protocol):
@@ -37,9 +55,17 @@ class Stacks(Protocol):
         ...
 
     def tag(
-        self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
+        self,
+        stack: Stack,
+        put: Mapping[str, str],
+        remove: Collection[str],
+        token: str,
+        *,
+        read_back: bool = True,
     ) -> datetime | None:
         """Set and remove tags, keep all others; return LastUpdatedTime once it has moved.
+
+        Without `read_back` nobody waits for that, and it is not known.
 
         `stack` is as the decision saw it: raises `TagRefused` if it was updated since,
         and where CloudFormation says no. "No updates are to be performed" is success.

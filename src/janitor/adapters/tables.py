@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from janitor.adapters.aws_errors import AwsError, code_of, message_of, translated
-from janitor.core.journal import Event
+from janitor.core.journal import Entry, Event
 from janitor.core.model import Account, Lease, LeaseState
 from janitor.core.records import SCHEMA, account_document, event_document, lease_document
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+AnyEntry = Entry[Lease] | Entry[Account]
 
 OPEN_INDEX = "open"
 DAY_INDEX = "day"
@@ -95,6 +97,28 @@ def event_row(event: Event) -> dict[str, Any]:
         "schema": {"N": str(SCHEMA)},
         "doc": {"S": json.dumps(event_document(event), separators=(",", ":"))},
     }
+
+
+def entry_writes(entry: AnyEntry, lease_table: str, journal_table: str) -> list[Any]:
+    """Return what one transaction must write, all or none, for the entry to be there."""
+    record = {
+        "TableName": lease_table,
+        "Item": record_row(entry.record),
+        "ConditionExpression": "version = :expected",
+        "ExpressionAttributeValues": {":expected": {"N": str(entry.expected_version)}},
+    }
+    if entry.expected_version == 0:
+        # The account begins as a row of version 0, a lease as no row.
+        record["ConditionExpression"] = "attribute_not_exists(stack_id) OR version = :expected"
+    events = [
+        {
+            "TableName": journal_table,
+            "Item": event_row(event),
+            "ConditionExpression": "attribute_not_exists(stack_id)",
+        }
+        for event in entry.events
+    ]
+    return [{"Put": put} for put in (record, *events)]
 
 
 def create_tables(

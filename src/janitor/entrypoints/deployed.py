@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from janitor.adapters.ports import Archive, Channel, Ledger, Policies, Purger, Queue, Stacks
+from janitor.adapters.ports import (
+    Archive,
+    Channel,
+    Ledger,
+    Policies,
+    Purger,
+    Queue,
+    SideBySide,
+    Stacks,
+)
 from janitor.aws import Aws, connect
 from janitor.core.errors import ConfigurationError
 from janitor.core.links import Links
@@ -18,6 +27,7 @@ from janitor.wiring import (
     policies_of,
     purgers_of,
     queue_of,
+    side_by_side_of,
     stacks_of,
 )
 
@@ -70,6 +80,11 @@ class Deployed:
         if channel is None:
             raise ConfigurationError("JANITOR_NOTIFY must be set; template.yaml does so")
         return channel
+
+    @property
+    def side_by_side(self) -> SideBySide:
+        """Return the threads in which a sweep works."""
+        return side_by_side_of()
 
     @property
     def links(self) -> Links:

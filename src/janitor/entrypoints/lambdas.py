@@ -56,6 +56,7 @@ def sweep(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         actor=Actor("janitor", "janitor", "sweep"),
         apply=not event.get("dry_run", False),
         may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+        side_by_side=janitor.side_by_side,
     )
     plan = report.plan
     for region, error in plan.regions:

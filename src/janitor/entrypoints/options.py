@@ -181,7 +181,13 @@ class Options:
             def write(text: str) -> None:
                 notices.print(text, markup=False, soft_wrap=True)
 
-            yield build(settings, aws, clock=clock, write=write, on_page=on_page), aws
+            def on_done(count: int) -> None:
+                status.update(f"sweeping: {count} steps done")
+
+            janitor = build(
+                settings, aws, clock=clock, write=write, on_page=on_page, on_done=on_done
+            )
+            yield janitor, aws
 
 
 Command = Callable[Concatenate[Options, P], None]

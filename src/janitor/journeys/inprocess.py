@@ -1,14 +1,24 @@
 """All journeys in one process: what a sweep queues is done when it ends."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
-from janitor.adapters.ports import Channel, Clock, Ledger, Policies, Purger, Stacks
+from janitor.adapters.ports import (
+    Channel,
+    Clock,
+    Ledger,
+    Policies,
+    Purger,
+    SideBySide,
+    Stacks,
+    in_turn,
+)
 from janitor.core.errors import ConfigurationError, StackNotFound
 from janitor.core.journal import Actor
 from janitor.core.links import Links
-from janitor.core.model import Lease, Outcome
+from janitor.core.model import Contact, Lease, Outcome
 from janitor.core.requests import DeletionRequest, Telling
 from janitor.journeys.delete import delete
 from janitor.journeys.leases import Gathered
@@ -33,6 +43,7 @@ class Janitor:
     purgers: Mapping[str, Purger] = field(default_factory=dict)
     """Who empties what CloudFormation cannot delete, by the word that opts in."""
     queue: Gathered = field(default_factory=Gathered)
+    side_by_side: SideBySide = in_turn
 
     def plan(self) -> Report:
         """Decide, and apply nothing."""
@@ -70,13 +81,22 @@ class Janitor:
 
     def drain(self) -> tuple[Outcome, ...]:
         """Do what is queued: notices first, since no deletion goes before its notice."""
-        outcomes: list[Outcome] = []
+        told = self.side_by_side(self._notices())
+        deleted = self.side_by_side(self._deletions())
+        return tuple(chain.from_iterable((*told, *deleted)))
+
+    def _notices(self) -> Iterator[Callable[[], list[Outcome]]]:
+        """Yield what each contact is told, by contact; no two of one run side by side."""
+        tellings: dict[Contact, list[Callable[[], Iterable[Outcome]]]] = {}
         for request in self.queue.take_notices():
-            outcomes += guarded(request.contact.address, "notify", partial(self._tell, request))
+            tellings.setdefault(request.contact, []).append(partial(self._tell, request))
+        for contact, several in sorted(tellings.items(), key=lambda one: one[0]):
+            yield partial(_all, contact.address, "notify", several)
+
+    def _deletions(self) -> Iterator[Callable[[], list[Outcome]]]:
         while self.queue.deletions:
             deletion = self.queue.deletions.pop(0)
-            outcomes += guarded(deletion.stack_id, "delete", partial(self._delete, deletion))
-        return tuple(outcomes)
+            yield partial(_all, deletion.stack_id, "delete", [partial(self._delete, deletion)])
 
     def _tell(self, request: Telling) -> Iterable[Outcome]:
         if self.channel is None:
@@ -88,6 +108,7 @@ class Janitor:
             ledger=self.ledger,
             channel=self.channel,
             links=self.links,
+            side_by_side=self.side_by_side,
         )
 
     def _delete(self, request: DeletionRequest) -> Iterable[Outcome]:
@@ -110,4 +131,9 @@ class Janitor:
             queue=self.queue,
             actor=actor,
             apply=apply,
+            side_by_side=self.side_by_side,
         )
+
+
+def _all(key: str, action: str, acts: Iterable[Callable[[], Iterable[Outcome]]]) -> list[Outcome]:
+    return [outcome for act in acts for outcome in guarded(key, action, act)]

@@ -79,6 +79,13 @@ class Gathered:
         """Keep the request."""
         self.deletions.append(request)
 
+    def take(self, other: "Gathered") -> None:
+        """Add what another one has gathered."""
+        self.others.extend(other.others)
+        for contact, items in other.notices.items():
+            self.notices[contact].extend(items)
+        self.deletions.extend(other.deletions)
+
     def take_notices(self) -> Iterator[Telling]:
         """Take out the revisions, and then the digests, none too long for a queue."""
         while self.others:
@@ -92,7 +99,7 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Applying:
-    """A sweep's apply step, one decision at a time."""
+    """A sweep's apply step: each decision by itself, in any thread."""
 
     plan: Plan
     policy: Policy
@@ -232,6 +239,7 @@ class Applying:
             now=self.plan.now,
             policy_version=self.policy.version,
             actor=self.actor,
+            read_back=self.policy.terms(lease.rule).ttl_from == "updated",
             stacks=self.stacks,
             ledger=self.ledger,
         )

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
-from janitor.adapters.ports import Channel, Clock, Ledger, Policies
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
 from janitor.core.contacts import fallback_of
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict, DeliveryFailed, JanitorError, Undeliverable
@@ -47,6 +48,7 @@ def notify(
     ledger: Ledger,
     channel: Channel,
     links: Links | None,
+    side_by_side: SideBySide = in_turn,
 ) -> tuple[Outcome, ...]:
     """Send one owner's digest of what still holds, and record it stack by stack.
 
@@ -57,17 +59,17 @@ def notify(
     now, policy, mode = clock(), policies.policy(), policies.mode()
     if not mode.notifies:
         return (_outcome(request, Status.SKIPPED, f"mode is {mode.value} by now"),)
-    found = [
-        (item, None if item.stack_id == ACCOUNT_KEY else ledger.lease(item.stack_id))
-        for item in dict.fromkeys(request.items)
-    ]
+    asked = list(dict.fromkeys(request.items))
+    ids = [item.stack_id for item in asked if item.stack_id != ACCOUNT_KEY]
+    leases = dict(zip(ids, side_by_side(partial(ledger.lease, i) for i in ids), strict=True))
+    found = [(item, leases.get(item.stack_id)) for item in asked]
     # Decide.
     wanted = [(i, le) for i, le in found if _still_wanted(i, le, request.contact, now)]
     if not wanted:
         return (_outcome(request, Status.SKIPPED, "nothing of it holds any more"),)
     wanted.sort(key=lambda one: urgency(one[0].stage, one[1]))
     # Apply.
-    sending = _Sending(request.contact, clock, policy, mode, ledger, channel, links)
+    sending = _Sending(request.contact, clock, policy, mode, ledger, channel, links, side_by_side)
     said = ""
     unrecorded: list[Outcome] = []
     for first in range(0, len(wanted), channel.most):
@@ -110,6 +112,7 @@ class _Sending:
     ledger: Ledger
     channel: Channel
     links: Links | None
+    side_by_side: SideBySide
 
     def part(self, wanted: Sequence[Wanted]) -> tuple[str, list[Outcome]]:
         """Send one message and record it; return its subject and what came of recording.
@@ -130,11 +133,11 @@ class _Sending:
                 continue
             if unreached and to != OPERATORS:
                 self._tell_operators(leases, unreached)
-            return message.subject, [
-                self._record(item, wanted, to, sent, now)
+            return message.subject, self.side_by_side(
+                partial(self._record, item, lease, wanted, to, sent, now)
                 for item, lease in wanted
                 if lease is not None
-            ]
+            )
         raise Undeliverable(unreached)
 
     def _message(
@@ -159,7 +162,13 @@ class _Sending:
             self.channel.send(Message(OPERATORS, words, ("unreachable",), ()))
 
     def _record(
-        self, item: NoticeItem, wanted: Sequence[Wanted], to: Contact, sent: Sent, now: datetime
+        self,
+        item: NoticeItem,
+        lease: Lease | None,
+        wanted: Sequence[Wanted],
+        to: Contact,
+        sent: Sent,
+        now: datetime,
     ) -> Outcome:
         """Write the delivery into lease and journal, whatever else happened to it meanwhile."""
         notice = Notice(
@@ -177,9 +186,10 @@ class _Sending:
         if to != self.contact:
             facts["fallback"] = to.address
         reason = Reason(f"{item.stage} notice delivered to {to.address}", facts)
-        for _ in range(TRIES):
+        for tried in range(TRIES):
             try:
-                lease = self.ledger.lease(item.stack_id)
+                if tried:
+                    lease = self.ledger.lease(item.stack_id)
                 if lease is None:
                     break
                 after = lease.delete_after

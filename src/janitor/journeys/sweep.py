@@ -4,7 +4,7 @@ A dry run differs in one place: it stops before apply.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -13,7 +13,9 @@ from janitor.adapters.ports import (
     Ledger,
     Policies,
     Queue,
+    SideBySide,
     Stacks,
+    in_turn,
 )
 from janitor.core.decisions import Decision
 from janitor.core.errors import ClockError, Conflict, JanitorError
@@ -49,11 +51,13 @@ def sweep(
     actor: Actor,
     apply: bool,
     may_go_on: Callable[[], bool] = lambda: True,
+    side_by_side: SideBySide = in_turn,
 ) -> Report:
     """Make one pass over the account. Raises `ClockError` if the clock went backwards.
 
     `may_go_on` is asked before each decision is applied: what is left when it says no is
-    for the next sweep, and what was gathered until then is still queued.
+    for the next sweep, and what was gathered until then is still queued. Decisions are applied
+    `side_by_side`, all that belongs to one stack in order.
     """
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
@@ -72,12 +76,9 @@ def sweep(
     gathered = Gathered()
     applying = Applying(plan, policy, actor, clock, policies, stacks, ledger, gathered)
     outcomes = list(guarded(ACCOUNT_KEY, "sweep", partial(record_sweep, account, applying)))
-    for done, decision in enumerate(plan.decisions):
-        if not may_go_on():
-            left = f"out of time: {len(plan.decisions) - done} stacks are left to the next sweep"
-            outcomes.append(Outcome(ACCOUNT_KEY, "sweep", Status.SKIPPED, left))
-            break
-        outcomes += guarded(_key(decision), "sweep", partial(applying.apply, decision))
+    for some, own in side_by_side(_acts(applying, may_go_on)):
+        outcomes += some
+        gathered.take(own)
     for request in gathered.take_notices():
         outcomes += guarded(request.contact.address, "queue", partial(queue.notify, request))
     for deletion in gathered.deletions:
@@ -91,6 +92,33 @@ def importers_of(stack: Stack, stacks: Stacks) -> Imports:
         return Imports({name: stacks.importers(stack.stack_id, name) for name in stack.exports})
     except JanitorError as error:
         return Imports(error=str(error))
+
+
+def _acts(
+    applying: Applying, may_go_on: Callable[[], bool]
+) -> Iterator[Callable[[], tuple[list[Outcome], Gathered]]]:
+    """Yield the applying of each decision, until there is no time left to begin another.
+
+    Each gathers for itself, so that what comes of them all has one order.
+    """
+
+    def act(decision: Decision) -> tuple[list[Outcome], Gathered]:
+        own = Gathered()
+        apply = partial(replace(applying, queue=own).apply, decision)
+        return list(guarded(_key(decision), "sweep", apply)), own
+
+    decisions = applying.plan.decisions
+    for done, decision in enumerate(decisions):
+        if not may_go_on():
+            left = f"out of time: {len(decisions) - done} stacks are left to the next sweep"
+            skipped = Outcome(ACCOUNT_KEY, "sweep", Status.SKIPPED, left)
+            yield partial(_left, skipped)
+            return
+        yield partial(act, decision)
+
+
+def _left(skipped: Outcome) -> tuple[list[Outcome], Gathered]:
+    return [skipped], Gathered()
 
 
 def guarded(

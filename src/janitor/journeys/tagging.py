@@ -20,10 +20,15 @@ def mirror_tags(
     now: datetime,
     policy_version: str,
     actor: Actor,
+    read_back: bool,
     stacks: Stacks,
     ledger: Ledger,
 ) -> Outcome:
-    """Change the tags of `stack`; a refusal is journalled and changes nothing else."""
+    """Change the tags of `stack`; a refusal is journalled and changes nothing else.
+
+    `read_back`: learn when CloudFormation says it was updated by that, so that it does not
+    count as a deployment; only a lifetime that counts from deployments needs it.
+    """
     facts = {**change.put, "removed": ", ".join(change.remove)}
 
     def write(stored: Lease, changed: Lease, action: str, text: str, result: str = "ok") -> Lease:
@@ -46,7 +51,7 @@ def mirror_tags(
     tried = replace(intended, tag_attempt=change.attempt)
     token = f"janitor-tags-{hashlib.sha256(change.attempt.encode()).hexdigest()[:32]}"
     try:
-        updated = stacks.tag(stack, change.put, change.remove, token)
+        updated = stacks.tag(stack, change.put, change.remove, token, read_back=read_back)
     except TagRefused as refusal:
         write(intended, tried, "tags.refused", str(refusal), result="refused")
         return Outcome(lease.stack_id, "tag", Status.SKIPPED, str(refusal))

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from janitor.adapters.ports import Channel, Clock, Ledger, Policies
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
 from janitor.core.errors import DeliveryFailed, JanitorError
 from janitor.core.links import Links
 from janitor.core.model import Outcome, Status
@@ -19,6 +19,7 @@ def tell(
     ledger: Ledger,
     channel: Channel,
     links: Links | None,
+    side_by_side: SideBySide = in_turn,
 ) -> tuple[Outcome, ...]:
     """Carry out one request; the first outcome says whether to try again."""
     match request:
@@ -30,6 +31,7 @@ def tell(
                 ledger=ledger,
                 channel=channel,
                 links=links,
+                side_by_side=side_by_side,
             )
         case RevisionRequest():
             outcome = revise(
