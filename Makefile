@@ -137,7 +137,9 @@ WHEELS_FOR_host := --python $(BIN)/python
 WHEELS_FOR = $(or $(WHEELS_FOR_$*),--python-platform $*-manylinux2014 --python-version 3.13)
 POWERTOOLS := $(addprefix aws_lambda_powertools/,event_handler $(addprefix utilities/,\
   data_masking feature_flags idempotency kafka parser streaming validation))
-UNUSED := bin .lock $(POWERTOOLS) pydantic/v1 pydantic/mypy.py yaml/_yaml.cpython-*
+SLACK := $(addprefix slack_sdk/,audit_logs oauth rtm rtm_v2 scim socket_mode signature \
+  web/async_*.py web/legacy_*.py webhook/async_client.py)
+UNUSED := bin .lock $(POWERTOOLS) $(SLACK) pydantic/v1 pydantic/mypy.py yaml/_yaml.cpython-*
 
 # Lambda keeps no bytecode: what is packaged without it is compiled at every cold start, for half a
 # second. Only the Python of the functions can make it, so one has to be here, or its path be given

@@ -28,6 +28,8 @@ DEPLOYED_VARIABLES = {
     "link_secret": "JANITOR_LINK_SECRET",
     "link_base": "JANITOR_LINK_BASE",
     "slack_secret": "JANITOR_SLACK_SECRET",
+    "slack_signing_secret": "JANITOR_SLACK_SIGNING_SECRET",
+    "slack_url": "JANITOR_SLACK_URL",
 }
 """Those that template.yaml alone sets, for the deployed functions."""
 
@@ -35,6 +37,8 @@ _ALL_VARIABLES = {**VARIABLES, **DEPLOYED_VARIABLES}
 
 
 _URL = r"^(|https?://\S+)$"
+_SAFE_URL = r"^(https://\S+|http://(127\.0\.0\.1|localhost)(:\d+)?/\S*)$"
+"""A token goes there, so without TLS it is this machine alone."""
 
 
 class Settings(BaseModel):
@@ -69,6 +73,10 @@ class Settings(BaseModel):
     link_base: str = Field("", pattern=_URL)
     """The address under which the extension page is served."""
     slack_secret: str = ""
+    """The secret that holds the bot token; without it there is no Slack."""
+    slack_signing_secret: str = ""
+    """The secret with which Slack signs what it reports."""
+    slack_url: str = Field("https://slack.com/api/", pattern=_SAFE_URL)
 
     def require(self, *fields: str) -> None:
         """Raise `ConfigurationError` naming each of the variables that is not set."""
@@ -92,6 +100,7 @@ _EXAMPLES = {
     "notice_queue": "https://sqs.eu-central-1.amazonaws.com/123456789012/notices.fifo",
     "deletion_queue": "https://sqs.eu-central-1.amazonaws.com/123456789012/deletions.fifo",
     "link_base": "https://abc123.execute-api.eu-central-1.amazonaws.com/live",
+    "slack_url": "https://slack.com/api/",
 }
 
 

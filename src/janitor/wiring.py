@@ -59,7 +59,13 @@ def channel_of(settings: Settings, aws: Aws, write: Callable[[str], None]) -> Ch
         from janitor.adapters.sns import SnsChannel
 
         arn = settings.notify.removeprefix("sns:")
-        return SnsChannel(aws.client("sns", arn.split(":")[3]), arn)
+        topic = SnsChannel(aws.client("sns", arn.split(":")[3]), arn)
+        if not settings.slack_secret:
+            return topic
+        from janitor.adapters.routes import Routes
+        from janitor.wiring_slack import slack_of
+
+        return Routes(slack_of(settings, aws.client), topic, policies_of(settings, aws))
     return None
 
 
@@ -122,16 +128,6 @@ def deployment_of(stack: str, aws: Aws) -> "Deployment":
     from janitor.adapters.deployment import Deployment
 
     return Deployment(aws.client, stack)
-
-
-def check_secret(arn: str, parameter: str, aws: Aws) -> None:
-    """Raise `ConfigurationError` naming the parameter if the secret is not there."""
-    from janitor.adapters.aws_errors import AwsError, message_of
-
-    try:
-        aws.client("secretsmanager").describe_secret(SecretId=arn)
-    except AwsError as error:
-        raise ConfigurationError(f"{parameter}: {arn} is no secret: {message_of(error)}") from error
 
 
 def side_by_side_of(on_done: Callable[[int], None] | None = None) -> SideBySide:

@@ -15,6 +15,7 @@ from tests.acceptance.lacking import without_what_lacks
 from tests.acceptance.wire import Wire
 from tests.cloudformation_template import read_template
 from tests.hooks import Hooks
+from tests.slack_server import Workspace, slack_server
 
 from janitor.entrypoints.emulator import emulated_aws
 
@@ -63,7 +64,10 @@ SETTINGS = {
         "OpsEmail": "ops@example.com",
         "Archive": "off",
     },
+    "three": {"Mode": "enforce", "SelectorTag": "team-three"},
 }
+"""The third has Slack, whose secrets are made when it is deployed."""
+SLACK_POLICY = {**POLICY, "rules": [{**POLICY["rules"][0], "select": {"tag": "team-three"}}]}
 
 
 def run(*command: str, stdin: int | None = None, **environment: str) -> str:
@@ -150,10 +154,23 @@ def account(wire: Wire, hooks: Hooks) -> Iterator[Account]:
 
 
 @pytest.fixture(scope="session")
-def template() -> Path:
-    """Build the functions for this machine, and return the built template less what lacks."""
+def slack() -> Iterator[Workspace]:
+    """Run a Slack on this machine."""
+    with slack_server() as workspace:
+        yield workspace
+
+
+@pytest.fixture(scope="session")
+def template(slack: Workspace) -> Path:
+    """Build the functions for this machine, and return the built template less what lacks.
+
+    Where it says nothing of Slack's address, the functions are told that of the fake one.
+    """
     run("make", "build", "BUILD_FOR=host", f"BUILD_DIR={BUILD}")
     built = without_what_lacks(read_template(BUILD / "template.yaml"))
+    for function in ("NotifyFunction", "CheckFunction"):
+        environment = built["Resources"][function]["Properties"]["Environment"]
+        environment["Variables"]["JANITOR_SLACK_URL"] = slack.url
     path = BUILD / "deployable.json"
     path.write_text(json.dumps(built), encoding="utf-8")
     return path
@@ -172,11 +189,28 @@ def packaged(account: Account, template: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def stages(account: Account, packaged: str, request: pytest.FixtureRequest) -> dict[str, Stage]:
-    """Deploy two stages side by side with `sam deploy`, as `make deploy` does."""
+def slack_secrets(account: Account, slack: Workspace) -> dict[str, str]:
+    """Put what Slack gives an app into secrets; return the parameters that name them."""
+    secrets = account.client("secretsmanager")
+    values = {"SlackSecretArn": slack.token, "SlackSigningSecretArn": slack.signing_secret}
+    return {
+        parameter: secrets.create_secret(Name=parameter, SecretString=value)["ARN"]
+        for parameter, value in values.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def stages(
+    account: Account,
+    packaged: str,
+    slack_secrets: dict[str, str],
+    request: pytest.FixtureRequest,
+) -> dict[str, Stage]:
+    """Deploy three stages side by side with `sam deploy`, as `make deploy` does."""
 
     def deploy(name: str) -> Stage:
-        overrides = [f'{key}="{value}"' for key, value in SETTINGS[name].items()]
+        settings = {**SETTINGS[name], **(slack_secrets if name == "three" else {})}
+        overrides = [f'{key}="{value}"' for key, value in settings.items()]
         run(
             str(SAM), "deploy", "--template-file", str(BUILD / "packaged.json"),
             "--stack-name", f"janitor-{name}", "--s3-bucket", BUCKET,
@@ -206,6 +240,15 @@ def one(stages: dict[str, Stage], inboxes: dict[str, Inbox]) -> Stage:
     stage.set_policy(**POLICY)
     stage.set_mode("enforce")
     inboxes["one"].read()
+    return stage
+
+
+@pytest.fixture
+def three(stages: dict[str, Stage]) -> Stage:
+    """Return the stage that has Slack, under a policy without waiting times."""
+    stage = stages["three"]
+    stage.set_policy(**SLACK_POLICY)
+    stage.set_mode("enforce")
     return stage
 
 

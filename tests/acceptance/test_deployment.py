@@ -70,6 +70,7 @@ WRONG_AT_ONCE = {
     "ScheduleExpression": "every hour",
     "Stage": "Much Too Long A Name",
     "SlackSecretArn": "my-secret",
+    "SlackSigningSecretArn": "arn:aws:s3:::signing",
     "Regions": "Frankfurt",
 }
 

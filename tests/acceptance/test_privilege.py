@@ -127,6 +127,12 @@ class Act:
             MessageDeduplicationId="a",
         )  # fmt: skip
 
+    def queue_a_notice(self) -> None:
+        self._to("sqs").send_message(
+            QueueUrl=self._one["NoticeQueueUrl"], MessageBody="{", MessageGroupId="a",
+            MessageDeduplicationId="a",
+        )  # fmt: skip
+
     def empty_the_notices(self) -> None:
         self._to("sqs").purge_queue(QueueUrl=self._one["NoticeQueueUrl"])
 
@@ -246,6 +252,7 @@ BUT = {
     Act.list_open_leases: {"Sweep", "Check"},
     Act.write_to_the_journal: {"Sweep", "Notify", "Delete", "Track", "Api"},
     Act.queue_a_deletion: {"Sweep"},
+    Act.queue_a_notice: {"Sweep", "Track", "Api"},
     Act.tell_people: {"Notify"},
     Act.put_into_the_archive: {"Archive"},
     Act.read_the_link_key: {"Notify", "Api", "Check"},
@@ -258,27 +265,28 @@ FORBIDDEN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def keys(account: Account, stages: dict[str, Stage]) -> dict[str, Key]:
-    """Return credentials of each function's role, which alone is made assumable for that."""
-    iam = account.client("iam")
-    found: dict[str, Key] = {}
+def credentials_of(account: Account, stage: Stage, function: str) -> Key:
+    """Return credentials of a function's role, which is made assumable for that."""
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     service = {**trust, "Principal": {"Service": "lambda.amazonaws.com"}}
-    for function in FUNCTIONS:
-        name = stages["one"].outputs[f"{function}FunctionName"]
-        role = account.client("lambda").get_function_configuration(FunctionName=name)["Role"]
-        iam.update_assume_role_policy(
-            RoleName=role.rpartition("/")[2],
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust, service]}),
-        )
-        answer = account.client("sts").assume_role(RoleArn=role, RoleSessionName="trespasser")
-        found[function] = {
-            "aws_access_key_id": answer["Credentials"]["AccessKeyId"],
-            "aws_secret_access_key": answer["Credentials"]["SecretAccessKey"],
-            "aws_session_token": answer["Credentials"]["SessionToken"],
-        }
-    return found
+    name = stage.outputs[f"{function}FunctionName"]
+    role = account.client("lambda").get_function_configuration(FunctionName=name)["Role"]
+    account.client("iam").update_assume_role_policy(
+        RoleName=role.rpartition("/")[2],
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust, service]}),
+    )
+    answer = account.client("sts").assume_role(RoleArn=role, RoleSessionName="trespasser")
+    return {
+        "aws_access_key_id": answer["Credentials"]["AccessKeyId"],
+        "aws_secret_access_key": answer["Credentials"]["SecretAccessKey"],
+        "aws_session_token": answer["Credentials"]["SessionToken"],
+    }
+
+
+@pytest.fixture(scope="module")
+def keys(account: Account, stages: dict[str, Stage]) -> dict[str, Key]:
+    """Return credentials of each function's role."""
+    return {function: credentials_of(account, stages["one"], function) for function in FUNCTIONS}
 
 
 @pytest.fixture(scope="module")

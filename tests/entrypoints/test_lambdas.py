@@ -16,6 +16,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from tests.entrypoints.command_line import TEMPLATE
 from tests.hooks import Hooks
+from tests.slack_server import SIGNING_SECRET, TOKEN, Workspace, slack_server
 
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.tables import create_tables
@@ -243,8 +244,10 @@ def test_a_rotated_key_leaves_links_good_and_a_second_rotation_does_not(
         assert shown["statusCode"] == status
 
 
-def test_a_message_that_makes_no_sense_fails_alone(account: Account) -> None:
-    """Its owner waits; everybody else in the batch is told."""
+def test_a_message_that_makes_no_sense_fails_alone(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its owner waits and an alarm counts it; everybody else in the batch is told."""
     account.deploy("feat-a", expires="2026-01-01", owner="ada@example.com")
     sweep()
     sweep()
@@ -253,6 +256,7 @@ def test_a_message_that_makes_no_sense_fails_alone(account: Account) -> None:
     poison["attributes"] = {**poison["attributes"], "MessageGroupId": "another"}
     answer = lambdas.notify({"Records": [poison, *batch["Records"]]}, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "poison"}]}
+    assert '"NoticesFailed":[1.0,0.0]' in capsys.readouterr().out
     assert len(inbox(account)) == 1
 
 
@@ -290,11 +294,143 @@ def test_the_check_names_the_parameter_that_is_wrong(
     assert told.startswith("the parameter /janitor/mode holds 'loud'; it must be off")
     ssm.put_parameter(Name="/janitor/policy", Value="ttl: 3", Type="String", Overwrite=True)
     assert check.check({}, Context())["reason"].startswith("/janitor/policy:1: ttl: no such field")
+
+
+def test_the_check_names_the_secret_of_slacks_that_is_wrong(
+    account: Account, slack: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Missing, of another form, only one of two; by hand, Slack itself is asked as well."""
+    secrets = account.client("secretsmanager")
+
+    def reason(asked: dict[str, Any] | None = None) -> str:
+        deployed.deployed.cache_clear()
+        return str(check.check(asked or {}, Context())["reason"])
+
+    assert reason() == ""
+    slack.scopes.discard("users:read.email")
+    assert reason() == (
+        "the Slack app lacks users:read.email; give the app the scopes in docs/slack.md,"
+        " and install it again"
+    )
+    slack.token = "xoxb-another"
+    assert "(invalid_auth): put the token of an installed app into the secret" in reason()
+    secrets.put_secret_value(SecretId="signing", SecretString="not a signing secret")
+    assert reason().startswith("SlackSigningSecretArn: the secret arn:aws:")
+    assert "holds no signing secret as plain text" in reason()
+    secrets.put_secret_value(SecretId="token", SecretString=f'{{"token": "{TOKEN}"}}')
+    assert "holds no bot token as plain text; one begins with xoxb-" in reason()
+    assert TOKEN not in reason()
+    secrets.put_secret_value(SecretId="token", SecretBinary=b"xoxb-1")
+    assert reason().startswith("SlackSecretArn: the secret arn:aws:")
     monkeypatch.setenv("JANITOR_SLACK_SECRET", "arn:aws:secretsmanager:eu-central-1:1:secret:no")
-    ssm.put_parameter(Name="/janitor/policy", Value=POLICY, Type="String", Overwrite=True)
-    ssm.put_parameter(Name="/janitor/mode", Value="notify", Type="String", Overwrite=True)
-    deployed.deployed.cache_clear()
-    assert check.check({}, Context())["reason"].startswith("SlackSecretArn: arn:aws:")
+    assert reason().startswith("SlackSecretArn: reading the secret arn:aws:")
+    monkeypatch.delenv("JANITOR_SLACK_SECRET")
+    assert reason() == "SlackSecretArn: must be set too; Slack needs both secrets"
+
+
+@pytest.fixture
+def slack(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """Run a Slack, in which Ada has an account, and set what the template sets for it."""
+    secrets = account.client("secretsmanager")
+    with slack_server() as workspace:
+        workspace.add_user("ada@example.com")
+        variables = {
+            "JANITOR_SLACK_URL": workspace.url,
+            "JANITOR_SLACK_SECRET": secrets.create_secret(Name="token", SecretString=TOKEN)["ARN"],
+            "JANITOR_SLACK_SIGNING_SECRET": secrets.create_secret(
+                Name="signing", SecretString=f"{SIGNING_SECRET}\n"
+            )["ARN"],
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        deployed.deployed.cache_clear()
+        yield workspace
+
+
+def reported(sent: tuple[bytes, dict[str, str]], *, coded: bool = False) -> int:
+    """Let API Gateway hand on what Slack reports; return the status of the empty answer."""
+    body, headers = sent
+    text = base64.b64encode(body).decode() if coded else body.decode()
+    changes = {"body": text, "headers": headers, "isBase64Encoded": coded}
+    answer = api_door.api({**event("slack.json"), **changes}, Context())
+    assert answer["body"] == ""
+    return int(answer["statusCode"])
+
+
+@pytest.mark.parametrize("coded", [False, True])
+def test_a_button_in_slack_goes_through_every_door(
+    account: Account, slack: Workspace, coded: bool
+) -> None:
+    """Sweep, message, button, extension; then the message is shown anew, and Ada is answered."""
+    account.client("ssm").put_parameter(
+        Name="/janitor/policy",
+        Value=POLICY + "rules: [{name: a, select: {tag: 'janitor:ttl'}}]\n",
+        Type="String",
+        Overwrite=True,
+    )
+    stack_id = account.deploy("feat-a", ttl="1d", owner="ada@example.com")
+    sweep()
+    sweep()
+    notify(account)
+    (message,) = slack.messages()
+    (user,) = slack.users
+    label = next(words for words in message.buttons if words.startswith("Keep 1 day"))
+    until = message.buttons[label]["value"].split()[1]
+    sent = slack.press(message, label, user)
+    unsigned = {k: v for k, v in sent[1].items() if k != "X-Slack-Signature"}
+    assert reported((sent[0], unsigned), coded=coded) == 401
+    assert reported(sent, coded=coded) == 200
+    lease = deployed.deployed().ledger.lease(stack_id)
+    assert lease is not None
+    assert lease.expires_at is not None
+    assert lease.expires_at.isoformat() == until
+    assert notify(account) == []
+    assert "Kept: it now ends" in message.words
+    assert [text.split(" until")[0] for text in slack.thread(message)] == [
+        f"{user} (ada@example.com) kept feat-a"
+    ]
+    assert [text.split(" until")[0] for text in slack.told(user)] == ["feat-a is kept"]
+
+
+def test_a_body_that_is_not_base64_is_not_genuine(account: Account, slack: Workspace) -> None:
+    """Though API Gateway says that it is."""
+    body, headers = slack.report({"type": "block_actions"})
+    asked = {**event("slack.json"), "body": body.decode(), "headers": headers}
+    answer = api_door.api({**asked, "isBase64Encoded": True}, Context())
+    assert answer["statusCode"] == 401
+
+
+def test_without_slack_there_is_no_such_door(account: Account) -> None:
+    """Whoever knocks gets the page that says so."""
+    answer = api_door.api(event("slack.json"), Context())
+    assert answer["statusCode"] == 404
+
+
+def test_a_notice_that_slack_wants_later_comes_back_then(
+    account: Account, slack: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For as long as Slack says and not as the queue has it, and it is counted as no failure.
+
+    Fails if `_notify` does not postpone: the queue would keep it for half a minute.
+    """
+    account.deploy("feat-a", expires="2026-01-01", owner="ada@example.com")
+    sweep()
+    sweep()
+    slack.limit("chat.postMessage", 1)
+    sqs = account.client("sqs")
+    url = sqs.get_queue_url(QueueName="n.fifo")["QueueUrl"]
+    (taken,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    (record,) = event("notify.json")["Records"]
+    changes = {"messageId": "1", "body": taken["Body"], "receiptHandle": taken["ReceiptHandle"]}
+    capsys.readouterr()
+    answer = lambdas.notify({"Records": [{**record, **changes}]}, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert '"NoticesFailed":[0.0]' in capsys.readouterr().out
+    (again,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    assert again["Body"] == taken["Body"]
+    slack.refuse("chat.postMessage", "fatal_error")
+    lambdas.notify({"Records": [{**record, **changes}]}, Context())
+    assert '"NoticesFailed":[1.0]' in capsys.readouterr().out
 
 
 def at_deployment(stub: Hooks, **properties: str) -> str:

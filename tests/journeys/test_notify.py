@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, POLICY, THERE, Story, failures
 
+from janitor.adapters.memory import MemoryChannel
 from janitor.core.errors import DeliveryFailed, Undeliverable
 from janitor.core.links import Claims
 from janitor.core.model import OPERATORS, Contact, ContactKind, LeaseState, Mode, Status
-from janitor.core.requests import NoticeItem, NoticeRequest
+from janitor.core.requests import Message, NoticeItem, NoticeRequest, Sent
 
 ANA = Contact(ContactKind.EMAIL, "ana@example.com")
 BO = Contact(ContactKind.EMAIL, "bo@example.com")
@@ -335,3 +336,52 @@ def test_a_notice_does_not_offer_what_would_be_refused() -> None:
     (message,) = story.channel.sent
     assert "To keep it" not in message.text
     assert "It cannot be extended any more: feat has used all of its 0 extensions" in message.text
+
+
+def test_a_channel_that_a_tag_names_gets_the_link_and_nothing_to_press() -> None:
+    """To be in a channel gives nobody a right; the fallback is of the policy's choosing.
+
+    Fails if `item_of` signs a token for every contact.
+    """
+    story = Story(POLICY + "defaults: {fallback_contact: '#team'}\n")
+    for name, owner in (("hers", "ana@example.com"), ("theirs", "#dev"), ("nobodys", "")):
+        story.deploy(name, {**OWNED, "janitor:owner": owner})
+    story.sweep()
+    story.wait(2)
+    story.sweep()
+    told = {m.contact.address: m.words.entries[0] for m in story.channel.sent}
+    assert {who: bool(entry.token) for who, entry in told.items()} == {
+        "ana@example.com": True,
+        "#dev": False,
+        "#team": True,
+        "operators": True,
+    }
+    assert all(entry.link for entry in told.values())
+
+
+class Directory(MemoryChannel):
+    """A channel that finds somebody behind every contact."""
+
+    def send(self, message: Message) -> Sent:
+        """Keep the message, and say whose it is."""
+        sent = super().send(message)
+        return replace(sent, recipient=f"U-{message.contact.address}")
+
+
+def test_who_is_told_in_an_owners_place_is_not_recorded_as_the_owner() -> None:
+    """Whoever was found behind a contact may act as that owner in Slack.
+
+    Fails if `_record` keeps the recipient whoever the notice went to.
+    """
+    story = Story(POLICY + "defaults: {fallback_contact: bo@example.com}\n")
+    channel = Directory()
+    story.janitor = replace(story.janitor, channel=channel)
+    kept = story.deploy("hers")
+    gone = Contact(ContactKind.EMAIL, "gone@example.com")
+    lost = story.deploy("lost", {**OWNED, "janitor:owner": gone.address})
+    channel.refuse(gone, Undeliverable("nobody has this address"))
+    story.sweep()
+    story.wait(2)
+    story.sweep()
+    assert [n.recipient for n in story.lease(kept).notices] == ["U-ana@example.com"]
+    assert [n.recipient for n in story.lease(lost).notices] == [""]

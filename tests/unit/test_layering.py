@@ -28,7 +28,9 @@ MAY_IMPORT = {
         "janitor.adapters",
         "janitor.settings",
         "janitor.pages",
+        "janitor.wiring_slack",
     },
+    "janitor.wiring_slack": {"janitor", "janitor.core", "janitor.adapters", "janitor.settings"},
     "janitor.entrypoints": {
         "janitor",
         "janitor.core",
@@ -37,6 +39,7 @@ MAY_IMPORT = {
         "janitor.settings",
         "janitor.aws",
         "janitor.wiring",
+        "janitor.wiring_slack",
         "janitor.pages",
         "janitor.entrypoints",
     },

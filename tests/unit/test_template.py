@@ -1,6 +1,7 @@
 """What template.yaml must say, whoever edits it."""
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ OUTPUTS = {
 }  # fmt: skip
 SETTINGS = {
     "Sweep": {"NOTICE_QUEUE", "DELETION_QUEUE"},
-    "Notify": {"NOTIFY", "LINK_SECRET", "LINK_BASE"},
+    "Notify": {"NOTIFY", "NOTICE_QUEUE", "LINK_SECRET", "LINK_BASE", "SLACK_SECRET"},
     "Delete": set(),
     "Track": {"NOTICE_QUEUE"},
-    "Api": {"LINK_SECRET"},
-    "Check": {"LINK_SECRET", "SLACK_SECRET"},
+    "Api": {"LINK_SECRET", "NOTICE_QUEUE", "SLACK_SIGNING_SECRET"},
+    "Check": {"LINK_SECRET", "SLACK_SECRET", "SLACK_SIGNING_SECRET"},
     "Archive": {"ARCHIVE"},
 }
 
@@ -175,14 +176,15 @@ def test_who_may_do_what_hurts() -> None:
 
 @pytest.mark.parametrize("queue", ["Notice", "Deletion"])
 def test_the_queues_keep_order_and_end_in_dead_letters(queue: str) -> None:
-    """Five tries, each as long as six runs of the function."""
+    """Some tries, each as long as six runs of the function; more where Slack has its limits."""
     properties = RESOURCES[f"{queue}Queue"]["Properties"]
     dead = RESOURCES[f"{queue}DeadLetterQueue"]["Properties"]
     function = {"Notice": "Notify", "Deletion": "Delete"}[queue]
     timeout = RESOURCES[f"{function}Function"]["Properties"]["Timeout"]
     assert properties["FifoQueue"] is dead["FifoQueue"] is True
     assert properties["SqsManagedSseEnabled"] is dead["SqsManagedSseEnabled"] is True
-    assert properties["RedrivePolicy"]["maxReceiveCount"] == 5
+    tries = {"Notice": 10, "Deletion": 5}[queue]
+    assert properties["RedrivePolicy"]["maxReceiveCount"] == tries
     assert properties["VisibilityTimeout"] >= 6 * timeout
     (event,) = RESOURCES[f"{function}Function"]["Properties"]["Events"].values()
     assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -293,6 +295,34 @@ def test_no_log_of_the_api_can_hold_a_token() -> None:
     (settings,) = api["MethodSettings"]
     assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("OFF", False)
     assert settings["ThrottlingRateLimit"]
+
+
+def test_networks_are_kept_from_every_page_but_slacks_own_door() -> None:
+    """Slack reports from anywhere; whoever adds a page adds it to the statement as well."""
+    allow, deny = RESOURCES["Api"]["Properties"]["Auth"]["ResourcePolicy"]["CustomStatements"]
+    assert allow["Resource"] == "execute-api:/*"
+    assert set(deny["Condition"]["NotIpAddress"]) == {"aws:SourceIp"}
+    kept = deny["Resource"] if isinstance(deny["Resource"], list) else [deny["Resource"]]
+    for event in RESOURCES["ApiFunction"]["Properties"]["Events"].values():
+        path, method = event["Properties"]["Path"], event["Properties"]["Method"].upper()
+        request = f"execute-api:/live/{method}{path}"
+        is_kept = any(fnmatchcase(request, pattern) for pattern in kept)
+        assert is_kept is (path != "/slack/interactivity"), request
+
+
+def test_each_secret_of_slacks_is_read_by_one_function_and_looked_at_by_check() -> None:
+    """The function that strangers reach does not have the token."""
+
+    def readers(parameter: str) -> set[str]:
+        return {
+            function
+            for function in FUNCTIONS
+            for one in statements(f"{function}Role")
+            if one["Resource"] == {"Ref": parameter}
+        }
+
+    assert readers("SlackSecretArn") == {"Notify", "Check"}
+    assert readers("SlackSigningSecretArn") == {"Api", "Check"}
 
 
 def test_parameters_are_grouped_described_and_say_what_is_wrong() -> None:

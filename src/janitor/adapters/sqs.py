@@ -9,6 +9,9 @@ from janitor.core.requests import DeletionRequest, Telling, deletion_body, notic
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
+LONGEST_WAIT = 11 * 3600
+"""Seconds; a message may be at work for twelve hours in all."""
+
 
 class SqsQueue:
     """The `Queue` port on two FIFO queues.
@@ -43,6 +46,16 @@ class SqsQueue:
             )
         except AwsError as error:
             raise translated(error, f"sending to the queue {url.rpartition('/')[2]}") from error
+
+
+def postpone(client: "SQSClient", url: str, receipt: str, seconds: int) -> None:
+    """Let a message that is at work come again after so many seconds, and not before."""
+    try:
+        client.change_message_visibility(
+            QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=min(seconds, LONGEST_WAIT)
+        )
+    except AwsError as error:
+        raise translated(error, f"postponing in the queue {url.rpartition('/')[2]}") from error
 
 
 def _digest(text: str) -> str:

@@ -10,8 +10,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from janitor.entrypoints.api import handle
-from janitor.entrypoints.deployed import deployed
-from janitor.entrypoints.http import Request
+from janitor.entrypoints.deployed import Deployed, deployed
+from janitor.entrypoints.http import Request, Response
+from janitor.entrypoints.slack import PATH, interact
 
 # Never `log_event` here: the path holds the token.
 logger = Logger(service="janitor")
@@ -22,13 +23,16 @@ def api(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noq
     """Answer one request of API Gateway."""
     janitor = deployed("link_secret")
     request = read_request(event)
-    response = handle(
-        request,
-        clock=lambda: datetime.now(UTC),
-        policies=janitor.policies,
-        ledger=janitor.ledger,
-        links=replace(janitor.links, base_url=own_address(event)),
-    )
+    if request.path == PATH and janitor.settings.slack_signing_secret:
+        response = from_slack(request, janitor)
+    else:
+        response = handle(
+            request,
+            clock=now,
+            policies=janitor.policies,
+            ledger=janitor.ledger,
+            links=replace(janitor.links, base_url=own_address(event)),
+        )
     logger.info("page.answered", extra={"method": request.method, "status": response.status})
     return {
         "statusCode": response.status,
@@ -36,6 +40,24 @@ def api(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noq
         "body": response.body.decode(),
         "isBase64Encoded": False,
     }
+
+
+def now() -> datetime:
+    """Return the clock's instant."""
+    return datetime.now(UTC)
+
+
+def from_slack(request: Request, janitor: Deployed) -> Response:
+    """Answer what Slack reports."""
+    return interact(
+        request,
+        secret=janitor.signing_secret,
+        clock=now,
+        policies=janitor.policies,
+        ledger=janitor.ledger,
+        links=lambda: janitor.links,
+        queue=janitor.queue,
+    )
 
 
 def own_address(event: dict[str, Any]) -> str:

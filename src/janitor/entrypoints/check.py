@@ -18,7 +18,8 @@ from janitor.core.journal import Actor
 from janitor.core.schedule import check_schedule
 from janitor.entrypoints.deployed import Deployed, deployed
 from janitor.journeys.sweep import sweep
-from janitor.wiring import answer_hook, check_secret, put_account_of
+from janitor.wiring import answer_hook, put_account_of
+from janitor.wiring_slack import check_slack
 
 LONGEST_STACK_NAME = 24
 """CloudFormation puts stack, resource and 12 letters of its own into 64, and keeps so much of each."""
@@ -36,7 +37,7 @@ def check(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         why = _reason(_dry_sweep)
         answer_hook(event, deployed().aws, passed=not why)
     else:
-        why = _reason(partial(_look, event)) or _reason(_dry_sweep)
+        why = _reason(partial(_look, event)) or _reason(_ask_slack) or _reason(_dry_sweep)
     logger.info("check.failed" if why else "check.passed", extra={"reason": why})
     return {"fine": not why, "reason": why}
 
@@ -66,8 +67,7 @@ def _look(event: Mapping[str, Any], janitor: Deployed) -> None:
     janitor.policies.policy()
     janitor.policies.mode()
     _ = janitor.links
-    if janitor.settings.slack_secret:
-        check_secret(janitor.settings.slack_secret, "SlackSecretArn", janitor.aws)
+    check_slack(janitor.settings, janitor.aws.client, ask=False)
     put_account_of(janitor.settings, janitor.aws)
 
 
@@ -80,6 +80,11 @@ def _check_names(own_roles: str) -> None:
             " the most: CloudFormation would shorten it within the names of functions and roles,"
             " and the permissions go by it; for instance janitor-dev"
         )
+
+
+def _ask_slack(janitor: Deployed) -> None:
+    """Ask Slack what its token is good for; no deployment hangs on whether it answers."""
+    check_slack(janitor.settings, janitor.aws.client, ask=True)
 
 
 def _dry_sweep(janitor: Deployed) -> None:

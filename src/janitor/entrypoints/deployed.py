@@ -1,6 +1,7 @@
 """What the deployed functions are made of, built when first needed and kept while warm."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -15,7 +16,7 @@ from janitor.adapters.ports import (
     Stacks,
 )
 from janitor.aws import Aws, connect
-from janitor.core.errors import ConfigurationError
+from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.links import Links
 from janitor.entrypoints.logged import log_event
 from janitor.settings import Settings, settings_now
@@ -30,6 +31,7 @@ from janitor.wiring import (
     side_by_side_of,
     stacks_of,
 )
+from janitor.wiring_slack import postpone_of, signing_secret_of
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,15 @@ class Deployed:
     def links(self) -> Links:
         """Return the signer with the keys of this moment: a key may be rotated any time."""
         return links_of(self.settings, self.aws)
+
+    def postpone(self, receipt: str, seconds: int) -> None:
+        """Give a notice back to its queue, for later; where that fails it comes back by itself."""
+        with suppress(JanitorError):
+            postpone_of(self.settings, self.aws.client, receipt, seconds)
+
+    def signing_secret(self) -> str:
+        """Return what Slack signs with, as it is now."""
+        return signing_secret_of(self.settings, self.aws.client)
 
     def regions(self) -> tuple[str, ...]:
         """Return the regions that the policy names, or the function's own."""

@@ -34,6 +34,9 @@ logger = Logger(service="janitor")
 metrics = Metrics(namespace="janitor", service="janitor")
 by_group = SqsFifoPartialProcessor(skip_group_on_error=True)
 """What fails holds up its own owner or stack, and nobody else's."""
+by_owner = SqsFifoPartialProcessor(skip_group_on_error=True)
+by_owner.raise_on_entire_batch_failure = False
+"""The same for notices: a batch that Slack wants later, all of it, is no failure of the function."""
 
 
 def now() -> datetime:
@@ -77,25 +80,34 @@ def sweep(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 @metrics.log_metrics
 def notify(event: dict[str, Any], context: LambdaContext) -> Any:
     """Send the digests in a batch; what fails goes back to the queue."""
-    return process_partial_response(event, _notify, by_group, context)
+    _to_notify()
+    return process_partial_response(event, _notify, by_owner, context)
+
+
+def _to_notify() -> Deployed:
+    return deployed("notify", "link_secret", "link_base", "notice_queue")
 
 
 def _notify(record: SQSRecord) -> None:
-    janitor = deployed("notify", "link_secret", "link_base")
-    outcomes = tell(
-        notice_body().validate_json(record.body),
-        clock=now,
-        policies=janitor.policies,
-        ledger=janitor.ledger,
-        channel=janitor.channel,
-        links=janitor.links,
-    )
-    _log(outcomes)
-    failed = outcomes[0].status is Status.FAILED
-    _count(janitor, "NoticesFailed", failed)
-    # What was sent but not recorded stays: the next sweep finds it undelivered.
-    if failed:
-        raise DeliveryFailed(outcomes[0].detail)
+    janitor, failed = _to_notify(), True
+    try:
+        first, *others = tell(
+            notice_body().validate_json(record.body),
+            clock=now,
+            policies=janitor.policies,
+            ledger=janitor.ledger,
+            channel=janitor.channel,
+            links=janitor.links,
+        )
+        _log([first, *others])
+        # What was sent but not recorded stays: the next sweep finds it undelivered.
+        failed = first.status is Status.FAILED and not first.retry_after
+        if first.retry_after:
+            janitor.postpone(record.receipt_handle, first.retry_after)
+        if first.status is Status.FAILED:
+            raise DeliveryFailed(first.detail)
+    finally:
+        _count(janitor, "NoticesFailed", failed)
 
 
 @logger.inject_lambda_context(clear_state=True)

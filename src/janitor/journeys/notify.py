@@ -21,6 +21,7 @@ from janitor.core.model import (
     OPERATORS,
     PROBLEM,
     Contact,
+    ContactKind,
     Lease,
     LeaseState,
     Mode,
@@ -229,6 +230,10 @@ def item_of(
     if lease is None or is_about_an_outcome(item.stage):
         return Item(item.stage, lease, item.text)
     claims = Claims(lease.stack_id, lease.generation, contact, now)
+    # To be in a channel gives nobody a right, so no buttons go to one that a tag names.
+    is_of_a_tag = contact.kind is ContactKind.SLACK_CHANNEL and contact != fallback_of(
+        policy.terms(lease.rule)
+    )
     after = promise(lease, policy, now) if item.stage == FINAL else None
     if item.stage == FINAL and is_told(lease, FINAL, contact):
         after = lease.delete_after
@@ -240,5 +245,5 @@ def item_of(
         links.url(claims) if links else "",
         refusal(lease, policy, now),
         choices(lease, policy, now),
-        links.sign(claims, SLACK) if links else "",
+        links.sign(claims, SLACK) if links and not is_of_a_tag else "",
     )

@@ -1,0 +1,178 @@
+"""Notices as Slack messages that are changed in place, and words to one person alone."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from slack_sdk.errors import SlackApiError
+
+from janitor.adapters.slack_blocks import MOST, Block, blocks_of, escaped, summary_of
+from janitor.adapters.slack_errors import (
+    BEYOND_CHANGING,
+    CLOSED,
+    TOO_LONG,
+    UNREACHABLE,
+    Failed,
+    code_of,
+    header_of,
+    lasting,
+    translated,
+    wait_of,
+)
+from janitor.core.errors import ConfigurationError, DeliveryFailed, Undeliverable
+from janitor.core.letter import Wording
+from janitor.core.model import Contact, ContactKind
+from janitor.core.requests import AnswerRequest, Message, Sent
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+    from slack_sdk.web import SlackResponse
+
+SCOPES = frozenset({"chat:write", "users:read", "users:read.email"})
+"""What the app needs; docs/slack.md says what for."""
+
+KNOWN_FOR, UNKNOWN_FOR = 6 * 3600.0, 15 * 60.0
+"""Seconds for which the user behind an address, or that there is none, is remembered."""
+MOST_KNOWN = 2_000
+
+
+class SlackChannel:
+    """The `Channel` port on one Slack app.
+
+    `token` is asked before each message, so that a new one is used at once; `clock` is
+    seconds that only grow. Nothing is tried again here: the queue does that.
+    """
+
+    most = MOST
+
+    def __init__(
+        self,
+        client: "WebClient",
+        token: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._token = token
+        self._clock = clock
+        self._users: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._no_lookup_before = 0.0
+
+    def send(self, message: Message) -> Sent:
+        self._client.token = self._token()
+        try:
+            to, user = self._place_of(message.contact)
+            answer = self._post(to, message.words)
+        except Failed as error:
+            raise translated(error) from error
+        return Sent(f"{answer['channel']}/{answer['ts']}", "slack", user)
+
+    def revise(self, message_id: str, message: Message, said: str) -> None:
+        channel, _, ts = message_id.partition("/")
+        self._client.token = self._token()
+        try:
+            self._laid_out(
+                message.words,
+                lambda **laid: self._client.chat_update(channel=channel, ts=ts, **laid),
+            )
+            if said:
+                self._client.chat_postMessage(
+                    channel=channel,
+                    thread_ts=ts,
+                    text=escaped(said),
+                    mrkdwn=False,
+                    unfurl_links=False,
+                    unfurl_media=False,
+                )
+        except Failed as error:
+            if code_of(error) not in BEYOND_CHANGING | UNREACHABLE.keys():
+                raise lasting(error) from error
+
+    def answer(self, request: AnswerRequest) -> None:
+        self._client.token = self._token()
+        try:
+            self._client.chat_postEphemeral(
+                channel=request.channel_id, user=request.contact.address, text=escaped(request.text)
+            )
+        except Failed as error:
+            # Who has left the channel meanwhile is told nothing there.
+            if code_of(error) not in {"user_not_in_channel", *UNREACHABLE}:
+                raise lasting(error) from error
+
+    def examine(self) -> None:
+        """Raise `ConfigurationError` if the token is not good for what the janitor does."""
+        self._client.token = self._token()
+        try:
+            answer = self._client.auth_test()
+        except Failed as error:
+            raise ConfigurationError(str(translated(error))) from error
+        granted = {name.strip() for name in header_of(answer, "x-oauth-scopes").split(",")}
+        if missing := sorted(SCOPES - granted):
+            raise ConfigurationError(
+                f"the Slack app lacks {', '.join(missing)}; {CLOSED['missing_scope']}"
+            )
+
+    def _place_of(self, contact: Contact) -> tuple[str, str]:
+        """Return where to post, and the user behind it, if it is one.
+
+        A user's id is a place to post to: Slack opens the direct message by itself.
+        """
+        match contact.kind:
+            case ContactKind.EMAIL:
+                user = self._user_of(contact.address)
+                return user, user
+            case ContactKind.SLACK_USER:
+                return contact.address, contact.address
+            case ContactKind.SLACK_CHANNEL:
+                return contact.address, ""
+            case ContactKind.NAME:
+                raise Undeliverable("the owner tag names somebody, but gives no address")
+            case ContactKind.OPERATORS:
+                raise Undeliverable("the policy names no Slack channel of the operators")
+
+    def _user_of(self, address: str) -> str:
+        """Look up who has an e-mail address; what was found is remembered for a while."""
+        now = self._clock()
+        user, until = self._users.get(address, ("", 0.0))
+        if now >= until:
+            if now < self._no_lookup_before:  # asking on would only make the wait longer
+                wait = int(self._no_lookup_before - now) + 1
+                raise DeliveryFailed("Slack limits look-ups just now", retry_after=wait)
+            user = self._looked_up(address)
+            self._users[address] = user, now + (KNOWN_FOR if user else UNKNOWN_FOR)
+            self._users.move_to_end(address)
+            if len(self._users) > MOST_KNOWN:
+                self._users.popitem(last=False)
+        if not user:
+            raise Undeliverable(UNREACHABLE["users_not_found"])
+        return user
+
+    def _looked_up(self, address: str) -> str:
+        try:
+            user: dict[str, Any] = self._client.users_lookupByEmail(email=address)["user"]
+        except SlackApiError as error:
+            if code_of(error) == "users_not_found":
+                return ""
+            if wait := wait_of(error):
+                self._no_lookup_before = self._clock() + wait
+            raise
+        return "" if user.get("deleted") else str(user["id"])
+
+    def _post(self, to: str, words: Wording) -> "SlackResponse":
+        return self._laid_out(
+            words,
+            lambda **laid: self._client.chat_postMessage(
+                channel=to, mrkdwn=False, unfurl_links=False, unfurl_media=False, **laid
+            ),
+        )
+
+    @staticmethod
+    def _laid_out(words: Wording, put: Callable[..., "SlackResponse"]) -> "SlackResponse":
+        """Put a digest into Slack; if that is too long for it, without what can be spared."""
+        blocks: list[Block] = blocks_of(words)
+        try:
+            return put(text=summary_of(words), blocks=blocks)
+        except SlackApiError as error:
+            if code_of(error) not in TOO_LONG:
+                raise
+        return put(text=summary_of(words), blocks=blocks_of(words, compact=True))
