@@ -48,9 +48,10 @@ demo: setup ## play ten days of a development account on an embedded AWS
 	@$(BIN)/janitor demo
 
 # The acceptance tests share one deployment, so they run in one process, after the others.
+# -rs says at the end what was left out and why: without Chromium the tests in a browser are.
 PYTEST := $(BIN)/python -m pytest
 test: setup $(FOR_ACCEPTANCE) ## run all tests
-	@$(PYTEST) -n 2 --ignore tests/acceptance
+	@$(PYTEST) -n 2 -rs --ignore tests/acceptance
 	@$(PYTEST) tests/acceptance
 
 check: setup $(FOR_ACCEPTANCE) validate ## format, lint, types, layering, tests: what CI runs
@@ -58,7 +59,7 @@ check: setup $(FOR_ACCEPTANCE) validate ## format, lint, types, layering, tests:
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(PYTEST) tests/unit/test_layering.py
-	@$(PYTEST) -n 2 --ignore tests/acceptance
+	@$(PYTEST) -n 2 -rs --ignore tests/acceptance
 	@$(PYTEST) tests/acceptance
 
 fmt: setup ## format the code and repair what the linter can
@@ -70,6 +71,10 @@ soak: setup ## the property tests, much longer; SOAK=5 is five times as long aga
 
 cover: setup ## run the tests and show the branches that none of them took
 	@$(PYTEST) -n 2 --ignore tests/acceptance --cov --cov-report=term-missing:skip-covered
+
+.PHONY: screenshots
+screenshots: setup ## take the pictures of the extension page in docs/images anew (needs Chromium)
+	@PYTHONPATH=. $(BIN)/python tools/screenshots.py
 
 bench: setup ## measure calls, time and memory; results and machine go to a file
 	@$(BIN)/python bench/run.py

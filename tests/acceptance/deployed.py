@@ -211,14 +211,18 @@ class Stage:
         return sum(1 for _ in self._errors(function))
 
     def _errors(self, function: str = "") -> Iterator[str]:
+        lines = self.log(function)
+        return (line for line in lines if '"ERROR"' in line or "Traceback" in line)
+
+    def log(self, function: str = "") -> Iterator[str]:
+        """Yield what the functions logged."""
         logs = self.account.client("logs")
         for group in logs.describe_log_groups()["logGroups"]:
             name = group["logGroupName"]
             if f"janitor-{self.name}" in name and function in name:
                 for page in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
                     for event in page["events"]:
-                        if '"ERROR"' in event["message"] or "Traceback" in event["message"]:
-                            yield event["message"]
+                        yield event["message"]
 
     def page(self, link: str, method: str = "GET", form: str = "", **headers: str) -> Any:
         """Ask the API for a page, at the address where the emulator serves what the link names."""

@@ -106,6 +106,44 @@ def test_an_owner_keeps_a_stack_by_the_link_in_the_notice(
     assert account.status(stack) == "CREATE_COMPLETE"
 
 
+def test_an_owner_lets_a_stack_go_by_the_page_and_keeps_it_after_all(
+    account: Account, one: Stage, inbox: Inbox
+) -> None:
+    """Every route of the page, through the gateway: ask, let go, take back, calendar."""
+    stack = account.create_stack(
+        "feat-let-go", {"team-one": "x", "janitor:ttl": "40h", "janitor:owner": "ada@example.com"}
+    )
+    one.sweep()
+    one.sweep()
+    link = link_in(next(n["Message"] for n in until(inbox.read) if "feat-let-go" in n["Message"]))
+    base = one.outputs["ApiUrl"]
+    date = one.page(f"{link}/deadline.ics")
+    assert (date.status, date.headers["Content-Type"]) == (200, "text/calendar; charset=utf-8")
+    assert one.page(f"{link}/deadline.ics", "HEAD").status == 200
+    assert b"SUMMARY:feat-let-go ends\r\n" in date.data
+    path = re.findall(r'action="\.\.(/let-go/[^"]+)"', one.page(link).data.decode())[0]
+    before = one.lease(stack)
+    assert "Let feat-let-go go?" in one.page(base + path).data.decode()
+    assert one.page(base + path, "HEAD").status == 200
+    assert one.page(base + path, "POST", "name=feat-let-go").status == 403
+    assert one.press(base + path, "name=feat-let-gone").status == 400
+    assert one.lease(stack) == before
+    gone = one.press(base + path, "name=feat-let-go").data.decode()
+    assert "feat-let-go is let go" in gone
+    one.set_mode("notify")
+    one.sweep()
+    assert one.state(stack) == "marked"
+    back = base + re.findall(r'href="\.\.(/extend/[^"]+)"', gone)[0]
+    offers = re.findall(r'name="until" value="([^"]+)"', one.page(back).data.decode())
+    choice = html.unescape(offers[0]).replace("+", "%2B").replace(":", "%3A")
+    assert "feat-let-go is kept" in one.press(back, f"until={choice}").data.decode()
+    one.sweep()
+    assert one.state(stack) == "active"
+    assert {"lease.let_go", "lease.extended"} <= set(one.actions(stack))
+    assert account.status(stack) in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+    verify(one)
+
+
 def test_a_link_stays_good_when_the_key_is_rotated_once(
     account: Account, one: Stage, inbox: Inbox
 ) -> None:

@@ -196,7 +196,7 @@ def test_a_stage_without_slack_has_no_such_door(one: Stage, slack: Workspace) ->
 
 def test_no_log_line_has_a_secret_or_a_token(three: Stage, slack: Workspace) -> None:
     """After all that, failures included."""
-    log = "\n".join(three._log())
+    log = "\n".join(three.log())
     assert "Slack takes no more just now" in log
     tokens = {
         button["value"].split()[0]

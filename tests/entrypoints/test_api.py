@@ -15,7 +15,7 @@ from janitor.adapters.memory import MemoryLedger, MemoryPolicies
 from janitor.core.errors import JanitorError
 from janitor.core.journal import Actor
 from janitor.core.links import Claims, Links
-from janitor.core.model import Contact, ContactKind, Lease, LeaseState, Mode
+from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, LeaseState, Mode
 from janitor.core.policy import Policy
 from janitor.entrypoints.api import handle
 from janitor.entrypoints.http import Request, Response
@@ -42,6 +42,8 @@ LEASE = Lease(
     expires_at=NOW + timedelta(hours=23),
     deadline_source="tag janitor:ttl=4d",
     contacts=(ANA,),
+    labels=(("branch", "feature/basket"), ("pull request", "17"), ("monthly cost", "12.50 EUR")),
+    resources=23,
     version=1,
 )
 
@@ -129,20 +131,41 @@ def test_the_page_shows_what_the_owner_must_know() -> None:
     text = text_of(response)
     assert response.status == 200
     for fact in (
-        "Keep feat-basket?",
-        "It ends Tue 2 Jun 2026 08:34 CEST (in 23 hours).",
-        "Wed 3 Jun 2026 08:34 CEST in 1 day 23 hours",
-        "Fri 5 Jun 2026 08:34 CEST",
-        "Tue 9 Jun 2026 08:34 CEST",
+        "feat-basket ends in 23 hours It ends Tue 2 Jun 2026 08:34 CEST.",
+        "Keep until Wed 3 Jun 08:34 CEST 1 day longer",
+        "Keep until Fri 5 Jun 08:34 CEST 3 days longer",
+        "Keep until Tue 9 Jun 08:34 CEST 7 days longer",
+        "Stack feat-basket",
         "Account 123456789012",
         "Region eu-central-1",
+        "Owner ana@example.com",
+        "Created Fri 29 May 2026 09:34 CEST (3 days ago)",
+        "Deadline Tue 2 Jun 2026 08:34 CEST (in 23 hours)",
+        "Set by tag janitor:ttl=4d",
         "Extensions 0 used, 5 left",
         "Not beyond Sun 28 Jun 2026 09:34 CEST",
-        "marked for deletion and you get a final notice. It will be deleted 1 day after that",
+        "Resources 23",
+        "Monthly cost 12.50 EUR",
+        "Branch feature/basket",
+        "Pull request 17",
+        "At its deadline it is marked for deletion. You get a final notice.",
+        "It will be deleted 1 day after that, at the earliest.",
         "sent to ana@example.com",
     ):
         assert fact in text
     assert offers_of(response)[0] == TOMORROW
+    assert (
+        '<a href="https://eu-central-1.console.aws.amazon.com/cloudformation/home'
+        "?region=eu-central-1#/stacks/stackinfo?stackId=arn%3Aaws%3Acloudformation%3A"
+    ) in response.body.decode()
+
+
+def test_what_is_not_known_of_a_stack_is_unknown() -> None:
+    """Neither a guess nor a gap."""
+    bare = replace(LEASE, labels=(), resources=None, ownerless=True, contacts=(OPERATORS,))
+    text = text_of(Door(bare).get(path_to()))
+    assert "Owner nobody; told instead: the operators" in text
+    assert "Resources unknown Monthly cost unknown" in text
 
 
 def test_the_page_of_a_marked_stack_says_when_it_goes() -> None:
@@ -155,7 +178,8 @@ def test_the_page_of_a_marked_stack_says_when_it_goes() -> None:
     )
     text = text_of(Door(marked).get(path_to()))
     assert "It expired Mon 1 Jun 2026 06:34 CEST (3 hours ago) and is marked for deletion." in text
-    assert "It will be deleted, at the earliest Tue 2 Jun 2026 06:34 CEST (in 21 hours)." in text
+    assert "feat-basket may be deleted in 21 hours" in text
+    assert "It will be deleted, at the earliest Tue 2 Jun 2026 06:34 CEST." in text
 
 
 def test_the_page_does_not_threaten_while_deletions_are_off() -> None:
@@ -169,12 +193,13 @@ def test_every_control_has_a_label_and_there_is_no_script() -> None:
     """The form works with a keyboard, a screen reader, and nothing else."""
     page = Door().get(path_to()).body.decode()
     assert "<script" not in page
-    assert page.count('type="radio"') == page.count('<label class="choice">') == 3
-    assert page.count(" checked") == 1
-    assert 'for="reason"' in page
-    assert 'id="reason"' in page
-    assert page.count('<button type="submit">') == 1
-    assert re.findall(r"<form[^>]*>", page) == ['<form method="post">']
+    assert page.count('<button name="until" value="') == 3
+    for field in ("reason", "name"):
+        assert f'for="{field}"' in page
+        assert f'id="{field}"' in page
+    keep, let_go = re.findall(r"<form[^>]*>", page)
+    assert keep == '<form method="post" class="keep">'
+    assert let_go.startswith('<form method="post" action="../let-go/')
 
 
 def test_near_the_ceiling_the_last_possible_date_is_the_only_offer() -> None:
@@ -414,18 +439,30 @@ OTHER_KEYS = Links(["z" * 40], LINKS.base_url)
         path_to()[:-1],
         path_to() + "x",
         path_to(action="release"),
-        f"/extend/{LINKS.sign(Claims(STACK_ID, 1, ANA, NOW - timedelta(days=61)))}",
         "/extend/%00",
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_link_that_is_not_ours_opens_nothing(path: str, method: str) -> None:
-    """Forged, cut, for another action or too old: one page, which says what to do."""
+    """Forged, cut or for another action: one page, which says what to do."""
     door = Door()
     before = door.state
     response = door.send(method, path, SAME_ORIGIN, form())
     assert response.status == 404
     assert "Open the link in the newest notice" in text_of(response)
+    assert door.state == before
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_link_of_more_than_60_days_says_that_it_is_too_old(method: str) -> None:
+    """And where a newer one is."""
+    door = Door()
+    before = door.state
+    old = LINKS.sign(Claims(STACK_ID, 1, ANA, NOW - timedelta(days=60, seconds=1)))
+    response = door.send(method, f"/extend/{old}", SAME_ORIGIN, form())
+    assert response.status == 410
+    assert "This link is older than 60 days." in text_of(response)
+    assert "The newest notice about your stack has a link that works." in text_of(response)
     assert door.state == before
 
 
@@ -469,12 +506,12 @@ def later(**changes: object) -> Lease:
         ),
         (later(state=LeaseState.DELETING), 1, "feat-basket is being deleted"),
         (later(state=LeaseState.DELETING, extended_until=LEASE.expires_at), 7, "is being deleted"),
-        (later(state=LeaseState.FAILED), 1, "a deletion was begun and has failed"),
-        (later(state=LeaseState.NEEDS_ATTENTION), 1, "a deletion was begun and has failed"),
-        (later(state=LeaseState.DELETED), 1, "feat-basket is deleted: there is nothing left"),
-        (later(state=LeaseState.DELETED), 7, "feat-basket is deleted: there is nothing left"),
-        (later(state=LeaseState.GONE), 1, "feat-basket is gone: there is nothing left"),
-        (later(state=LeaseState.RELEASED), 1, "feat-basket is released: there is nothing left"),
+        (later(state=LeaseState.FAILED), 1, "A deletion was begun and has failed"),
+        (later(state=LeaseState.NEEDS_ATTENTION), 1, "The janitor will not try again."),
+        (later(state=LeaseState.DELETED), 1, "It was deleted some time ago, and CloudFormation"),
+        (later(state=LeaseState.DELETED), 7, "It was deleted some time ago, and CloudFormation"),
+        (later(state=LeaseState.GONE), 1, "Somebody else deleted it"),
+        (later(state=LeaseState.RELEASED), 1, "The janitor does not look after it any more"),
     ],
 )
 def test_a_lease_that_cannot_be_extended_says_why(
@@ -553,11 +590,15 @@ def test_every_answer_has_the_headers_and_no_token(method: str, path: str) -> No
     assert SECURITY_HEADERS.items() <= dict(response.headers).items()
     assert re.fullmatch(
         r"default-src 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}=';"
-        r" form-action 'self'; frame-ancestors 'none'",
+        r" form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         response.headers["Content-Security-Policy"],
     )
     if path == path_to():
-        assert path.removeprefix("/extend/") not in response.body.decode()
+        # Links and forms of the page itself have it; nothing sends its address to others.
+        token = path.removeprefix("/extend/")
+        outside = re.sub(r' (href|action)="\.\./[^"]*"', "", response.body.decode())
+        assert token not in outside
+        assert token not in str(response.headers)
 
 
 class BrokenLedger(MemoryLedger):

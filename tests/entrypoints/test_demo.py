@@ -81,8 +81,8 @@ def test_the_demo_plays_by_itself_and_holds_what_it_claims(tmp_path: Path) -> No
         "nested stack: it lives and goes with its parent",
         "to chris@example.com",
         "feat-checkout will be deleted",
-        "Keep feat-checkout? - It expired",
-        "Extended - feat-checkout now ends",
+        "feat-checkout may be deleted in 1 day - It will be deleted, at the earliest",
+        "feat-checkout is kept - feat-checkout now ends",
         "DELETE_FAILED",
         "lease.extended  by chris@example.com (link)",
         "chains: sound.",
@@ -106,12 +106,12 @@ def test_on_a_terminal_it_waits_for_a_click_and_goes_on_with_it() -> None:
         if "This is your chance" in line:
             break
     link = re.findall(r"^(http://127\S+)$", seen, flags=re.MULTILINE)[-1]
-    assert click(link, "by hand", choice=0)[1].startswith("Extended")
+    assert click(link, "by hand", choice=0)[1].startswith("feat-checkout is kept")
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, f"{out[-3_000:]}{err}"
     assert "You did it. Thank you." in out
     assert "by hand" in out
-    assert "Keep feat-checkout? - " not in out
+    assert "feat-checkout is kept - " not in out
 
 
 @pytest.mark.parametrize("enter", [True, False])
@@ -120,7 +120,7 @@ def test_on_a_terminal_it_goes_on_by_itself(enter: bool) -> None:
     process = play(interactive=True, pause=60 if enter else 1)
     out, err = process.communicate("\n" if enter else None, timeout=50)
     assert process.returncode == 0, f"{out[-3_000:]}{err}"
-    assert "Extended - feat-checkout now ends" in out
+    assert "feat-checkout is kept - feat-checkout now ends" in out
 
 
 def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -232,6 +232,35 @@ def test_the_link_in_a_notice_extends_by_post_alone(account: Account) -> None:
     assert "Already extended" in again["body"]
 
 
+def test_the_page_lets_a_stack_go_and_has_earlier_messages_shown_anew(account: Account) -> None:
+    """Through the function's own queue, and back again by the link in the answer."""
+    stack_id = account.deploy("feat-a", ttl="20h", owner="ada@example.com")
+    sweep()
+    sweep()
+    (message,) = notify(account)
+    link = next(word for word in message["Message"].split() if word.startswith("https://"))
+    shown = api_door.api(request("api-get.json", link), Context())["body"]
+    path = re.findall(r'action="\.\.(/let-go/[^"]+)"', shown)[0]
+    asked = api_door.api(request("api-get.json", path), Context())
+    assert "Let feat-a go?" in asked["body"]
+    wrong = api_door.api(request("api-post.json", path, body="name=feat-b"), Context())
+    assert wrong["statusCode"] == 400
+    gone = api_door.api(request("api-post.json", path, body="name=feat-a"), Context())
+    assert "feat-a is let go" in gone["body"]
+    (told,) = account.messages("n.fifo")["Records"]
+    assert json.loads(told["body"])["stack_ids"] == [stack_id]
+    assert sweep()["mark"] == 1
+    calendar = api_door.api(request("api-get.json", f"{link}/deadline.ics"), Context())
+    assert calendar["statusCode"] == 409, "the link before is used up"
+    back = re.findall(r'href="\.\.(/extend/[^"]+)"', gone["body"])[0]
+    page = api_door.api(request("api-get.json", back), Context())["body"]
+    until = re.findall(r'name="until" value="([^"]+)"', page)[0]
+    body = urllib.parse.urlencode({"until": until})
+    kept = api_door.api(request("api-post.json", back, body=body), Context())
+    assert "feat-a is kept" in kept["body"]
+    assert sweep().get("mark", 0) == 0
+
+
 def test_a_rotated_key_leaves_links_good_and_a_second_rotation_does_not(
     account: Account,
 ) -> None:

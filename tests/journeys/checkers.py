@@ -310,3 +310,21 @@ class Checkers(Observer):
             for what, planned, done in compared(swept):
                 if planned != done:
                     self.no(7, f"{what}: planned {planned}, done {done}")
+
+    def unprotected(self, world: World) -> set[str]:
+        """List what an attempt that came to nothing has left without its protection."""
+        leases = world.ledger.open_records()[1]
+        return {
+            stack_id
+            for stack_id, lease in leases.items()
+            if lease.unprotected
+            and lease.state is not LeaseState.DELETING
+            and world.stacks.stacks[stack_id].status.endswith("E_COMPLETE")
+            and stack_id.split(":")[3] not in world.stacks.refused_in_list
+        }
+
+    def after_calm(self, before: set[str], world: World) -> None:
+        """5: a sweep that nothing disturbed, with all its messages, puts protection back."""
+        if world.mode is Mode.ENFORCE and not self.stopped:
+            for stack_id in before & self.unprotected(world):
+                self.no(5, f"{stack_id} was left without its termination protection")

@@ -31,10 +31,7 @@ def come_to_rest(world: World, checkers: Checkers) -> None:
         if number >= ROUNDS and not _in_progress(world):
             break
         world.now += APART
-        unprotected = set(_unprotected(world))
         _round(world, checkers)
-        for name in unprotected & set(_unprotected(world)):
-            checkers.no(5, f"{name} was left without its termination protection for a sweep")
     # What remains at this instant (outcomes to record, new reminders) takes few sweeps.
     for _ in range(len(world.stacks.stacks) + 3):
         if not _round(world, checkers):
@@ -43,14 +40,6 @@ def come_to_rest(world: World, checkers: Checkers) -> None:
         checkers.no(5, what)
     if changes := _round(world, checkers):
         checkers.no(5, f"one more sweep at rest made {changes} changes")
-
-
-def _unprotected(world: World) -> Iterator[str]:
-    """Name what an attempt that came to nothing has left without its protection."""
-    for stack_id, lease in world.ledger.open_records()[1].items():
-        is_at_rest = world.stacks.stacks[stack_id].status.endswith("E_COMPLETE")
-        if lease.unprotected and lease.state is not LeaseState.DELETING and is_at_rest:
-            yield stack_id
 
 
 def _in_progress(world: World) -> bool:

@@ -146,12 +146,18 @@ class Account(RuleBasedStateMachine):
                     last_resort=resort,
                     cleanup_role=role,
                     override=some % 2 == 1,
+                    max_attempts=4 if bob == 2 else 2,
                 )
                 for number, name in enumerate(NAMES[min(some, 3) : 5]):
                     tags = self.tags("3h", owner, fast=False)
                     more = self.contents(name, number * 8 + 4 * (some % 2))
                     self.world.create(name, REGIONS[0], tags, nested=False, **more)
-                stacks.lock(self.world.alive()[0].stack_id)
+                locked = self.world.alive()[0].stack_id
+                stacks.lock(locked)
+                stacks.hold(locked, "another stack")
+                used = [e for stack in self.world.alive() for e in stack.exports][:1]
+                tags = {"owner": "ann@x.org"}
+                self.world.create("keep-f", REGIONS[0], tags, nested=False, imports=tuple(used))
                 if bob == 3:
                     stacks.gone_roles.add(OWN_ROLE)
                 for stack in self.world.alive() * (bob == 2):
@@ -324,8 +330,10 @@ class Account(RuleBasedStateMachine):
     def hours_pass(self, jump: timedelta) -> None:
         """Let time pass, and then everything go well once."""
         self.world.now += jump
+        before = self.checkers.unprotected(self.world)
         self._sweep(Schedule())
         self.world.drain()
+        self.checkers.after_calm(before, self.world)
         self.step()
 
     @rule(jump=st.sampled_from(JUMPS))

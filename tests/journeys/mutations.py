@@ -135,7 +135,6 @@ MUTATIONS = (
         'write(lease, lease, "tags.intended"',
         'write(lease, replace(lease, tag_attempt=change.attempt), "tags.intended"',
     ),
-    Mutation(5, "journeys/delete.py", "if lacks_protection(lease, stack):", "if False:"),
     # 6. Too many due stops everything; under that, so many a sweep. Zero means zero.
     Mutation(6, "core/plan.py", "if due > limits.max_due:", "if limits.max_due and due > 50:"),
     Mutation(

@@ -26,7 +26,7 @@ REACHED = {
     **dict.fromkeys(("breaker.tripped", "region.refused"), 10),
     **dict.fromkeys(("extension granted", "extension refused", "click"), 30),
     **dict.fromkeys(("stack.recorded", "deletion.confirmed"), 200),
-    **dict.fromkeys(("purged s3", "deletion.refused", "protection.removed"), 20),
+    **dict.fromkeys(("purged s3", "deletion.refused", "protection.removed"), 10),
     **dict.fromkeys(("last resort", "cleanup role", "held up"), 5),
     **dict.fromkeys((fault.name for fault in Fault), 50),
 }

@@ -420,7 +420,10 @@ def test_protection_is_taken_off_right_before_where_the_policy_says_so() -> None
 
 
 def test_protection_comes_back_if_the_deletion_is_refused() -> None:
-    """At once where CloudFormation says no, and by the next sweep where it falls back."""
+    """At once where CloudFormation says no, and by the next sweep where it falls back.
+
+    Fails if `delete` never asks `lacks_protection`, or `_ask` never looks at `unprotected`.
+    """
     story = Story(OVERRIDE)
     stack_id = story.until_marked()
     story.stacks.lock(stack_id)
@@ -443,6 +446,27 @@ def test_protection_comes_back_if_the_deletion_is_refused() -> None:
         story.sweep()
     assert story.stack(stack_id).termination_protection
     assert story.lease(stack_id).unprotected is False
+
+
+def test_a_stack_that_is_set_free_gets_its_protection_back_first() -> None:
+    """The lease alone remembers that it was taken off.
+
+    Fails if `decide` releases it all the same.
+    """
+    story = Story(OVERRIDE)
+    stack_id = story.until_marked()
+    story.stacks.lock(stack_id)
+    story.stacks.hold(stack_id, "other")
+    story.wait(1)
+    story.sweep()
+    story.stacks.finish(stack_id)
+    story.wait(minutes=16)
+    story.sweep()
+    story.stacks.redeploy(stack_id, {})
+    for _ in range(2):
+        story.sweep()
+    assert story.stack(stack_id).termination_protection
+    assert story.lease(stack_id).state is LeaseState.RELEASED
 
 
 def test_a_change_set_that_nobody_executed_has_a_grace_of_its_own() -> None:

@@ -100,6 +100,11 @@ def test_a_life_tells_who_was_asked_who_extended_and_how_it_ended() -> None:
             "Could not be deleted",
         ),
         (
+            (OPENED, INTENDED, (*step(47, "deletion.confirmed", "track")[:5], "leftovers")),
+            Ending.LEFTOVERS,
+            "Deleted by the janitor with leftovers",
+        ),
+        (
             (OPENED, step(9, "lease.closed"), step(12, "lease.reopened"), INTENDED, CONFIRMED),
             Ending.DELETED,
             "Deleted by the janitor",

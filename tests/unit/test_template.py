@@ -11,6 +11,7 @@ from tests.cloudformation_template import read_template
 from janitor.adapters.clients import BRIEF_RETRIES
 from janitor.adapters.tables import JOURNAL, LEASES, TTL_ATTRIBUTE
 from janitor.core.journal import Event
+from janitor.entrypoints.api import ADDRESSES
 from janitor.entrypoints.logged import fields_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -284,6 +285,19 @@ def test_saved_queries_ask_for_fields_that_are_logged() -> None:
     for name, query in queries.items():
         asked = set(re.findall(r"[a-z_]\w+", query)) - words
         assert asked <= LOGGED, name
+
+
+def test_every_address_of_the_page_has_a_route_for_each_of_its_methods() -> None:
+    """Those of entrypoints/api.py, and no other; throttling and the access log hold for all."""
+    routes = {
+        (event["Properties"]["Path"], event["Properties"]["Method"])
+        for event in RESOURCES["ApiFunction"]["Properties"]["Events"].values()
+    }
+    assert routes >= {
+        (address, method.lower()) for address, methods in ADDRESSES.items() for method in methods
+    }
+    (settings,) = RESOURCES["Api"]["Properties"]["MethodSettings"]
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
 
 
 def test_no_log_of_the_api_can_hold_a_token() -> None:

@@ -56,5 +56,9 @@ class BadLink(JanitorError):
     """An extension link that is forged, too old, or meant for something else."""
 
 
+class ExpiredLink(BadLink):
+    """A link that was ours, and is too old by now."""
+
+
 class ExtensionRefused(JanitorError):
     """The extension is not granted; the text says why and what to do."""

@@ -26,6 +26,7 @@ from janitor.core.decisions import (
     Wait,
 )
 from janitor.core.durations import duration_text
+from janitor.core.ladder import lacks_protection
 from janitor.core.lease import (
     deadline_text,
     first_lease,
@@ -60,6 +61,9 @@ def decide(stack: Stack | None, lease: Lease | None, policy: Policy, now: dateti
         reason = Reason(why_not or "no rule of the policy selects it")
         if lease is None:
             return Ignore(reason, stack)
+        if lacks_protection(lease, stack):
+            text = f"{reason.sentence}, but its termination protection has to be put back first"
+            return Wait(Reason(text), stack, lease)
         released = LeaseState.RELEASED
         tags = tag_change(stack, lease, released, policy, now)
         return Close(reason, stack, lease, tags=tags, outcome=released)

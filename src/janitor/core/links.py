@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from itsdangerous import BadData, URLSafeSerializer, base64_decode, base64_encode
 
-from janitor.core.errors import BadLink
+from janitor.core.errors import BadLink, ExpiredLink
 from janitor.core.model import Contact, ContactKind
 
 MAX_AGE = timedelta(days=60)
@@ -57,8 +57,8 @@ class Links:
     def verify(self, token: str, now: datetime, action: str = EXTEND) -> Claims:
         """Return the claims of a token that we signed for this action.
 
-        Raises `BadLink` for any other text. Whether the generation still is the lease's
-        is for the journey to see, in the very write that extends.
+        Raises `BadLink` for any other text, `ExpiredLink` for one that is too old. Whether
+        the generation still is the lease's is for the journey to see, in the very write.
         """
         if len(token) > LONGEST_TOKEN or not _is_canonical(token):
             raise BadLink("this link is not one of ours")
@@ -73,7 +73,7 @@ class Links:
         except (BadData, ValueError, TypeError, OverflowError, OSError) as error:
             raise BadLink("this link is not one of ours, or was cut off on its way") from error
         if now - claims.issued_at > MAX_AGE:
-            raise BadLink(f"this link is older than {MAX_AGE.days} days")
+            raise ExpiredLink(f"this link is older than {MAX_AGE.days} days")
         return claims
 
     def _serializer(self, action: str) -> URLSafeSerializer:

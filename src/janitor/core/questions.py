@@ -7,7 +7,7 @@ from janitor.core.errors import ConfigurationError
 from janitor.core.journal import Event
 from janitor.core.reading import read_event
 
-RESULTS = ("ok", "refused", "failed", "unverified")
+RESULTS = ("ok", "refused", "failed", "unverified", "leftovers")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,16 @@ PATIENCE = timedelta(days=2)
 """How long after its end a life is kept open for what comes late: word of the deletion."""
 
 
+OF_THE_END = ("stack.recorded", "protection.", "resource.", "deletion.", "lease.closed")
+"""How the events begin that tell of a deletion: what was there, what was done, what came of it."""
+
+
 class Ending(StrEnum):
     """How a life ended, or that it did not."""
 
     OPEN = "open"
     DELETED = "deleted"
+    LEFTOVERS = "deleted with leftovers"
     GONE = "gone"
     RELEASED = "released"
     NEEDS_ATTENTION = "needs attention"
@@ -28,7 +33,7 @@ class Ending(StrEnum):
     @property
     def is_over(self) -> bool:
         """Tell whether nothing more is expected."""
-        return self in (Ending.DELETED, Ending.GONE, Ending.RELEASED)
+        return self in (Ending.DELETED, Ending.LEFTOVERS, Ending.GONE, Ending.RELEASED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ def ending_of(event: Event) -> Ending | None:
     """Return how a life stands after this event, if the event says anything about that."""
     match event.action:
         case "deletion.confirmed":
-            return Ending.DELETED
+            stayed = event.body.get("result") == "leftovers"
+            return Ending.LEFTOVERS if stayed else Ending.DELETED
         case "lease.closed":
             # A sweep closes what no rule selects any more; who tracks found the stack gone.
             return Ending.GONE if read_event(event).via == "track" else Ending.RELEASED
@@ -128,7 +134,7 @@ def life_of(key: str, events: Iterable[Event]) -> Life:
         opened=readings[0].at if ordered[0].seq == 1 else None,
         told=tuple(_told(readings)),
         extended=tuple(_extended(readings)),
-        steps=tuple(r for r in readings if r.action.startswith(("deletion.", "lease.closed"))),
+        steps=tuple(r for r in readings if r.action.startswith(OF_THE_END)),
         tags=tagged[-1] if tagged else {},
         first_seq=ordered[0].seq,
         last_seq=ordered[-1].seq,
@@ -153,6 +159,8 @@ def _end_of(life: Life, when: str) -> str:
             return f"Still there, last heard of {when}"
         case Ending.DELETED:
             return f"Deleted by the janitor, {when}"
+        case Ending.LEFTOVERS:
+            return f"Deleted by the janitor with leftovers, {when}"
         case Ending.GONE:
             return f"Gone by another hand, seen {when}"
         case Ending.RELEASED:

@@ -62,7 +62,7 @@ class Totals:
         self.endings[life.ending] += 1
         if life.ended is None:
             return
-        if life.ending is Ending.DELETED:
+        if life.ending in (Ending.DELETED, Ending.LEFTOVERS):
             self._week(life.ended).deleted += 1
             self.deleted_of[life.owner or "nobody"] += 1
             if life.opened is not None:

@@ -9,6 +9,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from janitor.adapters.ports import Ledger, Policies, Queue
+from janitor.core.links import Links
 from janitor.entrypoints.api import handle
 from janitor.entrypoints.deployed import Deployed, deployed
 from janitor.entrypoints.http import Request, Response
@@ -21,18 +23,37 @@ logger = Logger(service="janitor")
 @logger.inject_lambda_context(clear_state=True)
 def api(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
     """Answer one request of API Gateway."""
-    janitor = deployed("link_secret")
+    janitor = deployed("link_secret", "notice_queue")
     request = read_request(event)
     if request.path == PATH and janitor.settings.slack_signing_secret:
-        response = from_slack(request, janitor)
-    else:
-        response = handle(
-            request,
-            clock=now,
-            policies=janitor.policies,
-            ledger=janitor.ledger,
-            links=replace(janitor.links, base_url=own_address(event)),
-        )
+        return _shaped(request, from_slack(request, janitor))
+    return answer(
+        event,
+        policies=janitor.policies,
+        ledger=janitor.ledger,
+        links=janitor.links,
+        queue=janitor.queue,
+    )
+
+
+def answer(
+    event: dict[str, Any], *, policies: Policies, ledger: Ledger, links: Links, queue: Queue
+) -> dict[str, Any]:
+    """Answer one event from what the function is made of, and log that it was."""
+    request = read_request(event)
+    response = handle(
+        request,
+        clock=now,
+        policies=policies,
+        ledger=ledger,
+        links=replace(links, base_url=own_address(event)),
+        queue=queue,
+    )
+    return _shaped(request, response)
+
+
+def _shaped(request: Request, response: Response) -> dict[str, Any]:
+    """Return the response as API Gateway takes it, and log that there was one."""
     logger.info("page.answered", extra={"method": request.method, "status": response.status})
     return {
         "statusCode": response.status,

@@ -39,7 +39,8 @@ def list_events(
         str, typer.Option(metavar="ACTION", help="Only this action, or its noun.")
     ] = "",
     result: Annotated[
-        str, typer.Option(metavar="RESULT", help="Only ok, refused, failed or unverified.")
+        str,
+        typer.Option(metavar="RESULT", help="Only ok, refused, failed, unverified or leftovers."),
     ] = "",
     actor: Annotated[
         str,

@@ -10,6 +10,7 @@ from janitor.core.contacts import clean
 
 LONGEST_BODY = 4_096
 LONGEST_REASON = 200
+PRESS_THERE = "Open the link in the notice itself, and press the button there."
 FORM = "application/x-www-form-urlencoded"
 
 _INSTANT = re.compile(
@@ -60,22 +61,30 @@ class NotTheForm(Exception):
 
 def not_our_form(request: Request, base_url: str) -> Refusal | None:
     """Refuse a POST that cannot be proved to come from our own page, or is no form."""
+    if is_prefetch(request):
+        text = "This was sent ahead of any tap, so nothing was changed"
+        return Refusal(403, "Please use the page itself", text, PRESS_THERE)
     # Our Referrer-Policy makes browsers send `Origin: null`; Sec-Fetch-Site still tells.
     site = request.header("Sec-Fetch-Site")
     origin = request.header("Origin")
     ours = site == "same-origin" if site is not None else origin == _origin(base_url)
     if not ours:
         text = "This was not sent from the janitor's own page, so nothing was changed"
-        hint = "Open the link in the notice itself, and press the button there."
-        return Refusal(403, "Please use the page itself", text, hint)
+        return Refusal(403, "Please use the page itself", text, PRESS_THERE)
     if len(request.body) > LONGEST_BODY:
         text = "What was sent is too long, so nothing was changed"
         return Refusal(413, "That is too much", text, "Please give a shorter reason.")
     content_type = (request.header("Content-Type") or "").partition(";")[0].strip().lower()
     if content_type != FORM:
         text = "What was sent is not this page's form, so nothing was changed"
-        return Refusal(415, "Please use the page itself", text)
+        return Refusal(415, "Please use the page itself", text, PRESS_THERE)
     return None
+
+
+def is_prefetch(request: Request) -> bool:
+    """Tell whether a browser asks before anybody has tapped anything."""
+    told = (request.header(name) or "" for name in ("Sec-Purpose", "Purpose", "X-Moz"))
+    return any(word in text.lower() for text in told for word in ("prefetch", "prerender"))
 
 
 def _origin(url: str) -> str:
@@ -89,6 +98,23 @@ def _origin(url: str) -> str:
 
 def read_form(body: bytes) -> tuple[datetime, str]:
     """Return the chosen instant and the reason. Raises `NotTheForm` for anything else."""
+    values = _fields(body)
+    text = values.get("until", "")
+    if not _INSTANT.fullmatch(text):
+        raise NotTheForm("Please choose one of these dates.")
+    try:
+        until = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise NotTheForm("Please choose one of these dates.") from error
+    return until, clean(values.get("reason", ""))[:LONGEST_REASON]
+
+
+def read_name(body: bytes) -> str:
+    """Return the name that was typed, trimmed. Raises `NotTheForm` for anything else."""
+    return _fields(body).get("name", "").strip()
+
+
+def _fields(body: bytes) -> dict[str, str]:
     try:
         fields = parse_qsl(
             body.decode("ascii"),
@@ -101,11 +127,6 @@ def read_form(body: bytes) -> tuple[datetime, str]:
     except ValueError as error:
         raise NotTheForm("The form could not be read. Please send it again.") from error
     values = dict(fields)
-    text = values.get("until", "")
-    if len(values) != len(fields) or not _INSTANT.fullmatch(text):
-        raise NotTheForm("Please choose one of these dates.")
-    try:
-        until = datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise NotTheForm("Please choose one of these dates.") from error
-    return until, clean(values.get("reason", ""))[:LONGEST_REASON]
+    if len(values) != len(fields):
+        raise NotTheForm("The form could not be read. Please send it again.")
+    return values

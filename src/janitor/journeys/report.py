@@ -60,7 +60,7 @@ def report(
         if not _is_asked(whole, question):
             return
         totals.add_life(whole)
-        if whole.ending in (Ending.DELETED, Ending.GONE, Ending.NEEDS_ATTENTION):
+        if whole.ending not in (Ending.OPEN, Ending.RELEASED):
             tell(whole, life.key not in check.broken)
 
     for event in ledger.events(since, until):

@@ -1,0 +1,50 @@
+"""What the extension page shows of a stack, line by line. Much of it is from tags."""
+
+from dataclasses import dataclass
+
+from janitor.core.contacts import clean
+from janitor.core.labels import COST, cost_text
+from janitor.core.model import ContactKind
+from janitor.core.page_words import PageWords
+from janitor.core.times import instant_text
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of the table about a stack. The text is from tags in part: show it isolated."""
+
+    name: str
+    text: str
+
+
+def facts(words: PageWords) -> tuple[Fact, ...]:
+    """Return what there is to know about the stack, but for its name."""
+    lease, terms = words.lease, words.policy.terms(words.lease.rule)
+    left = max(0, terms.max_extensions - lease.extensions)
+    ceiling = lease.created + terms.max_lifetime
+    count = "unknown" if lease.resources is None else str(lease.resources)
+    account = (lease.stack_id.split(":") + [""] * 5)[4]
+    labels = [Fact(name.capitalize(), clean(text)) for name, text in lease.labels if name != COST]
+    return (
+        Fact("Account", clean(account)),
+        Fact("Region", clean(lease.region)),
+        Fact("Owner", _owners(words)),
+        Fact("Created", words.when(lease.created)),
+        Fact("Deadline", words.when(lease.expires_at)),
+        *([Fact("Set by", clean(lease.deadline_source))] if lease.deadline_source else []),
+        Fact("Extensions", f"{lease.extensions} used, {left} left"),
+        Fact("Not beyond", instant_text(ceiling, words.policy.window.window.zone)),
+        Fact("Resources", count),
+        Fact("Monthly cost", cost_text(lease.labels)),
+        *labels,
+    )
+
+
+def _owners(words: PageWords) -> str:
+    told = ", ".join(
+        "the operators" if one.kind is ContactKind.OPERATORS else clean(one.address)
+        for one in words.lease.contacts
+    )
+    if words.lease.ownerless:
+        return f"nobody; told instead: {told}" if told else "nobody"
+    return told or "unknown"

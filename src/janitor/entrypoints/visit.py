@@ -1,0 +1,217 @@
+"""One visit to the extension page with a genuine link: what it shows, and what its forms do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from janitor.adapters.ports import Ledger, Queue
+from janitor.core.console import console_page
+from janitor.core.contacts import clean
+from janitor.core.errors import ExtensionRefused, StackNotFound
+from janitor.core.ical import calendar_of
+from janitor.core.journal import Actor
+from janitor.core.links import EXTEND, LET_GO, Claims, Links
+from janitor.core.model import Lease, Mode
+from janitor.core.page_facts import facts
+from janitor.core.page_refusals import no_date, not_let_go, refused
+from janitor.core.page_words import PageWords, Standing
+from janitor.core.policy import Policy
+from janitor.entrypoints.http import LONGEST_REASON, NotTheForm, Request, read_form, read_name
+from janitor.journeys.extend import choices, extend, is_extended, outdated, refusal
+from janitor.journeys.let_go import hindrance, let_go
+from janitor.pages import render
+
+LONGEST_USER_AGENT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer before it gets the headers that all of them have."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A later deadline on a button."""
+
+    value: str
+    text: str
+    longer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request with a genuine link."""
+
+    request: Request
+    claims: Claims
+    now: datetime
+    policy: Policy
+    mode: Mode
+    ledger: Ledger
+    links: Links
+    queue: Queue | None
+
+    def show(self, complaint: str = "") -> Page:
+        """Show the stack and the form, with what was wrong with it; or why there is no form."""
+        lease = self._lease()
+        words = self._words(lease)
+        is_old = lease.generation != self.claims.generation
+        why = outdated(lease, self.policy, self.now) if is_old else self._refusal(lease)
+        if why:
+            extended = is_extended(lease, self.now)
+            standing = refused(words, why, outdated=is_old, extended=extended)
+        else:
+            standing = words.standing()
+        return self._page(
+            409 if why else 400 if complaint else 200,
+            "extend",
+            lease,
+            standing,
+            complaint="" if why else complaint,
+            offers=[] if why else self._offers(lease),
+            longest_reason=LONGEST_REASON,
+            let_go="" if is_old or hindrance(lease, self.policy) else self._link(LET_GO),
+            asking=words.asking_to_let_go(),
+            calendar="" if is_old else self._calendar(lease, self.claims),
+        )
+
+    def post(self) -> Page:
+        """Extend, and state the deadline that holds from now on."""
+        try:
+            until, reason = read_form(self.request.body)
+        except NotTheForm as error:
+            return self.show(str(error))
+        try:
+            lease = extend(
+                self.claims.stack_id,
+                until=until,
+                actor=self._actor,
+                reason=reason,
+                now=self.now,
+                policy=self.policy,
+                ledger=self.ledger,
+                generation=self.claims.generation,
+                queue=self.queue,
+            )
+        except ExtensionRefused as error:
+            # If there still is something to offer, it was this date that was refused.
+            return self.show(f"Nothing was changed: {error}.")
+        calendar = self._calendar(lease, self._renewed(lease))
+        return self._page(200, "done", lease, self._words(lease).extended(), calendar=calendar)
+
+    def calendar(self) -> Page:
+        """Return the deadline as a calendar file."""
+        lease = self._lease()
+        text = calendar_of(lease, self.now, self.policy.window.window.zone)
+        if lease.generation != self.claims.generation or not text:
+            # No other page: its links would be relative to another address.
+            return Page(409, render("message", standing=no_date()))
+        headers = {
+            "Content-Type": "text/calendar; charset=utf-8",
+            "Content-Disposition": 'attachment; filename="deadline.ics"',
+        }
+        return Page(200, text, headers)
+
+    def ask_to_let_go(self, complaint: str = "") -> Page:
+        """Show what letting it go means, and ask for the stack's name."""
+        lease = self._lease()
+        is_old = lease.generation != self.claims.generation
+        why = outdated(lease, self.policy, self.now) if is_old else hindrance(lease, self.policy)
+        words = self._words(lease)
+        if why:
+            return self._page(
+                409,
+                "done",
+                lease,
+                not_let_go(words, why, outdated=is_old, extended=is_extended(lease, self.now)),
+            )
+        return self._page(
+            400 if complaint else 200,
+            "let-go",
+            lease,
+            words.asking_to_let_go(),
+            complaint=complaint,
+            back=self._link(EXTEND),
+        )
+
+    def let_go(self) -> Page:
+        """Let the stack go if its name was typed, and say what follows."""
+        try:
+            typed = read_name(self.request.body)
+        except NotTheForm as error:
+            return self.ask_to_let_go(str(error))
+        if typed != (name := self._lease().name):
+            complaint = f"Nothing was changed: to let it go, type its name exactly: {clean(name)}"
+            return self.ask_to_let_go(complaint)
+        try:
+            lease = let_go(
+                self.claims.stack_id,
+                actor=self._actor,
+                reason="",
+                now=self.now,
+                policy=self.policy,
+                ledger=self.ledger,
+                generation=self.claims.generation,
+                queue=self.queue,
+            )
+        except ExtensionRefused:
+            return self.ask_to_let_go()
+        back = "" if self._refusal(lease) else self._link(EXTEND, self._renewed(lease))
+        return self._page(200, "done", lease, self._words(lease).let_go(), back=back)
+
+    def _lease(self) -> Lease:
+        lease = self.ledger.lease(self.claims.stack_id)
+        if lease is None:
+            raise StackNotFound(f"no lease is known for {self.claims.stack_id}")
+        return lease
+
+    def _words(self, lease: Lease) -> PageWords:
+        return PageWords(lease, self.policy, self.mode, self.now)
+
+    def _refusal(self, lease: Lease) -> str:
+        return refusal(lease, self.policy, self.now)
+
+    @property
+    def _actor(self) -> Actor:
+        user_agent = clean(self.request.header("User-Agent") or "")[:LONGEST_USER_AGENT]
+        address = self.claims.contact.address
+        return Actor("owner", address, "link", self.request.ip, user_agent)
+
+    def _renewed(self, lease: Lease) -> Claims:
+        """Return the claims of a link for the generation that this visit has made."""
+        return replace(self.claims, generation=lease.generation, issued_at=self.now)
+
+    def _link(self, action: str, claims: Claims | None = None) -> str:
+        """Return a link relative to the pages: the stage in front of the path is not ours."""
+        return f"../{action}/{self.links.sign(claims or self.claims, action)}"
+
+    def _calendar(self, lease: Lease, claims: Claims) -> str:
+        if not calendar_of(lease, self.now, self.policy.window.window.zone):
+            return ""
+        return f"{self._link(EXTEND, claims)}/deadline.ics"
+
+    def _offers(self, lease: Lease) -> list[Offer]:
+        words = self._words(lease)
+        return [
+            Offer(when.isoformat(), words.until(when), words.longer(when))
+            for when in choices(lease, self.policy, self.now)
+        ]
+
+    def _page(
+        self, status: int, template: str, lease: Lease, standing: Standing, **values: object
+    ) -> Page:
+        given: dict[str, object] = {
+            "lease": lease,
+            "standing": standing,
+            "facts": facts(self._words(lease)),
+            "console": console_page(lease.stack_id),
+            "contact": clean(self.claims.contact.address),
+            "calendar": "",
+            "back": "",
+            **values,
+        }
+        return Page(status, render(template, **given))
