@@ -1,11 +1,13 @@
 """The whole life of a stack, through nothing but what template.yaml deploys."""
 
 import html
+import json
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from tests.acceptance.conftest import verify
+from tests.acceptance.conftest import POLICY, verify
 from tests.acceptance.deployed import (
     PAST,
     Account,
@@ -181,6 +183,66 @@ def test_what_a_dry_sweep_says_is_written_nowhere(account: Account, one: Stage) 
     assert one.invoke("Sweep", {"dry_run": True})["mode"] == "enforce"
     assert one.state(stack) == "none"
     assert one.invoke("Check") == {"fine": True, "reason": ""}
+
+
+def test_with_mail_alone_a_stack_is_reminded_of_kept_let_expire_and_deleted(
+    account: Account, one: Stage, inbox: Inbox
+) -> None:
+    """No Slack anywhere: notice, link, page, extension, final notice, deletion, word of it."""
+    owner = "mail@example.com"
+
+    def mail() -> list[dict[str, Any]]:
+        return [n for n in inbox.read() if n["MessageAttributes"]["owner"]["Value"] == owner]
+
+    tags = {"team-one": "x", "janitor:ttl": "40h", "janitor:owner": owner}
+    stack = account.create_stack("feat-by-mail", tags)
+    one.sweep()
+    one.sweep()
+    (notice,) = until(mail)
+    assert notice["Subject"] == "[janitor] feat-by-mail expires in 1 day 15 hours"
+    link = link_in(notice["Message"])
+    offers = re.findall(r'name="until" value="([^"]+)"', one.page(link).data.decode())
+    choice = html.unescape(offers[0])
+    form = f"until={choice.replace('+', '%2B').replace(':', '%3A')}&reason=demo"
+    assert one.press(link, form).status == 200
+    one.sweep()
+    assert one.lease(stack)["extensions"] == 1
+    assert mail() == []
+    # Its end comes sooner than anybody can wait for: no extension lies past this.
+    rule = {**POLICY["rules"][0], "max_lifetime": "1m"}
+    one.set_policy(**{**POLICY, "rules": [rule]})
+    until(lambda: one.sweep() and one.state(stack) == "marked", seconds=90)
+    (final,) = until(mail)
+    assert final["Subject"] == "[janitor] feat-by-mail will be deleted"
+    assert json.loads(final["MessageAttributes"]["kind"]["Value"]) == ["final"]
+    until(lambda: one.sweep() and one.state(stack) == "deleted")
+    (word,) = until(mail)
+    assert word["Subject"] == "[janitor] feat-by-mail has been deleted"
+    assert account.status(stack) == "DELETE_COMPLETE"
+
+
+def test_operators_are_told_of_the_week_once(account: Account, one: Stage, inbox: Inbox) -> None:
+    """Digest looks back and queues, notify sends; its schedule is there and enabled."""
+    stack = account.create_stack("feat-odd", {"team-one": "x", "janitor:ttl": "3x"})
+    one.sweep()
+    assert one.state(stack) == "active"
+    one.sweep()
+    inbox.read()
+    for _ in range(2):
+        assert one.invoke("Digest", event("digest"))["status"] == "done"
+        until(one.quiet)
+    (week,) = [n for n in until(inbox.read) if "the week" in n["Subject"]]
+    assert week["MessageAttributes"]["owner"]["Value"] == "operators"
+    assert "feat-odd" in week["Message"]
+    scheduler = account.client("scheduler")
+    schedules = [
+        scheduler.get_schedule(Name=one_["Name"])
+        for one_ in scheduler.list_schedules()["Schedules"]
+    ]
+    found = [s for s in schedules if s["ScheduleExpression"] == "cron(0 8 ? * MON *)"]
+    assert len(found) >= 1
+    assert all(schedule["State"] == "ENABLED" for schedule in found)
+    verify(one)
 
 
 @pytest.mark.parametrize("status", ["Succeeded", "Failed"])

@@ -427,6 +427,7 @@ def test_a_snapshot_says_what_the_stack_consists_of(world: World) -> None:
     stack = world.create_with("feat", Part.EXPORT, Part.KEPT)
     stack = described(world, stack)
     snapshot = world.stacks.snapshot(stack)
+    assert world.stacks.count(stack.stack_id) == len(snapshot.resources)
     assert resources(snapshot) == {
         "Shown": ("AWS::SSM::Parameter", ""),
         "Kept": ("AWS::SSM::Parameter", "Retain"),

@@ -494,6 +494,8 @@ def test_a_deployment_with_a_schedule_or_a_name_that_cannot_be_fails_with_a_reas
     assert at_deployment(hooks, **fine) == ""
     told = at_deployment(hooks, **(fine | {"ScheduleExpression": "cron(99 99 * * ? *)"}))
     assert told.startswith("ScheduleExpression: 'cron(99 99 * * ? *)': minutes is '99'")
+    told = at_deployment(hooks, **(fine | {"DigestSchedule": "cron(0 8 * * MON *)"}))
+    assert told.startswith("DigestSchedule: 'cron(0 8 * * MON *)': one of day-of-month and day-of-")
     told = at_deployment(hooks, **(fine | {"OwnRoles": f"{roles}{longest}j-*"}))
     assert told.startswith(f"the stack's name {longest}j has 25 characters, and 24 is the most")
     assert told.endswith("for instance janitor-dev")
@@ -561,6 +563,68 @@ def test_a_sweep_that_could_list_no_region_is_not_called_completed(
     sweep()
     assert '"SweepCompleted":[0.0]' in capsys.readouterr().out
     assert check.check({}, Context())["reason"] == "no region can be listed: not allowed"
+
+
+def test_the_week_goes_from_its_schedule_to_the_operators_once(account: Account) -> None:
+    """Digest queues, notify sends; a schedule that fires again in the week sends nothing."""
+    account.deploy("feat-a", ttl="3x", owner="ada@example.com")
+    sweep()
+    assert lambdas.digest(event("digest.json"), Context()) == {
+        "status": "done",
+        "detail": "[janitor] the week: 0 deleted, 0 extended, 0 in trouble",
+    }
+    (message,) = notify(account)
+    assert message["Subject"] == "[janitor] the week: 0 deleted, 0 extended, 0 in trouble"
+    assert "Lifetimes that cannot be read (1)" in message["Message"]
+    attributes = message["MessageAttributes"]
+    assert attributes["owner"]["Value"] == "operators"  # type: ignore[index]
+    assert attributes["kind"]["Value"] == '["weekly"]'  # type: ignore[index]
+    lambdas.digest({"again": 1}, Context())
+    account.deploy("feat-b", ttl="3x")
+    sweep()  # so that there is something to tell
+    assert "the week" not in "".join(m["Subject"] for m in notify(account))
+
+
+HOSTILE = (
+    "=cmd|' /C calc'!A0 <!channel> \r\nBcc: all@example.com\u2028"
+    "\N{RIGHT-TO-LEFT OVERRIDE}moc.live\N{ZERO WIDTH SPACE} <script>alert(1)</script> "
+).ljust(256, "x")
+
+
+def test_hostile_tags_come_out_harmless_in_mail_and_logs(
+    account: Account, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line of the log is one JSON object, and nothing in mail or log is hidden or turned.
+
+    Fails without `clean` around the error of a region in entrypoints/lambdas.py.
+    """
+    janitor = deployed.deployed("notice_queue", "deletion_queue")
+    stacks = MemoryStacks(lambda: datetime.now(UTC))
+    tags = {"janitor:expires": "2026-01-01", "janitor:owner": HOSTILE, "branch": HOSTILE}
+    stacks.create("feat-a", tags=tags, created=datetime(2026, 5, 1, tzinfo=UTC))
+    stacks.create("feat-b", tags={**tags, "janitor:expires": HOSTILE})
+    monkeypatch.setitem(janitor.__dict__, "stacks", stacks)
+    sweep()
+    sweep()
+    stacks.refuse("eu-central-1", HOSTILE)
+    sweep()
+    messages = notify(account)
+    assert {m["Subject"] for m in messages} == {
+        "[janitor] feat-a will be deleted, and 1 more",
+        "[janitor] feat-b has a lifetime that cannot be read",
+    }
+    for message in messages:
+        text = message["Message"]
+        assert text.replace("\n", "").isprintable()
+        assert "Bcc" not in {line.strip().partition(":")[0] for line in text.split("\n")}
+        owner = message["MessageAttributes"]["owner"]["Value"]  # type: ignore[index]
+        assert owner.isprintable()
+    lines = [lambdas.logger.registered_formatter.format(record) for record in caplog.records]
+    assert any("region.refused" in line for line in lines)
+    for line in lines:
+        assert len(line.splitlines()) == 1
+        logged = json.loads(line)
+        assert all(value.isprintable() for value in logged.values() if isinstance(value, str))
 
 
 def test_every_event_of_the_journal_is_a_line_in_the_log(

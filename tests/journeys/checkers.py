@@ -21,7 +21,7 @@ from janitor.core.decisions import decision_name
 from janitor.core.journal import FIRST_PREVIOUS, Entry
 from janitor.core.ladder import Step
 from janitor.core.model import Lease, LeaseState, Mode, Stack
-from janitor.core.requests import DeletionRequest, Message, Telling
+from janitor.core.requests import DeletionRequest, Message, RevisionRequest, Telling
 from janitor.core.resources import Resource
 
 ONLY = os.environ.get("HUNT", "")
@@ -31,6 +31,7 @@ STATE_AFTER = {
     "lease.opened": "active",
     "lease.reopened": "active",
     "lease.extended": "active",
+    "lease.let_go": "active",
     "stack.marked": "marked",
     "stack.unmarked": "active",
     "deletion.intended": "deleting",
@@ -133,8 +134,21 @@ class Checkers(Observer):
         if not any(view.mode.notifies for view in world.views):
             self.no(8, f"sent {message.subject} in mode {world.mode}")
 
+    def on_revise(self, message: Message, world: World) -> None:
+        """Look at an earlier notice as it is shown anew: what it says holds now."""
+        if not any(view.mode.notifies for view in world.views):
+            self.no(8, f"revised {message.subject} in mode {world.mode}")
+        for told in truth.read_notice(message.text, world.now):
+            stacks = [s for s in world.stacks.stacks.values() if s.created == told.created]
+            leases = [world.ledger.lease(s.stack_id) for s in stacks if s.name == told.name]
+            for lease in leases:
+                if told.promised and lease and lease.delete_after != told.promised:
+                    self.no(1, f"shown anew with {told.promised}, and {lease.delete_after} holds")
+
     def on_queue(self, request: Telling | DeletionRequest, world: World) -> None:
         """Look at a message as it is queued."""
+        if isinstance(request, RevisionRequest):
+            return  # An owner may act in any mode; what is sent of it is looked at then.
         enforce = isinstance(request, DeletionRequest)
         allowed = [v for v in world.views if v.mode is Mode.ENFORCE or not enforce]
         if not any(view.mode.notifies for view in allowed):
@@ -158,8 +172,8 @@ class Checkers(Observer):
         if world.doing == "plan":
             self.no(7, "the plan wrote to the ledger")
         action = entry.events[-1].action
-        if world.doing != "sweep" or action == "lease.extended":
-            return  # An owner may extend in the middle of a sweep.
+        if world.doing != "sweep" or action in {"lease.extended", "lease.let_go"}:
+            return  # An owner may act in the middle of a sweep.
         if all(view.mode is Mode.OFF for view in world.views):
             self.no(8, "a sweep in mode off wrote to the ledger")
         if getattr(record, "region", "") in world.stacks.refused_in_list:

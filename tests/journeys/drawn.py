@@ -67,6 +67,7 @@ OTHERS = (
     "extend",
     "extend",
     "extend",
+    "let go",
     "redeploy",
     "strip",
     "later",

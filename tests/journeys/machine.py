@@ -88,6 +88,8 @@ class Account(RuleBasedStateMachine):
             world.mode = Mode(what)
         elif stack is not None and what == "extend":
             world.extend(stack.stack_id, 1, Schedule())
+        elif stack is not None and what == "let go":
+            world.let_go(stack.stack_id, Schedule())
         elif stack is not None and what == "remove":
             world.stacks.remove(stack.stack_id)
         elif stack is not None:
@@ -256,6 +258,34 @@ class Account(RuleBasedStateMachine):
             self.world.click(n % 4)
         elif stack := self.pick(n):
             self.world.extend(stack.stack_id, days, self.plan(faults, "extend", n))
+        self.step()
+
+    @rule(n=which, faults=faults_early)
+    def let_go(self, n: int, faults: dict[int, Fault]) -> None:
+        """Let an owner say that a stack may go."""
+        if stack := self.pick(n):
+            self.world.let_go(stack.stack_id, self.plan(faults, "extend", n))
+        self.step()
+
+    @rule(n=which, jump=st.sampled_from(JUMPS), back=st.integers(0, 3))
+    def regret(self, n: int, jump: timedelta, back: int) -> None:
+        """Let a stack go, let the janitor act on it, and then take it back, or not."""
+        if stack := self.pick(n):
+            self.world.let_go(stack.stack_id, Schedule())
+            self._sweep(Schedule())
+            self.world.drain()
+            self.world.now += timedelta(minutes=30)
+            if back in {1, 2}:
+                now = self.world.stacks.stacks[stack.stack_id]
+                self.world.redeploy(now, now.tags if back == 1 else stack.tags)
+            elif back:
+                self.world.extend(stack.stack_id, 1, Schedule())
+            for _ in range(2):
+                self._sweep(Schedule())
+                self.world.drain()
+            self.world.now += jump
+            self._sweep(Schedule())
+            self.world.drain()
         self.step()
 
     # Operators, and the weather.

@@ -44,9 +44,14 @@ MUTATIONS = (
     ),
     Mutation(1, "core/lease.py", "        and notice.contact == contact\n", ""),
     Mutation(
-        1, "core/lease.py", "next_open(max(ends, lease.delete_after or ends))", "next_open(ends)"
+        1,
+        "core/lease.py",
+        "max(ends, lease.delete_after or ends, lease.promised or ends)",
+        "ends",
     ),
     Mutation(1, "core/lifecycle.py", "if not window.is_open(self.now):", "if False:"),
+    Mutation(1, "core/lease.py", "deployed_at(stack, lease) < said", "said"),
+    Mutation(1, "journeys/tagging.py", ", deployed_at=deployed)", ")"),
     # 2. An acknowledged extension is never lost.
     Mutation(
         2,
@@ -61,6 +66,7 @@ MUTATIONS = (
         "if extended_until is not None and extended_until > at and False:",
     ),
     Mutation(2, "journeys/leases.py", "extended_until=before.extended_until,", ""),
+    Mutation(2, "journeys/extend.py", "            let_go_at=None,\n", ""),
     # 3. State and audit cannot disagree; the intent comes first.
     Mutation(
         3,
@@ -163,6 +169,7 @@ MUTATIONS = (
     # 8. Off and observe change nothing; the mode is read again before each delete.
     Mutation(8, "journeys/delete.py", "if mode is not Mode.ENFORCE:", "if False:"),
     Mutation(8, "journeys/notify.py", "if not mode.notifies:", "if False:"),
+    Mutation(8, "journeys/revise.py", "if not mode.notifies:", "if False:"),
     Mutation(
         8, "journeys/sweep.py", "    if not apply or mode is Mode.OFF:\n", "    if not apply:\n"
     ),

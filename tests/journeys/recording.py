@@ -52,6 +52,9 @@ class Observer:
     def on_send(self, message: Message, world: "World") -> None:
         """A notice has been taken."""
 
+    def on_revise(self, message: Message, world: "World") -> None:
+        """An earlier notice is shown anew."""
+
     def on_queue(self, request: Telling | DeletionRequest, world: "World") -> None:
         """Something is about to be queued."""
 
@@ -175,6 +178,12 @@ class RecordingChannel(MemoryChannel):
         if message.contact.kind.value == "operators":
             world.seen["told operators"] += 1
         return sent
+
+    def revise(self, message_id: str, message: Message, said: str) -> None:
+        """Take a revision; it changes nothing that is at rest."""
+        super().revise(message_id, message, said)
+        self.world.seen["revised"] += 1
+        self.world.observer.on_revise(message, self.world)
 
 
 @dataclass

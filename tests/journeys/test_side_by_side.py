@@ -112,7 +112,7 @@ class Busy(Story):
         for stack_id in draw.sample(ids, 5):
             self.stacks.fail(stack_id, times=draw.randint(1, 3))
         for stack_id in draw.sample(ids, 4):
-            self.stacks.protect(stack_id, on=True)
+            self.stacks.lock(stack_id)
         self.gone = draw.sample(ids, 3)
         self.outcomes: list[Any] = []
 

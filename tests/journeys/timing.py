@@ -13,7 +13,8 @@ def deadlines(world: World, stack: Stack, terms: truth.Terms) -> set[datetime]:
     """Return the deadlines that the stack may have: more than one where faults hid something.
 
     An extension that was written but not acknowledged, and a tag update of the janitor
-    whose record was lost, may count or not.
+    whose record was lost, may count or not. A stack that was let go ends then, unless it
+    was deployed or extended since.
     """
     own = world.maybe_deployed.get(stack.stack_id, set())
     acked = world.extended.get(stack.stack_id)
@@ -27,11 +28,32 @@ def deadlines(world: World, stack: Stack, terms: truth.Terms) -> set[datetime]:
     found = set()
     for deployed in {world.deployed[stack.stack_id], *own}:
         asked = truth.asked(stack, terms, deployed)
+        let_go = let_go_at(world, stack.stack_id)
+        if let_go is not None and (let_go <= deployed or truth.is_unreadable(stack, terms)):
+            let_go = None
         for extended in {acked, *written}:
+            ends = [let_go] if let_go is not None else []
             if asked is not None:
                 latest = stack.created + 24 * HOUR * terms.max_days
-                found.add(min(max(asked, extended or asked), latest))
+                ends.append(min(max(asked, extended or asked), latest))
+            if ends:
+                found.add(min(ends))
     return found
+
+
+def let_go_at(world: World, stack_id: str) -> datetime | None:
+    """Return when the owner let the stack go, by the journal; None if it was taken back."""
+    at = None
+    for entry in world.commits:
+        if entry.record.key == stack_id:
+            match entry.events[-1].action:
+                case "lease.let_go":
+                    at = datetime.fromisoformat(entry.events[-1].occurred_at)
+                case "lease.extended" | "lease.reopened":
+                    at = None
+                case _:
+                    pass
+    return at
 
 
 def why_too_soon(world: World, stack_id: str, view: View) -> str:

@@ -165,6 +165,12 @@ def asked(stack: Stack, terms: Terms, deployed: datetime) -> datetime | None:
     return None if lifetime is None else (deployed if fast else stack.created) + lifetime
 
 
+def is_unreadable(stack: Stack, terms: Terms) -> bool:
+    """Tell whether the tags that count say nothing that can be read."""
+    never = stack.tags.get("janitor:ttl") == "never" and "janitor:expires" not in stack.tags
+    return asked(stack, terms, stack.created) is None and not (never and terms.allow_never)
+
+
 def window_open(terms: Terms, now: datetime) -> bool:
     """Tell whether deletions may run."""
     return not terms.office_hours or (now.weekday() < 5 and 9 <= now.hour < 17)
@@ -187,7 +193,8 @@ class Told:
 
 def read_notice(text: str, sent: datetime) -> Iterator[Told]:
     """Read a digest paragraph by paragraph."""
-    greeting, *paragraphs = text.split("\n\n")
+    greeting, *paragraphs = re.sub(r"\n {4}", " ", text).split("\n\n")
+    greeting = greeting.replace("\n", " ")
     to = OPERATORS
     addressed = r"To (?P<to>\S+): this is about|This is about .* of (?P<for>\S+), who cannot"
     if found := re.match(addressed, greeting):

@@ -28,6 +28,7 @@ from janitor.core.requests import DeletionRequest
 from janitor.journeys.account import lift_breaker
 from janitor.journeys.delete import delete
 from janitor.journeys.extend import extend
+from janitor.journeys.let_go import let_go
 from janitor.journeys.sweep import Report, sweep
 from janitor.journeys.tell import tell
 from janitor.journeys.track import track
@@ -243,6 +244,7 @@ class World:
                 policy=self.policy(),
                 ledger=ledger,
                 generation=generation,
+                queue=WorldQueue(self),
             )
 
         ledger: Any = faulty(self.ledger, lambda: self.schedule)
@@ -261,6 +263,31 @@ class World:
             self.seen["extension granted"] += 1
             self.observer.on_extended(stack_id, lease, days)
             self.extended[stack_id] = max(lease.expires_at, self.extended.get(stack_id, START))
+
+    def let_go(self, stack_id: str, schedule: Schedule) -> None:
+        """Let an owner let a stack go, be it in the middle of a journey."""
+
+        def act() -> Lease:
+            return let_go(
+                stack_id,
+                actor=OWNER,
+                reason="not needed any more",
+                now=self.now,
+                policy=self.policy(),
+                ledger=ledger,
+                queue=WorldQueue(self),
+            )
+
+        ledger: Any = faulty(self.ledger, lambda: self.schedule)
+        try:
+            lease, end = (act(), None) if self.doing else self.run("let go", schedule, act)
+            if isinstance(end, ExtensionRefused | StackNotFound):
+                raise end
+        except (ExtensionRefused, StackNotFound):
+            self.seen["letting go refused"] += 1
+            return
+        if lease is not None:
+            self.seen["let go"] += 1
 
     def click(self, which: int) -> None:
         """Let an owner click a link of some notice, the latest for 0."""

@@ -93,3 +93,54 @@ def test_a_notice_without_a_deadline_comes_back_without_one() -> None:
     notice = Notice("problem", None, owner, NOON, "sns", detail="ttl")
     lease = Lease("arn", "feat", "eu-central-1", "all", NOON, NOON, notices=(notice,))
     assert records.lease_from(records.lease_document(lease)).notices == (notice,)
+
+
+OLD_LEASE = {
+    "stack_id": "arn",
+    "name": "feat",
+    "region": "eu-central-1",
+    "rule": "all",
+    "created": "2026-06-01T12:00:00+00:00",
+    "first_seen": "2026-06-01T12:00:00+00:00",
+    "notices": [
+        {
+            "stage": "24h",
+            "deadline": "2026-06-01T12:00:00+00:00",
+            "contact": ["email", "a@b.c"],
+            "delivered_at": "2026-06-01T12:00:00+00:00",
+            "channel": "sns",
+        }
+    ],
+}
+"""As the release before labels, letting go and revisions wrote it."""
+
+
+def test_a_lease_of_an_earlier_release_is_read_and_written_back_the_same() -> None:
+    """What it did not know is at its default: nobody let it go, its message has no id."""
+    lease = records.lease_from(OLD_LEASE)
+    assert (lease.labels, lease.resources, lease.let_go_at, lease.protection) == (
+        (),
+        None,
+        None,
+        "",
+    )
+    (notice,) = lease.notices
+    assert (notice.detail, notice.message_id, notice.recipient, notice.beside) == ("", "", "", ())
+    (written,) = records.lease_document(lease)["notices"]
+    assert written == OLD_LEASE["notices"][0] | {"detail": ""}  # type: ignore[operator]
+
+
+def test_a_notice_keeps_how_it_can_be_shown_anew() -> None:
+    """The channel's id, the person found, and the stacks beside it."""
+    owner = Contact(ContactKind.EMAIL, "a@b.c")
+    notice = Notice("24h", NOON, owner, NOON, "slack", "", "C1:17.1", "U012ABCDEF", ("arn:b",))
+    lease = Lease("arn", "feat", "eu-central-1", "all", NOON, NOON, notices=(notice,))
+    text = json.dumps(records.lease_document(lease))
+    assert records.lease_from(json.loads(text)).notices == (notice,)
+
+
+def test_an_account_remembers_the_week_that_was_told() -> None:
+    """And one of an earlier release remembers none."""
+    account = Account(week_told="2026-W23")
+    assert records.account_from(records.account_document(account)) == account
+    assert records.account_from({}).week_told == ""

@@ -17,12 +17,12 @@ from janitor.entrypoints.logged import fields_of
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = read_template(ROOT / "template.yaml")
 RESOURCES: dict[str, dict[str, Any]] = TEMPLATE["Resources"]
-FUNCTIONS = ("Sweep", "Notify", "Delete", "Track", "Api", "Check", "Archive")
+FUNCTIONS = ("Sweep", "Notify", "Delete", "Track", "Digest", "Api", "Check", "Archive")
 OUTPUTS = {
     "ApiUrl", "LeaseTableName", "JournalTableName", "NoticesTopicArn", "NoticeQueueUrl",
     "DeletionQueueUrl", "PolicyParameterName", "ModeParameterName", "LinkSecretArn",
     "SlackSecretArn", "SweepFunctionName", "NotifyFunctionName", "DeleteFunctionName",
-    "TrackFunctionName", "ApiFunctionName", "CheckFunctionName", "Stage",
+    "TrackFunctionName", "DigestFunctionName", "ApiFunctionName", "CheckFunctionName", "Stage",
     "ArchiveBucketName", "ArchiveFunctionName",
 }  # fmt: skip
 SETTINGS = {
@@ -30,6 +30,7 @@ SETTINGS = {
     "Notify": {"NOTIFY", "NOTICE_QUEUE", "LINK_SECRET", "LINK_BASE", "SLACK_SECRET"},
     "Delete": set(),
     "Track": {"NOTICE_QUEUE"},
+    "Digest": {"NOTICE_QUEUE"},
     "Api": {"LINK_SECRET", "NOTICE_QUEUE", "SLACK_SIGNING_SECRET"},
     "Check": {"LINK_SECRET", "SLACK_SECRET", "SLACK_SIGNING_SECRET"},
     "Archive": {"ARCHIVE"},

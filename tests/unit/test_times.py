@@ -19,7 +19,7 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
         ("Europe/Berlin", "Mon 1 Jun 2026 14:00 CEST"),
         ("America/New_York", "Mon 1 Jun 2026 08:00 EDT"),
         ("Pacific/Auckland", "Tue 2 Jun 2026 00:00 NZST"),
-        ("Asia/Kathmandu", "Mon 1 Jun 2026 17:45 UTC+0545"),
+        ("Asia/Kathmandu", "Mon 1 Jun 2026 17:45 UTC+05:45"),
         ("America/Sao_Paulo", "Mon 1 Jun 2026 09:00 UTC-03"),
     ],
 )

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from janitor.core.labels import labels_of
+from janitor.core.lease import LET_GO
 from janitor.core.letter import Item, Wording
-from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, Mode
+from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, LeaseState, Mode
 from janitor.core.policy import default_policy
 from janitor.core.policy_file import parse_policy
-from janitor.core.wording import digest
+from janitor.core.wording import digest, kept, let_go, unreachable
 
 POLICY = default_policy()
 NOW = datetime(2026, 6, 3, 8, tzinfo=UTC)
@@ -52,7 +54,10 @@ def letter(
 
 
 WHY = "Why: tag janitor:ttl=3d; created Mon 1 Jun 2026 08:00 UTC (2 days ago)."
-FOOT = "\n\nIf you no longer need a stack, delete it now, or let it go by itself."
+FOOT = (
+    "\n\nIf you no longer need a stack, delete it now, or let it go by itself. None is\n"
+    "deleted before a final notice has told you when."
+)
 TO_ANA = "To ana@example.com: this is about a temporary CloudFormation stack of yours.\n\n"
 
 
@@ -81,7 +86,8 @@ def test_a_final_notice_says_the_date_that_will_hold() -> None:
             f"{TO_ANA}feat-basket  (eu-central-1)\n"
             "  It will be deleted, at the earliest on Fri 5 Jun 2026 10:00 UTC (in 1 day).\n"
             "  Expired Thu 4 Jun 2026 08:00 UTC (2 hours ago).\n"
-            "  Why: tag janitor:ttl=3d; created Mon 1 Jun 2026 08:00 UTC (3 days 2 hours ago).\n"
+            "  Why: tag janitor:ttl=3d; created Mon 1 Jun 2026 08:00 UTC (3 days 2 hours\n"
+            "    ago).\n"
             "  resources: unknown; monthly cost: unknown.\n"
             f"  To keep it: {LINK}{FOOT}"
         ),
@@ -92,8 +98,8 @@ def test_a_final_notice_does_not_threaten_where_nothing_is_deleted() -> None:
     """Mode `notify` has no deletions."""
     item = Item("final", a_lease(), delete_after=NOW + timedelta(days=1))
     assert (
-        "  Deletions are switched off at present. Once they are on it will be deleted,"
-        " at the earliest on Thu 4 Jun 2026 08:00 UTC (in 1 day).\n"
+        "  Deletions are switched off at present. Once they are on it will be deleted,\n"
+        "    at the earliest on Thu 4 Jun 2026 08:00 UTC (in 1 day).\n"
     ) in worded(item, mode=Mode.NOTIFY).text
 
 
@@ -110,8 +116,10 @@ def test_a_problem_says_what_is_wrong_and_what_is_right() -> None:
         "[janitor] feat-basket has a lifetime that cannot be read",
         (
             f"{TO_ANA}feat-basket  (eu-central-1)\n"
-            f"  It is kept, but {problem}.\n"
-            "  Please correct the tag; until then nothing reminds you and nothing deletes it."
+            "  It is kept, but tag janitor:ttl '3x': the unit is not m, h, d or w; for\n"
+            "    instance 90m, 36h, 3d or 2w.\n"
+            "  Please correct the tag; until then nothing reminds you and nothing deletes\n"
+            "    it."
         ),
     )
 
@@ -136,9 +144,10 @@ def test_a_stack_that_will_not_go_is_handed_to_a_person(attempts: int, text: str
         "[janitor] feat-basket could not be deleted",
         (
             f"{TO_ANA}feat-basket  (eu-central-1)\n"
-            f"  It could not be deleted after {text}:"
-            " DELETE_FAILED: The following resource(s) failed to delete: [Bucket].\n"
-            "  The janitor will not try again. Please delete it by hand, or ask your operators."
+            f"  It could not be deleted after {text}: DELETE_FAILED: The following\n"
+            "    resource(s) failed to delete: [Bucket].\n"
+            "  The janitor will not try again. Please delete it by hand, or ask your\n"
+            "    operators."
         ),
     )
 
@@ -151,8 +160,8 @@ def test_operators_are_told_of_the_breaker() -> None:
         (
             "To the operators of the janitor:\n\n"
             f"Nothing is being deleted: {why}.\n"
-            "  Look at `janitor plan`. If all of that may go, `janitor breaker lift` lets it go"
-            " for one day."
+            "  Look at `janitor plan`. If all of that may go, `janitor breaker lift` lets\n"
+            "    it go for one day."
         ),
     )
 
@@ -166,8 +175,10 @@ def test_a_digest_begins_with_what_is_most_urgent() -> None:
     ]
     words = worded(*items)
     assert words.subject == "[janitor] attention could not be deleted, and 5 more"
-    assert words.text.startswith(
-        "To ana@example.com: this is about 6 temporary stacks of yours.\n\n"
+    assert words.greeting == (
+        "To ana@example.com: this is about 6 temporary stacks of yours: 1 could not be deleted,"
+        " 1 will be deleted, 1 has a lifetime that cannot be read, 2 expire soon,"
+        " 1 has been deleted."
     )
     heads = [line.split("  ")[0] for line in words.text.split("\n") if "  (eu" in line]
     assert heads == ["attention", "final", "problem", "24h", "48h", "deleted"]
@@ -187,6 +198,129 @@ def test_times_are_told_in_the_zone_of_the_policy() -> None:
     assert "Expires Thu 4 Jun 2026 10:00 CEST (in 1 day);" in words.text
 
 
+@pytest.mark.parametrize(
+    "zone, told", [("Asia/Kolkata", "13:30 UTC+05:30"), ("America/Chicago", "03:00 UTC-05")]
+)
+def test_a_zone_whose_name_others_have_too_is_told_by_its_offset(zone: str, told: str) -> None:
+    """IST is Dublin's as well, and CDT is Havana's."""
+    policy = parse_policy(f"window: {{zone: {zone}}}", "p")
+    item = Item("24h", a_lease(), offers=(NOW + timedelta(days=2),))
+    words = digest(ANA, [item], now=NOW, policy=policy, mode=Mode.NOTIFY)
+    assert f"Expires Thu 4 Jun 2026 {told} (in 1 day);" in words.text
+    (choice,) = words.entries[0].choices
+    assert choice.label == f"Keep 1 day, until Fri 5 Jun {told}"
+
+
+def test_operators_read_whose_stack_it_is() -> None:
+    """The greeting names no owner to them."""
+    mine = worded(Item("attention", a_lease(attempts=5), "DELETE_FAILED"), to=OPERATORS)
+    assert mine.entries[0].lines[-1] == "Owner: ana@example.com."
+    nobodys = worded(Item("24h", a_lease(contacts=(OPERATORS,), ownerless=True)), to=OPERATORS)
+    assert "No tag says who owns it." in nobodys.entries[0].lines
+    assert "Owner" not in worded(Item("24h", a_lease())).text
+
+
+def test_a_fallback_reads_whose_stacks_these_are_and_why_they_are_told() -> None:
+    """Whoever gets a notice that is for somebody else must be able to pass it on."""
+    words = digest(
+        ANA,
+        [Item("24h", a_lease("a")), Item("final", a_lease("b"), delete_after=NOW)],
+        now=NOW,
+        policy=POLICY,
+        mode=Mode.ENFORCE,
+        unreached="users_not_found\nx",
+    )
+    assert words.greeting == (
+        "This is about 2 temporary stacks of ana@example.com, who cannot be reached"
+        " (users_not_found x). You are told in their place: 1 will be deleted, 1 expires soon."
+    )
+
+
+def test_operators_are_told_who_cannot_be_reached() -> None:
+    """Which owner, why, which stacks, and what to do."""
+    words = unreachable(ANA, ["feat-a", "feat-b"], "users_not_found")
+    assert (words.subject, words.text) == (
+        "[janitor] ana@example.com cannot be reached",
+        (
+            "To the operators of the janitor:\n\n"
+            "ana@example.com\n"
+            "  They cannot be reached (users_not_found), so the fallback was told.\n"
+            "  Stacks: feat-a, feat-b.\n"
+            "  Please correct the owner tag of these stacks, or ask who owns them."
+        ),
+    )
+
+
+def test_a_thread_says_who_kept_a_stack_and_who_let_it_go() -> None:
+    """In one sentence, the reason too where there is one."""
+    lease = a_lease()
+    until = "Thu 4 Jun 2026 08:00 UTC"
+    by = "by the link in a notice"
+    assert kept("ana", by, lease, " ", POLICY) == f"ana kept feat-basket until {until}, {by}."
+    assert kept("ana", by, lease, "a\ndemo", POLICY).endswith(f"{by}. Reason: a demo")
+    assert let_go("ana", "in Slack", lease) == "ana let feat-basket go, in Slack."
+
+
+SETTLED = [
+    (LeaseState.DELETED, "It has been deleted, and CloudFormation has confirmed it."),
+    (LeaseState.GONE, "It is gone: deleted by another hand."),
+    (LeaseState.RELEASED, "The janitor does not look after it any more."),
+    (LeaseState.DELETING, "It is being deleted."),
+    (LeaseState.FAILED, "It could not be deleted so far: in use."),
+    (LeaseState.NEEDS_ATTENTION, "It could not be deleted so far: in use."),
+    (LeaseState.MARKED, "It is marked for deletion; the newest notice says when it goes."),
+    (LeaseState.ACTIVE, "Kept: it now ends Thu 4 Jun 2026 08:00 UTC (in 1 day)."),
+]
+
+
+@pytest.mark.parametrize("state, text", SETTLED)
+def test_an_earlier_notice_shows_what_became_of_its_stack(state: LeaseState, text: str) -> None:
+    """And offers nothing to press."""
+    lease = a_lease(state=state, last_error="in\nuse.".replace("\n", " "))
+    (entry,) = worded(Item("settled", lease, link=LINK, offers=(NOW,), token="t")).entries
+    assert (entry.fate, entry.link, entry.token, entry.how) == (text, "", "", "")
+
+
+def test_an_earlier_notice_shows_that_its_stack_was_let_go() -> None:
+    """Before the next sweep has marked it."""
+    lease = a_lease(deadline_source=LET_GO)
+    (entry,) = worded(Item("settled", lease)).entries
+    assert entry.fate == "Its owner has let it go; a final notice says when it goes."
+
+
+def test_labels_and_costs_are_told_where_tags_tell_them() -> None:
+    """Branch, pull request and commit say what it is; the cost says what keeping it means."""
+    labels = labels_of(
+        {"branch": "feat/x", "pr": "#12", "commit": "abc", "janitor:monthly-cost": "12.5 EUR"}
+    )
+    (entry,) = worded(Item("24h", a_lease(labels=labels, resources=12))).entries
+    assert entry.facts == (
+        ("branch", "feat/x"),
+        ("pull request", "#12"),
+        ("commit", "abc"),
+        ("resources", "12"),
+        ("monthly cost", "12.50 EUR"),
+    )
+
+
+@pytest.mark.parametrize("count", [1, 5, 30])
+def test_plain_text_needs_no_wide_window(count: int) -> None:
+    """No line is longer than 78 columns, but for what must be clicked or copied whole."""
+    stages = ["24h", "final", "problem", "attention", "deleted", "48h"]
+    why = "tag janitor:ttl '3x': the unit is not m, h, d or w; for instance 90m, 36h, 3d or 2w"
+    long = "feat-" + "x" * 123
+    words = worded(
+        *(
+            Item(stages[n % 6], a_lease(long if n == 3 else f"feat-{n}"), why, NOW, link=LINK * 9)
+            for n in range(count)
+        )
+    )
+    wide = [line for line in words.text.split("\n") if len(line) > 78]
+    assert all("https://" in line or long in line for line in wide), wide
+    assert words.text.count("\n\n") == count + 1
+    assert not any(line != line.rstrip() for line in words.text.split("\n"))
+
+
 def test_a_subject_stays_under_a_hundred_characters() -> None:
     """SNS refuses a longer one; what is cut shows that it is."""
     items = [Item("24h", a_lease("x" * 128 + str(number))) for number in range(1_000)]
@@ -203,11 +337,14 @@ def test_hostile_text_cannot_add_lines_or_hide() -> None:
     """Not from an owner tag, a lifetime tag, nor from CloudFormation."""
     lease = a_lease(deadline_source=HOSTILE)
     to = Contact(ContactKind.NAME, HOSTILE)
-    kind = worded(Item("24h", a_lease()), to=Contact(ContactKind.NAME, "x"))
     words = worded(Item("24h", lease), to=to)
-    assert words.text.count("\n") == kind.text.count("\n")
+    greeting, entry, foot = words.text.split("\n\n")
+    head, *lines = entry.split("\n")
+    assert head == "feat-basket  (eu-central-1)"
+    assert all(line.startswith("  ") for line in lines)
     assert words.text.replace("\n", "").isprintable()
-    assert "To x Bcc: all@example.com [2J: this is about" in words.text
+    assert greeting.startswith("To x Bcc: all@example.com [2J: this is about")
+    assert foot == FOOT.strip()
     problem = worded(Item("problem", a_lease(), HOSTILE)).text
     assert "  It is kept, but x Bcc: all@example.com [2J.\n" in problem
 

@@ -125,7 +125,7 @@ class MemoryChannel:
             raise error
         with self._lock:
             self.sent.append(message)
-            return Sent(f"{self.name}-{len(self.sent)}", self.name)
+            return Sent(f"{self.name}-{len(self.sent)}", self.name, can_change=True)
 
     def revise(self, message_id: str, message: Message, said: str) -> None:
         """Keep the revision."""

@@ -14,6 +14,7 @@ from janitor.core.plan import Listing
 from janitor.core.resources import Resource, Snapshot
 
 GONE = "DELETE_COMPLETE"
+_ID = "arn:aws:cloudformation:{}:123456789012:stack/{}/00000000-0000-4000-8000-{:012d}"
 
 
 class MemoryStacks:
@@ -59,10 +60,7 @@ class MemoryStacks:
     ) -> Stack:
         """Deploy a new stack; a name may be used again once its stack is gone."""
         number = len(self.stacks) + 1
-        stack_id = (
-            f"arn:aws:cloudformation:{region}:123456789012:stack/{name}/"
-            f"00000000-0000-4000-8000-{number:012d}"
-        )
+        stack_id = _ID.format(region, name, number)
         stack = Stack(
             stack_id=stack_id,
             name=name,
@@ -85,18 +83,15 @@ class MemoryStacks:
 
     def redeploy(self, stack_id: str, tags: Mapping[str, str] | None = None) -> Stack:
         """Update a stack by another hand; given tags replace all there were."""
-        now = self.clock()
-        stack = replace(self.stacks[stack_id], updated=now, status="UPDATE_COMPLETE")
-        if tags is not None:
-            stack = replace(stack, tags=dict(tags))
-        self.stacks[stack_id] = stack
-        return stack
+        found, now = self.stacks[stack_id], self.clock()
+        full = found.tags if tags is None else dict(tags)
+        self.stacks[stack_id] = replace(found, updated=now, status="UPDATE_COMPLETE", tags=full)
+        return self.stacks[stack_id]
 
     def set(self, stack_id: str, status: str, reason: str = "") -> Stack:
         """Bring a stack into a status."""
-        stack = replace(self.stacks[stack_id], status=status, status_reason=reason)
-        self.stacks[stack_id] = stack
-        return stack
+        self.stacks[stack_id] = replace(self.stacks[stack_id], status=status, status_reason=reason)
+        return self.stacks[stack_id]
 
     def lock(self, stack_id: str, *, on: bool = True) -> None:
         """Switch termination protection by another hand."""
@@ -221,6 +216,12 @@ class MemoryStacks:
         self.calls.append(("importers", stack_id, export))
         found = self._find(stack_id)
         return self.importing(found, export) if found else ()
+
+    def count(self, stack_id: str) -> int:
+        """Count what a stack consists of."""
+        self.calls.append(("count", stack_id))
+        self._find(stack_id)
+        return len(self.resources.of(stack_id))
 
     def snapshot(self, stack: Stack) -> Snapshot:
         """Return what a stack consists of."""

@@ -84,6 +84,10 @@ class Stacks(Protocol):
         """Return the names of the stacks that import what this one exports, in its region."""
         ...
 
+    def count(self, stack_id: str) -> int:
+        """Return how many resources a stack has."""
+        ...
+
     def snapshot(self, stack: Stack) -> Snapshot:
         """Return what the stack consists of now, with the status of each resource."""
         ...
@@ -157,7 +161,7 @@ class Queue(Protocol):
     """The way from the sweep to notify and delete."""
 
     def notify(self, request: Telling) -> None:
-        """Queue a digest, a revision of one, or an answer."""
+        """Queue a digest, a revision of one, an answer, or the operators' week."""
         ...
 
     def delete(self, request: DeletionRequest) -> None:

@@ -65,7 +65,7 @@ class SlackChannel:
             answer = self._post(to, message.words)
         except Failed as error:
             raise translated(error) from error
-        return Sent(f"{answer['channel']}/{answer['ts']}", "slack", user)
+        return Sent(f"{answer['channel']}/{answer['ts']}", "slack", user, can_change=True)
 
     def revise(self, message_id: str, message: Message, said: str) -> None:
         channel, _, ts = message_id.partition("/")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -28,6 +28,7 @@ from janitor.core.statuses import IN_REVIEW
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import ListStackResourcesOutputTypeDef
 
 _NOT_IMPORTED = "is not imported by any stack"
 _SNAPSHOT_HINTS = (SNAPSHOT, "AWS::RDS::DB")
@@ -82,27 +83,31 @@ class StackDeletions:
         except AwsError as error:
             raise translated(error, f"asking who imports {export} in {region}") from error
 
+    def count(self, stack_id: str) -> int:
+        try:
+            return sum(len(page["StackResourceSummaries"]) for page in self._resources(stack_id))
+        except AwsError as error:
+            raise translated(error, f"counting the resources of {_name(stack_id)}") from error
+
     def snapshot(self, stack: Stack) -> Snapshot:
         if stack.status == IN_REVIEW:
             return Snapshot(template="none, as only a change set was made")
         template, policies = self._template(stack)
-        region = region_of(stack.stack_id)
-        pages = (
-            self._clients(region)
-            .get_paginator("list_stack_resources")
-            .paginate(StackName=stack.stack_id)
-        )
         try:
             return Snapshot(
                 tuple(
                     _resource({**raw}, policies)
-                    for page in pages
+                    for page in self._resources(stack.stack_id)
                     for raw in page["StackResourceSummaries"]
                 ),
                 template,
             )
         except AwsError as error:
             raise translated(error, f"listing the resources of {stack.name}") from error
+
+    def _resources(self, stack_id: str) -> "Iterable[ListStackResourcesOutputTypeDef]":
+        client = self._clients(region_of(stack_id))
+        return client.get_paginator("list_stack_resources").paginate(StackName=stack_id)
 
     def fates(self, stack_id: str) -> tuple[Resource, ...]:
         """Read the events back to where the stack was last at rest, newest first."""

@@ -15,6 +15,7 @@ from janitor.core.model import (
     PROBLEM,
     PROTECT_TAG,
     STATE_TAG,
+    UNREACHABLE,
     Contact,
     Lease,
     LeaseState,
@@ -35,6 +36,9 @@ TAGGABLE = frozenset(
 )
 """Statuses in which CloudFormation accepts an update, and so tags."""
 
+
+AWAITING_DELETION = (LeaseState.MARKED, LeaseState.FAILED)
+"""States in which a final notice speaks of what will be."""
 
 LET_GO = "let go by its owner"
 """The source of such a deadline."""
@@ -123,7 +127,7 @@ def _seen(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Lease:
 def _let_go(stack: Stack, lease: Lease) -> datetime | None:
     """Return when the owner let it go, if that still holds: whoever deploys again wants it."""
     said = lease.let_go_at
-    return said if said is not None and deployed_at(stack, lease) <= said else None
+    return said if said is not None and deployed_at(stack, lease) < said else None
 
 
 def protection_of(stack: Stack) -> str:
@@ -161,6 +165,16 @@ def is_told(lease: Lease, stage: str, contact: Contact) -> bool:
     return any(_speaks_of(notice, lease, stage, contact) for notice in lease.notices)
 
 
+def is_named(lease: Lease, owner: Contact) -> bool:
+    """Tell whether operators know by now that this owner of the stack cannot be reached."""
+    return any(
+        notice.stage == UNREACHABLE
+        and notice.deadline == lease.expires_at
+        and notice.detail == owner.address
+        for notice in lease.notices
+    )
+
+
 def _speaks_of(notice: Notice, lease: Lease, stage: str, contact: Contact) -> bool:
     return (
         notice.stage == stage
@@ -180,10 +194,11 @@ def promise(lease: Lease, policy: Policy, told: datetime) -> datetime:
     """Return the earliest deletion after a final notice delivered at `told`.
 
     The grace from then, and then the next opening of the deletion window; never
-    earlier than what an earlier final notice for this deadline promised.
+    earlier than what an earlier final notice promised, be it for another deadline.
     """
     ends = told + grace_of(lease, policy.terms(lease.rule))
-    return policy.window.window.next_open(max(ends, lease.delete_after or ends))
+    given = max(ends, lease.delete_after or ends, lease.promised or ends)
+    return policy.window.window.next_open(given)
 
 
 def tag_change(

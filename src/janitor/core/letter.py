@@ -1,9 +1,13 @@
-"""A digest as a structure: what channels lay out, each in its own way."""
+"""A digest as a structure: what channels lay out, each in its own way; here as plain text."""
 
+import textwrap
 from dataclasses import dataclass
 from datetime import datetime
 
 from janitor.core.model import Lease
+
+WIDTH = 78
+"""Columns of plain text: many mail programs do not break the lines of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,14 @@ class Entry:
 
     @property
     def text(self) -> str:
-        """Return the entry as plain text."""
+        """Return the entry as plain text; what is to be clicked or copied stays on one line."""
         head = f"{self.name}  ({self.region})" if self.region else self.name
         facts = "; ".join(f"{name}: {value}" for name, value in self.facts)
-        ways = [f"To keep it: {self.link}"] if self.link else [self.how] if self.how else []
-        lines = [self.fate, *self.lines, *([f"{facts}."] if facts else []), *ways]
-        return "\n".join([head, *(f"  {line}" for line in lines)])
+        told = [line for line in (self.fate, *self.lines, f"{facts}." if facts else "") if line]
+        way = f"To keep it: {self.link}" if self.link else self.how
+        return "\n".join(
+            [head, *(wrapped(line, "  ") for line in told), *([f"  {way}"] if way else [])]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +80,21 @@ class Wording:
     @property
     def text(self) -> str:
         """Return the whole digest as plain text."""
-        parts = [self.greeting, *(entry.text for entry in self.entries), self.foot]
-        return "\n\n".join(part for part in parts if part)
+        parts = [wrapped(self.greeting), *(entry.text for entry in self.entries)]
+        return "\n\n".join(part for part in (*parts, wrapped(self.foot)) if part)
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """Break a paragraph into lines; what has no blanks is never broken: names, links.
+
+    Lines after the first stand two columns further in, where the paragraph is indented.
+    """
+    lines = textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent * 2,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines)

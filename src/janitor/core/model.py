@@ -29,11 +29,13 @@ PROTECTED = "protected"
 STUCK = "stuck"
 FAILED_RUNG = "failed-"
 """Begins the stage of a failed attempt; the rung of the ladder follows: `failed-purge`."""
+UNREACHABLE = "unreachable"
 SETTLED = "settled"
 """Notice stages besides the reminders, whose stage is their lead time (`48h`).
 
-`settled` is never sent of its own: so a stack is shown in an earlier notice from when
-nothing more is to be done about it there.
+`unreachable` is for operators, once for a stack and deadline; its detail is the owner's
+address. `settled` is never sent of its own: so a stack is shown in an earlier notice from
+when nothing more is to be done about it there.
 """
 
 
@@ -123,7 +125,7 @@ class Notice:
     delivered_at: datetime
     channel: str
     detail: str = ""
-    """What a `problem` notice was about, so that another problem is told anew."""
+    """What it was about where a stage has several: the problem, or who is unreachable."""
     message_id: str = ""
     """The channel's id for the message, by which it can be revised."""
     recipient: str = ""
@@ -163,6 +165,8 @@ class Lease:
     notices: tuple[Notice, ...] = ()
     delete_after: datetime | None = None
     """The promise of the final notice: no deletion before this instant."""
+    promised: datetime | None = None
+    """The latest such date that any final notice ever gave: no rule moves a deletion before it."""
     attempts: int = 0
     claimed_at: datetime | None = None
     next_attempt_at: datetime | None = None
@@ -210,6 +214,8 @@ class Account:
     refused_regions: tuple[str, ...] = ()
     breaker_tripped_at: datetime | None = None
     breaker_lifted_until: datetime | None = None
+    week_told: str = ""
+    """The ISO week whose look back the operators were sent last: `2026-W23`."""
     updated_at: datetime | None = None
     version: int = 0
     seq: int = 0

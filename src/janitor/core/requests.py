@@ -19,6 +19,8 @@ class NoticeItem:
     deadline: datetime | None
     text: str = ""
     """What a `problem` or an outcome is about."""
+    resources: int | None = None
+    """How many resources the stack has, where that was counted for this notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,17 @@ class AnswerRequest:
     text: str
 
 
-Telling = NoticeRequest | RevisionRequest | AnswerRequest
+@dataclass(frozen=True, slots=True)
+class WeeklyRequest:
+    """The operators' look back at a week, in words; sent once for each week."""
+
+    contact: Contact
+    week: str
+    """The ISO week in which it was made: `2026-W23`."""
+    words: Wording
+
+
+Telling = NoticeRequest | RevisionRequest | AnswerRequest | WeeklyRequest
 """What the queue of notices carries."""
 
 
@@ -105,3 +117,5 @@ class Sent:
     channel: str
     recipient: str = ""
     """The person behind the contact, where the channel had to look: a Slack user's id."""
+    can_change: bool = False
+    """Whether the message can be shown anew later."""

@@ -3,17 +3,23 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+AMBIGUOUS = frozenset({"CDT", "CST", "IST", "PST"})
+"""Names that zones with different offsets have: Chicago and Shanghai, Dublin and Kolkata."""
+
 
 def instant_text(when: datetime | None, zone: ZoneInfo) -> str:
     """Return `Mon 1 Jun 2026 14:00 CEST`; None is `never`.
 
-    A zone without letters for its name (`+03`) is shown as `UTC+03`.
+    A zone without letters for its name (`+03`) is shown as `UTC+03`, and so is one whose
+    name others have as well.
     """
     if when is None:
         return "never"
     local = when.astimezone(zone)
     name = local.tzname() or "UTC"
-    name = f"UTC{name}" if name[0] in "+-" else name
+    if name[0] in "+-" or name in AMBIGUOUS:
+        offset = f"{local:%z}"
+        name = f"UTC{offset[:3]}" + (f":{offset[3:5]}" if offset[3:5] != "00" else "")
     return f"{local:%a} {local.day} {local:%b} {local.year} {local:%H:%M} {name}"
 
 

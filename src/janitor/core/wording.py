@@ -32,6 +32,7 @@ from janitor.core.model import (
 from janitor.core.notices import is_about_an_outcome
 from janitor.core.outcomes import outcome_headline, outcome_lines
 from janitor.core.policy import Policy
+from janitor.core.summary import summary
 from janitor.core.times import instant_text, relative_text, short_text, span_text
 
 SUBJECT_LENGTH = 99
@@ -57,7 +58,7 @@ def digest(
     `unreached` says why this goes to a fallback and not to `contact` themselves.
     """
     ordered = sorted(items, key=lambda item: urgency(item.stage, item.lease))
-    entries = tuple(_entry(item, now, policy, mode) for item in ordered)
+    entries = tuple(_entry(item, contact, now, policy, mode) for item in ordered)
     greeting = _greeting(contact, ordered, unreached)
     return Wording(_subject(ordered, now), greeting, entries, _foot(ordered))
 
@@ -126,24 +127,25 @@ def _headline(item: Item, now: datetime) -> str:
 def _greeting(contact: Contact, items: Sequence[Item], unreached: str) -> str:
     count = sum(item.lease is not None for item in items)
     stacks = "a temporary CloudFormation stack" if count == 1 else f"{count} temporary stacks"
+    sums = f": {summary(items)}" if count > 1 else ""
     who = clean(contact.address)
     if contact.kind is ContactKind.OPERATORS:
         return TO_OPERATORS
     if unreached:
         return (
             f"This is about {stacks} of {who}, who cannot be reached ({clean(unreached)})."
-            " You are told in their place."
+            f" You are told in their place{sums}."
         )
     if all(item.stage == IN_USE and _is_other(item, contact) for item in items):
         return f"To {who}: this is about {stacks} that another one of yours imports from."
-    return f"To {who}: this is about {stacks} of yours."
+    return f"To {who}: this is about {stacks} of yours{sums}."
 
 
 def _is_other(item: Item, contact: Contact) -> bool:
     return item.lease is not None and contact not in item.lease.contacts
 
 
-def _entry(item: Item, now: datetime, policy: Policy, mode: Mode) -> Entry:
+def _entry(item: Item, reader: Contact, now: datetime, policy: Policy, mode: Mode) -> Entry:
     if item.lease is None:
         return Entry(
             item.stage,
@@ -153,6 +155,8 @@ def _entry(item: Item, now: datetime, policy: Policy, mode: Mode) -> Entry:
         )
     lease = item.lease
     fate, *lines = _lines(item, lease, now, policy, mode)
+    if reader.kind is ContactKind.OPERATORS:
+        lines.append(_owners(lease))
     is_open = item.stage != SETTLED and not is_about_an_outcome(item.stage)
     zone = policy.window.window.zone
     start = max(now, lease.expires_at or now)
@@ -199,6 +203,13 @@ def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) 
             return [fate, why, *_refused(item)]
 
 
+def _owners(lease: Lease) -> str:
+    """Say for operators whose stack it is."""
+    if lease.ownerless:
+        return "No tag says who owns it."
+    return f"Owner: {', '.join(clean(owner.address) for owner in lease.contacts)}."
+
+
 def _settled(lease: Lease, ends: str) -> str:
     """Say what became of a stack that an earlier notice was about."""
     match lease.state:
@@ -240,4 +251,7 @@ def _facts(lease: Lease) -> tuple[tuple[str, str], ...]:
 def _foot(items: Iterable[Item]) -> str:
     if all(item.stage in {BREAKER, SETTLED} or is_about_an_outcome(item.stage) for item in items):
         return ""
-    return "If you no longer need a stack, delete it now, or let it go by itself."
+    return (
+        "If you no longer need a stack, delete it now, or let it go by itself."
+        " None is deleted before a final notice has told you when."
+    )

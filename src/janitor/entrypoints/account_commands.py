@@ -2,14 +2,15 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from janitor.aws import connect
-from janitor.core.errors import ConfigurationError
+from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.examples import examples
 from janitor.core.journal import Actor
+from janitor.core.model import Status
 from janitor.core.plan import iso
 from janitor.core.policy import default_policy
 from janitor.core.policy_file import parse_policy
@@ -26,6 +27,7 @@ from janitor.entrypoints.options import (
 )
 from janitor.journeys.account import lift_breaker
 from janitor.journeys.doctor import examine
+from janitor.journeys.weekly import look_back, queue_week
 from janitor.wiring import create_tables_of, deployment_of
 
 app = typer.Typer()
@@ -76,6 +78,32 @@ def doctor(
         out().print(tables.examined_view(found))
     if not all(examined.fine for examined in found):
         raise typer.Exit(1)
+
+
+@app.command()
+@taking("policy", "mode", "notify", "now")
+def digest(
+    options: Options,
+) -> None:
+    """Look back at the last seven days; with --notify tell the operators, once a week."""
+    with options.session(changes=bool(options.notify)) as (janitor, _):
+        sources: dict[str, Any] = {
+            "clock": janitor.clock,
+            "policies": janitor.policies,
+            "ledger": janitor.ledger,
+        }
+        words = look_back(**sources)
+        outcomes = []
+        if options.notify:
+            outcomes = [queue_week(**sources, queue=janitor.queue), *janitor.drain()]
+    if options.as_json:
+        said = [{"status": o.status.value, "detail": o.detail} for o in outcomes]
+        print_json({"subject": words.subject, "text": words.text, "outcomes": said})
+    elif not outcomes:
+        out().print(words.text, markup=False, soft_wrap=True)
+    for outcome in outcomes:
+        if outcome.status is not Status.DONE:
+            raise JanitorError(f"the operators were not told: {outcome.detail}")
 
 
 @policy_app.command("check")

@@ -60,8 +60,9 @@ def _look(event: Mapping[str, Any], janitor: Deployed) -> None:
     A deployment brings along what no function has among its settings.
     """
     given = event.get("ResourceProperties", {})
-    if "ScheduleExpression" in given:
-        check_schedule("ScheduleExpression", given["ScheduleExpression"])
+    for parameter in ("ScheduleExpression", "DigestSchedule"):
+        if parameter in given:
+            check_schedule(parameter, given[parameter])
     _check_names(given.get("OwnRoles", ""))
     janitor.settings.require("link_secret")
     janitor.policies.policy()

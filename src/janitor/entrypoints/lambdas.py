@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from janitor.core.contacts import clean
 from janitor.core.errors import DeliveryFailed
 from janitor.core.journal import Actor
 from janitor.core.model import Outcome, Status
@@ -23,6 +24,7 @@ from janitor.journeys.delete import delete as delete_stack
 from janitor.journeys.sweep import sweep as sweep_account
 from janitor.journeys.tell import tell
 from janitor.journeys.track import track as track_stack
+from janitor.journeys.weekly import queue_week
 
 RESERVE_MILLISECONDS = 30_000
 """So much of a sweep's time is kept for the decision at hand and for queueing."""
@@ -64,7 +66,7 @@ def sweep(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     plan = report.plan
     for region, error in plan.regions:
         if error:
-            logger.error("region.refused", extra={"region": region, "error": error})
+            logger.error("region.refused", extra={"region": region, "error": clean(error)})
     _log(report.outcomes)
     _count(janitor, "StacksManaged", plan.managed)
     _count(janitor, "StacksDue", plan.due)
@@ -152,12 +154,24 @@ def track(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:  # n
     return {"status": outcome.status.value, "detail": outcome.detail}
 
 
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def digest(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:  # noqa: ARG001
+    """Queue the operators' look back at the week; notify sends it, once a week."""
+    janitor = deployed("notice_queue")
+    outcome = queue_week(
+        clock=now, policies=janitor.policies, ledger=janitor.ledger, queue=janitor.queue
+    )
+    _log([outcome])
+    return {"status": outcome.status.value, "detail": outcome.detail}
+
+
 def _log(outcomes: Iterable[Outcome]) -> None:
     for outcome in outcomes:
         write = logger.error if outcome.status is Status.FAILED else logger.info
         write(
             f"{outcome.action}.{outcome.status.value}",
-            extra={"key": outcome.key, "detail": outcome.detail},
+            extra={"key": clean(outcome.key), "detail": clean(outcome.detail)},
         )
 
 

@@ -64,7 +64,7 @@ def examine(copy: Copy, now: datetime, *, fresh: bool = False) -> Iterator[Exami
     def schedule() -> tuple[bool, str]:
         states = copy.schedules()
         seen = ", ".join(f"{name} {state.lower()}" for name, state in states.items())
-        return "ENABLED" in states.values(), seen or "the stack has no schedule"
+        return set(states.values()) == {"ENABLED"}, seen or "the stack has no schedule"
 
     def dead_letters() -> tuple[bool, str]:
         urls = [url for name, url in outputs.items() if name.endswith("DeadLetterQueueUrl")]

@@ -21,7 +21,7 @@ from janitor.core.links import Links
 from janitor.core.model import Contact, Lease, Outcome
 from janitor.core.requests import DeletionRequest, Telling
 from janitor.journeys.delete import delete
-from janitor.journeys.leases import Gathered
+from janitor.journeys.gathered import Gathered
 from janitor.journeys.sweep import Report, guarded, sweep
 from janitor.journeys.tell import tell
 

@@ -1,8 +1,8 @@
 """Apply one decision to its lease: the ledger first, then what hangs on it."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from janitor.adapters.ports import Clock, Ledger, Policies, Queue, Stacks
@@ -23,7 +23,7 @@ from janitor.core.decisions import (
     Unmark,
     Wait,
 )
-from janitor.core.errors import Conflict
+from janitor.core.errors import Conflict, JanitorError
 from janitor.core.journal import Actor, about, entry
 from janitor.core.ladder import lacks_protection
 from janitor.core.lease import is_told, observe, unmarked
@@ -31,7 +31,6 @@ from janitor.core.model import (
     FINAL,
     OPERATORS,
     PROBLEM,
-    Contact,
     Lease,
     LeaseState,
     Mode,
@@ -43,58 +42,12 @@ from janitor.core.notices import Standing, standing_notices
 from janitor.core.plan import Plan
 from janitor.core.policy import Policy
 from janitor.core.requests import (
-    AnswerRequest,
     DeletionRequest,
     NoticeItem,
     NoticeRequest,
-    RevisionRequest,
-    Telling,
 )
 from janitor.journeys.tagging import mirror_tags
 from janitor.journeys.track import track
-
-MOST_IN_ONE_REQUEST = 100
-"""Stacks in one request: a queue's message has its limits. Channels have their own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """What a sweep queues at its end, in the place of the queue until then.
-
-    Each owner gets one digest per sweep, whatever it is about.
-    """
-
-    notices: dict[Contact, list[NoticeItem]] = field(default_factory=lambda: defaultdict(list))
-    others: list[RevisionRequest | AnswerRequest] = field(default_factory=list)
-    deletions: list[DeletionRequest] = field(default_factory=list)
-
-    def notify(self, request: Telling) -> None:
-        """Put a notice into its contact's digest; keep anything else as it is."""
-        if isinstance(request, NoticeRequest):
-            self.notices[request.contact].extend(request.items)
-        else:
-            self.others.append(request)
-
-    def delete(self, request: DeletionRequest) -> None:
-        """Keep the request."""
-        self.deletions.append(request)
-
-    def take(self, other: "Gathered") -> None:
-        """Add what another one has gathered."""
-        self.others.extend(other.others)
-        for contact, items in other.notices.items():
-            self.notices[contact].extend(items)
-        self.deletions.extend(other.deletions)
-
-    def take_notices(self) -> Iterator[Telling]:
-        """Take out the revisions, and then the digests, none too long for a queue."""
-        while self.others:
-            yield self.others.pop(0)
-        while self.notices:
-            contact = min(self.notices)
-            items = self.notices.pop(contact)
-            for first in range(0, len(items), MOST_IN_ONE_REQUEST):
-                yield NoticeRequest(contact, tuple(items[first : first + MOST_IN_ONE_REQUEST]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +200,18 @@ class Applying:
     def _ask_notices(self, lease: Lease, stage: str) -> None:
         operators = (OPERATORS,) if stage == PROBLEM or lease.ownerless else ()
         text = lease.problem if stage == PROBLEM else ""
-        self._ask(lease, Standing(stage, (*lease.contacts, *operators), text))
+        resources = self._count(lease) if stage not in (PROBLEM, FINAL) else None
+        self._ask(lease, Standing(stage, (*lease.contacts, *operators), text), resources)
 
-    def _ask(self, lease: Lease, notice: Standing) -> None:
-        item = NoticeItem(lease.stack_id, notice.stage, lease.expires_at, notice.text)
+    def _count(self, lease: Lease) -> int | None:
+        """Count the resources for the first reminder; where that fails it stays unknown."""
+        if lease.resources is None:
+            with suppress(JanitorError):
+                return self.stacks.count(lease.stack_id)
+        return None
+
+    def _ask(self, lease: Lease, notice: Standing, resources: int | None = None) -> None:
+        item = NoticeItem(lease.stack_id, notice.stage, lease.expires_at, notice.text, resources)
         for contact in dict.fromkeys(notice.contacts):
             if not is_told(lease, notice.stage, contact):
                 self.queue.notify(NoticeRequest(contact, (item,)))

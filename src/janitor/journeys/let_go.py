@@ -45,7 +45,7 @@ def let_go(
         facts = {"from": instant_text(lease.expires_at, zone), "until": instant_text(now, zone)}
         changed = replace(
             lease,
-            expires_at=now,
+            expires_at=min(now, lease.expires_at or now),
             deadline_source=LET_GO,
             let_go_at=now,
             generation=lease.generation + 1,

@@ -1,42 +1,35 @@
 """Notify: look again at each lease, word one digest, send it, record what was delivered."""
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
 from janitor.core.contacts import fallback_of
-from janitor.core.decisions import Reason
-from janitor.core.errors import Conflict, DeliveryFailed, JanitorError, Undeliverable
-from janitor.core.journal import Actor, about, entry
-from janitor.core.lease import is_told, promise
+from janitor.core.errors import DeliveryFailed, JanitorError, Undeliverable
+from janitor.core.lease import AWAITING_DELETION, is_told, promise
 from janitor.core.letter import Item
 from janitor.core.links import SLACK, Claims, Links
 from janitor.core.model import (
     ACCOUNT_KEY,
     FINAL,
-    IN_USE,
     OPERATORS,
-    PROBLEM,
     Contact,
     ContactKind,
     Lease,
     LeaseState,
     Mode,
-    Notice,
     Outcome,
     Status,
 )
 from janitor.core.notices import is_about_an_outcome, still_holds
 from janitor.core.policy import Policy
-from janitor.core.requests import Message, NoticeItem, NoticeRequest, Sent
-from janitor.core.wording import digest, unreachable, urgency
+from janitor.core.requests import Message, NoticeItem, NoticeRequest
+from janitor.core.wording import digest, urgency
+from janitor.journeys.delivery import Delivery, counted, record
 from janitor.journeys.extend import choices, refusal
-
-ACTOR = Actor("janitor", "janitor", "notify")
-TRIES = 5
+from janitor.journeys.unreachable import name_to_operators
 
 Wanted = tuple[NoticeItem, Lease | None]
 
@@ -97,7 +90,7 @@ def _still_wanted(item: NoticeItem, lease: Lease | None, contact: Contact, now: 
     if is_about_an_outcome(item.stage):
         return still_holds(item.stage, item.text, lease)
     if item.stage == FINAL:
-        return lease.state in (LeaseState.MARKED, LeaseState.FAILED)
+        return lease.state in AWAITING_DELETION
     is_ahead = lease.expires_at is not None and now < lease.expires_at
     return lease.state is LeaseState.ACTIVE and is_ahead
 
@@ -132,10 +125,14 @@ class _Sending:
             except Undeliverable as error:
                 unreached = str(error)
                 continue
+            word = None
             if unreached and to != OPERATORS:
-                self._tell_operators(leases, unreached)
+                word = name_to_operators(self.contact, leases, unreached, self.channel)
+            delivery = Delivery(
+                self.contact, to, sent, now, word, tuple(item.stack_id for item, _ in wanted)
+            )
             return message.subject, self.side_by_side(
-                partial(self._record, item, lease, wanted, to, sent, now)
+                partial(record, item, lease, delivery, self.policy, self.ledger)
                 for item, lease in wanted
                 if lease is not None
             )
@@ -156,67 +153,6 @@ class _Sending:
             regions=tuple(sorted({lease.region for _, lease in wanted if lease})),
         )
 
-    def _tell_operators(self, leases: Sequence[Lease], why: str) -> None:
-        """Say who cannot be reached; the notice itself has gone to the fallback."""
-        words = unreachable(self.contact, (lease.name for lease in leases), why)
-        with suppress(JanitorError):  # the journal has it as well
-            self.channel.send(Message(OPERATORS, words, ("unreachable",), ()))
-
-    def _record(
-        self,
-        item: NoticeItem,
-        lease: Lease | None,
-        wanted: Sequence[Wanted],
-        to: Contact,
-        sent: Sent,
-        now: datetime,
-    ) -> Outcome:
-        """Write the delivery into lease and journal, whatever else happened to it meanwhile."""
-        notice = Notice(
-            item.stage,
-            item.deadline,
-            self.contact,
-            now,
-            sent.channel,
-            item.text if item.stage in (PROBLEM, IN_USE) else "",
-            sent.message_id,
-            sent.recipient if to == self.contact else "",
-            tuple(i.stack_id for i, _ in wanted if i.stack_id not in (item.stack_id, ACCOUNT_KEY)),
-        )
-        facts = {"stage": item.stage, "to": self.contact.address, "channel": sent.channel}
-        if to != self.contact:
-            facts["fallback"] = to.address
-        reason = Reason(f"{item.stage} notice delivered to {to.address}", facts)
-        for tried in range(TRIES):
-            try:
-                if tried:
-                    lease = self.ledger.lease(item.stack_id)
-                if lease is None:
-                    break
-                after = lease.delete_after
-                is_final = item.stage == FINAL and lease.expires_at == item.deadline
-                if is_final and lease.state in (LeaseState.MARKED, LeaseState.FAILED):
-                    after = promise(lease, self.policy, now)
-                draft = about(
-                    lease,
-                    "notice.delivered",
-                    reason,
-                    actor=ACTOR,
-                    now=now,
-                    policy_version=self.policy.version,
-                    request_ids=(sent.message_id,),
-                )
-                changed = replace(lease, notices=(*lease.notices, notice), delete_after=after)
-                self.ledger.commit(entry(lease, changed, draft))
-            except Conflict:
-                continue
-            except Exception as error:
-                why = f"delivered, but not recorded, so it may be sent again: {error}"
-                return Outcome(item.stack_id, "notify", Status.FAILED, why)
-            return Outcome(item.stack_id, "notify", Status.DONE)
-        why = "delivered, but the lease changed too often to record it"
-        return Outcome(item.stack_id, "notify", Status.FAILED, why)
-
 
 def item_of(
     item: NoticeItem,
@@ -235,11 +171,11 @@ def item_of(
         policy.terms(lease.rule)
     )
     after = promise(lease, policy, now) if item.stage == FINAL else None
-    if item.stage == FINAL and is_told(lease, FINAL, contact):
-        after = lease.delete_after
+    if item.stage == FINAL and (is_told(lease, FINAL, contact) or contact not in lease.contacts):
+        after = lease.delete_after or after
     return Item(
         item.stage,
-        lease,
+        counted(item, lease),
         item.text,
         after,
         links.url(claims) if links else "",

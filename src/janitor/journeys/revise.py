@@ -34,6 +34,9 @@ def revise(
     has become of it, without anything to press.
     """
     now, policy, mode = clock(), policies.policy(), policies.mode()
+    if not mode.notifies:
+        why = f"mode is {mode.value} by now"
+        return Outcome(request.contact.address, "revise", Status.SKIPPED, why)
     leases = [lease for key in request.stack_ids if (lease := ledger.lease(key))]
     if not leases:
         why = "nothing is known any more of the stacks in it"
@@ -41,7 +44,7 @@ def revise(
     items = []
     for lease in leases:
         stage = _standing(lease, request.message_id, now)
-        notice = NoticeItem(lease.stack_id, stage, lease.expires_at)
+        notice = NoticeItem(lease.stack_id, stage, lease.expires_at, lease.problem)
         items.append(
             item_of(notice, lease, request.contact, now, policy, links)
             if stage != SETTLED
@@ -64,7 +67,8 @@ def revise(
 def _standing(lease: Lease, message_id: str, now: datetime) -> str:
     """Return the stage at which the message still speaks of this lease, or `settled`."""
     for notice in lease.notices:
-        if notice.message_id == message_id and notice.deadline == lease.expires_at:
+        is_of_now = notice.deadline == lease.expires_at and notice.detail == lease.problem
+        if notice.message_id == message_id and is_of_now:
             is_past = lease.expires_at is not None and now >= lease.expires_at
             state = LeaseState.MARKED if notice.stage == FINAL else LeaseState.ACTIVE
             if lease.state is state and is_past is (notice.stage == FINAL):

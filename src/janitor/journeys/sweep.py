@@ -26,7 +26,8 @@ from janitor.core.plan import Plan, make_plan, survey, unknown_imports
 from janitor.core.policy import Policy
 from janitor.core.times import instant_text
 from janitor.journeys.account import record_sweep
-from janitor.journeys.leases import Applying, Gathered
+from janitor.journeys.gathered import Gathered
+from janitor.journeys.leases import Applying
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """Clocks of several machines may differ by so much."""

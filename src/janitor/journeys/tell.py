@@ -1,4 +1,4 @@
-"""Tell: do what the queue of notices asks for, be it a digest, a revision or an answer."""
+"""Tell: do what the queue of notices asks for, a digest, a revision, an answer, a week."""
 
 from typing import assert_never
 
@@ -6,9 +6,16 @@ from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide,
 from janitor.core.errors import DeliveryFailed, JanitorError
 from janitor.core.links import Links
 from janitor.core.model import Outcome, Status
-from janitor.core.requests import AnswerRequest, NoticeRequest, RevisionRequest, Telling
+from janitor.core.requests import (
+    AnswerRequest,
+    NoticeRequest,
+    RevisionRequest,
+    Telling,
+    WeeklyRequest,
+)
 from janitor.journeys.notify import notify
 from janitor.journeys.revise import revise
+from janitor.journeys.weekly import send_week
 
 
 def tell(
@@ -45,6 +52,11 @@ def tell(
             return (outcome,)
         case AnswerRequest():
             return (_answer(request, channel),)
+        case WeeklyRequest():
+            sent = send_week(
+                request, clock=clock, policies=policies, ledger=ledger, channel=channel
+            )
+            return (sent,)
         case _ as unreachable:
             assert_never(unreachable)
 

@@ -1,0 +1,178 @@
+"""A week of the account for its operators: what was kept, deleted and failed, and who needs a word.
+
+Made from the journal's events of the week and the leases that are open at its end. All
+text comes cleaned, since most of it is from tags.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from janitor.core.contacts import clean
+from janitor.core.journal import Event
+from janitor.core.labels import cost_of, labels_of
+from janitor.core.model import Lease, LeaseState
+
+REPEATED = 2
+"""Extensions from which on an owner is named."""
+OLDEST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One stack, or one owner, and what is to be said of them."""
+
+    name: str
+    region: str = ""
+    owner: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Survivor:
+    """An old stack that is still there."""
+
+    name: str
+    region: str
+    owner: str
+    created: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """What there is to tell of one week, each list in an order that does not change."""
+
+    since: datetime
+    until: datetime
+    open: int
+    kept: tuple[Line, ...] = ()
+    """Stacks that were extended; the detail is until when."""
+    let_go: tuple[Line, ...] = ()
+    deleted: tuple[Line, ...] = ()
+    """Stacks that are gone without a rest; the detail is the monthly cost, if known."""
+    leftovers: tuple[Line, ...] = ()
+    """Stacks that are gone but for something; the detail says what CloudFormation confirmed."""
+    failed: tuple[Line, ...] = ()
+    """Stacks that could not be deleted and still are there; the detail is the error."""
+    extenders: tuple[tuple[str, int, int], ...] = ()
+    """Owners, how often they extended the stacks that they still have, and how many these are."""
+    oldest: tuple[Survivor, ...] = ()
+    ownerless: tuple[Line, ...] = ()
+    unreachable: tuple[Line, ...] = ()
+    """Owners whose notices went to a fallback; the detail is which."""
+    unreadable: tuple[Line, ...] = ()
+    savings: tuple[tuple[str, Decimal], ...] = ()
+    """A month, by currency, of the deleted stacks whose cost is known."""
+    unknown_costs: int = 0
+    """Deleted stacks whose cost nobody told."""
+
+
+def week_of(when: datetime, zone: ZoneInfo) -> str:
+    """Return the ISO week in which an instant lies in `zone`: `2026-W23`. Later sorts after."""
+    year, week, _ = when.astimezone(zone).isocalendar()
+    return f"{year}-W{week:02}"
+
+
+def weekly(
+    events: Iterable[Event], leases: Iterable[Lease], since: datetime, now: datetime
+) -> Week:
+    """Look back at the week from `since` to `now`; `leases` are those open by now."""
+    by_action: dict[str, dict[str, Event]] = {}
+    unreachable = {}
+    for event in events:
+        by_action.setdefault(event.action, {})[event.key] = event  # of a stack, the last counts
+        facts = _facts(event)
+        if event.action == "notice.delivered" and facts.get("fallback"):
+            unreachable[clean(str(facts.get("to")))] = clean(str(facts["fallback"]))
+    ordered = sorted(leases, key=lambda lease: (lease.created, lease.stack_id))
+    gone = by_action.get("deletion.confirmed", {})
+    costs = {key: cost_of(_labels(by_action.get("deletion.intended", {}).get(key))) for key in gone}
+    whole = [e for e in gone.values() if e.body.get("result") != "leftovers"]
+    rests = [e for e in gone.values() if e.body.get("result") == "leftovers"]
+    return Week(
+        since=since,
+        until=now,
+        open=len(ordered),
+        kept=_lines(
+            by_action.get("lease.extended", {}).values(), lambda e: _facts(e).get("until", "")
+        ),
+        let_go=_lines(by_action.get("lease.let_go", {}).values()),
+        deleted=_lines(whole, lambda e: _cost(costs[e.key])),
+        leftovers=_lines(rests, _sentence),
+        failed=tuple(
+            _line(lease, lease.last_error)
+            for lease in ordered
+            if lease.state in (LeaseState.FAILED, LeaseState.NEEDS_ATTENTION)
+        ),
+        extenders=_extenders(ordered),
+        oldest=tuple(
+            Survivor(clean(le.name), le.region, _owner(le), le.created, le.expires_at)
+            for le in ordered[:OLDEST]
+        ),
+        ownerless=tuple(_line(lease) for lease in ordered if lease.ownerless),
+        unreachable=tuple(Line(who, detail=to) for who, to in sorted(unreachable.items())),
+        unreadable=tuple(_line(lease, lease.problem) for lease in ordered if lease.problem),
+        savings=_savings(costs.values()),
+        unknown_costs=sum(cost is None for cost in costs.values()),
+    )
+
+
+def _extenders(leases: Iterable[Lease]) -> tuple[tuple[str, int, int], ...]:
+    """Return the owners of stacks that were extended again and again, the keenest first."""
+    times: Counter[str] = Counter()
+    stacks: Counter[str] = Counter()
+    for lease in leases:
+        if lease.extensions and not lease.ownerless:
+            times[_owner(lease)] += lease.extensions
+            stacks[_owner(lease)] += 1
+    found = [(who, n, stacks[who]) for who, n in times.items() if n >= REPEATED]
+    return tuple(sorted(found, key=lambda one: (-one[1], one[0])))
+
+
+def _savings(costs: Iterable[tuple[Decimal, str] | None]) -> tuple[tuple[str, Decimal], ...]:
+    sums: dict[str, Decimal] = {}
+    for amount, currency in filter(None, costs):
+        sums[currency] = sums.get(currency, Decimal()) + amount
+    return tuple(sorted(sums.items()))
+
+
+def _lines(
+    events: Iterable[Event], detail: Callable[[Event], str] = lambda _: ""
+) -> tuple[Line, ...]:
+    lines = []
+    for event in events:
+        target = event.body.get("target", {})
+        name, region, owner = (clean(str(target.get(k, ""))) for k in ("name", "region", "owner"))
+        lines.append(Line(name, region, owner, clean(detail(event))))
+    return tuple(sorted(lines, key=lambda line: (line.name, line.region, line.owner, line.detail)))
+
+
+def _line(lease: Lease, detail: str = "") -> Line:
+    return Line(clean(lease.name), lease.region, _owner(lease), clean(detail))
+
+
+def _owner(lease: Lease) -> str:
+    return "" if lease.ownerless else ", ".join(clean(one.address) for one in lease.contacts)
+
+
+def _facts(event: Event) -> Mapping[str, Any]:
+    facts: Mapping[str, Any] = event.body.get("reason", {}).get("facts", {})
+    return facts
+
+
+def _sentence(event: Event) -> str:
+    return str(event.body.get("reason", {}).get("sentence", ""))
+
+
+def _labels(event: Event | None) -> tuple[tuple[str, str], ...]:
+    """Return the labels of a stack as its tags were when its deletion was begun."""
+    return labels_of(event.body.get("target", {}).get("tags", {})) if event else ()
+
+
+def _cost(cost: tuple[Decimal, str] | None) -> str:
+    return f"{cost[0]:.2f} {cost[1]} a month" if cost else ""

@@ -1,0 +1,123 @@
+"""Delivery: write into lease and journal that a notice was sent, once for each stack in it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from janitor.adapters.ports import Ledger
+from janitor.core.decisions import Reason
+from janitor.core.errors import Conflict
+from janitor.core.journal import Actor, about, entry
+from janitor.core.lease import AWAITING_DELETION, is_named, promise
+from janitor.core.model import (
+    ACCOUNT_KEY,
+    FINAL,
+    IN_USE,
+    PROBLEM,
+    Contact,
+    Lease,
+    LeaseState,
+    Notice,
+    Outcome,
+    Status,
+)
+from janitor.core.policy import Policy
+from janitor.core.requests import NoticeItem, Sent
+from janitor.journeys.unreachable import named
+
+ACTOR = Actor("janitor", "janitor", "notify")
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How a message went out."""
+
+    contact: Contact
+    to: Contact
+    """Who got it: the contact, or whoever was told in their place."""
+    sent: Sent
+    at: datetime
+    word: Sent | None
+    """What operators were told of an owner who cannot be reached."""
+    stack_ids: tuple[str, ...]
+    """All stacks in the message."""
+
+    def notice(self, item: NoticeItem) -> Notice:
+        """Return what the lease remembers of it."""
+        beside = (key for key in self.stack_ids if key not in (item.stack_id, ACCOUNT_KEY))
+        return Notice(
+            stage=item.stage,
+            deadline=item.deadline,
+            contact=self.contact,
+            delivered_at=self.at,
+            channel=self.sent.channel,
+            detail=item.text if item.stage in (PROBLEM, IN_USE) else "",
+            message_id=self.sent.message_id if self.sent.can_change else "",
+            recipient=self.sent.recipient if self.to == self.contact else "",
+            beside=tuple(beside) if self.sent.can_change else (),
+        )
+
+
+def record(
+    item: NoticeItem, lease: Lease | None, delivery: Delivery, policy: Policy, ledger: Ledger
+) -> Outcome:
+    """Write the delivery, whatever else happened to the lease meanwhile.
+
+    `lease` is as it was read before sending; it is read anew where it has changed since.
+    """
+    facts = {
+        "stage": item.stage,
+        "to": delivery.contact.address,
+        "channel": delivery.sent.channel,
+    }
+    if delivery.to != delivery.contact:
+        facts["fallback"] = delivery.to.address
+    reason = Reason(f"{item.stage} notice delivered to {delivery.to.address}", facts)
+    for tried in range(TRIES):
+        try:
+            if tried:
+                lease = ledger.lease(item.stack_id)
+            if lease is None:
+                break
+            draft = about(
+                lease,
+                "notice.delivered",
+                reason,
+                actor=ACTOR,
+                now=delivery.at,
+                policy_version=policy.version,
+                request_ids=(delivery.sent.message_id,),
+            )
+            ledger.commit(entry(lease, _told(lease, item, delivery, policy), draft))
+        except Conflict:
+            continue
+        except Exception as error:
+            why = f"delivered, but not recorded, so it may be sent again: {error}"
+            return Outcome(item.stack_id, "notify", Status.FAILED, why)
+        return Outcome(item.stack_id, "notify", Status.DONE)
+    why = "delivered, but the lease changed too often to record it"
+    return Outcome(item.stack_id, "notify", Status.FAILED, why)
+
+
+def _told(lease: Lease, item: NoticeItem, delivery: Delivery, policy: Policy) -> Lease:
+    """Return the lease with what its owner has been told, and with the date that was given.
+
+    A final notice for a mark that was taken back meanwhile counts for no later mark.
+    """
+    notice = delivery.notice(item)
+    after, notices, given = lease.delete_after, [*lease.notices, notice], lease.promised
+    if item.stage == FINAL:
+        given = promise(lease, policy, delivery.at)
+    if item.stage == FINAL and lease.expires_at == item.deadline:
+        if lease.state is LeaseState.ACTIVE:
+            notices.remove(notice)
+        elif lease.state in AWAITING_DELETION and delivery.contact in lease.contacts:
+            after = given
+    if delivery.word is not None and not is_named(lease, delivery.contact):
+        notices.append(named(lease, delivery.contact, delivery.word, delivery.at))
+    return replace(counted(item, lease), notices=tuple(notices), delete_after=after, promised=given)
+
+
+def counted(item: NoticeItem, lease: Lease) -> Lease:
+    """Return the lease with the resources that were counted for this notice."""
+    return lease if item.resources is None else replace(lease, resources=item.resources)

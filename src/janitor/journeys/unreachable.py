@@ -1,0 +1,34 @@
+"""Unreachable: name to the operators an owner who can never be reached as the tag says."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from janitor.adapters.ports import Channel
+from janitor.core.errors import JanitorError
+from janitor.core.lease import is_named
+from janitor.core.model import OPERATORS, UNREACHABLE, Contact, Lease, Notice
+from janitor.core.requests import Message, Sent
+from janitor.core.wording import unreachable
+
+
+def name_to_operators(
+    owner: Contact, leases: Sequence[Lease], why: str, channel: Channel
+) -> Sent | None:
+    """Say it once for a stack and deadline; None if there was nothing to say or it failed.
+
+    The notice itself has gone to the fallback, and the journal has that; what failed is
+    said again with the next notice.
+    """
+    new = [lease.name for lease in leases if not is_named(lease, owner)]
+    if not new:
+        return None
+    with suppress(JanitorError):
+        words = unreachable(owner, new, why)
+        return channel.send(Message(OPERATORS, words, (UNREACHABLE,), ()))
+    return None
+
+
+def named(lease: Lease, owner: Contact, sent: Sent, now: datetime) -> Notice:
+    """Return what the lease remembers of it."""
+    return Notice(UNREACHABLE, lease.expires_at, OPERATORS, now, sent.channel, owner.address)

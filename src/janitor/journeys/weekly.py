@@ -1,0 +1,77 @@
+"""Weekly: look back at a week, queue it in words, and send it to the operators once."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies, Queue
+from janitor.core.decisions import Reason
+from janitor.core.errors import Conflict, DeliveryFailed, JanitorError
+from janitor.core.journal import JANITOR_TARGET, Actor, Draft, entry
+from janitor.core.letter import Wording
+from janitor.core.model import OPERATORS, Outcome, Status
+from janitor.core.requests import Message, WeeklyRequest
+from janitor.core.weekly import week_of, weekly
+from janitor.core.weekly_wording import WEEKLY, weekly_wording
+
+ACTOR = Actor("janitor", "janitor", "notify")
+WEEK = timedelta(days=7)
+TRIES = 5
+
+
+def look_back(*, clock: Clock, policies: Policies, ledger: Ledger) -> Wording:
+    """Word the last seven days, from the journal and the open leases."""
+    now, zone = clock(), policies.policy().window.window.zone
+    _, leases = ledger.open_records()
+    events = ledger.events(now - WEEK, now)
+    return weekly_wording(weekly(events, leases.values(), now - WEEK, now), zone)
+
+
+def queue_week(*, clock: Clock, policies: Policies, ledger: Ledger, queue: Queue) -> Outcome:
+    """Look back, and queue it for the operators; only notify sends."""
+    mode, zone = policies.mode(), policies.policy().window.window.zone
+    if not mode.notifies:
+        why = f"mode {mode.value} tells nobody"
+        return Outcome(OPERATORS.address, WEEKLY, Status.SKIPPED, why)
+    words = look_back(clock=clock, policies=policies, ledger=ledger)
+    queue.notify(WeeklyRequest(OPERATORS, week_of(clock(), zone), words))
+    return Outcome(OPERATORS.address, WEEKLY, Status.DONE, words.subject)
+
+
+def send_week(
+    request: WeeklyRequest, *, clock: Clock, policies: Policies, ledger: Ledger, channel: Channel
+) -> Outcome:
+    """Send it, unless this week's was sent already, and record that.
+
+    Only a crash between sending and recording sends a week twice.
+    """
+    who = request.contact.address
+    mode = policies.mode()
+    if not mode.notifies:
+        return Outcome(who, WEEKLY, Status.SKIPPED, f"mode is {mode.value} by now")
+    if ledger.account().week_told >= request.week:
+        return Outcome(who, WEEKLY, Status.SKIPPED, f"{request.week} was told already")
+    try:
+        sent = channel.send(Message(request.contact, request.words, (WEEKLY,), ()))
+    except JanitorError as error:
+        after = error.retry_after if isinstance(error, DeliveryFailed) else 0
+        return Outcome(who, WEEKLY, Status.FAILED, str(error), after)
+    draft = Draft(
+        clock(),
+        ACTOR,
+        "week.told",
+        JANITOR_TARGET,
+        Reason(f"told the operators of {request.week}", {"channel": sent.channel}),
+        request_ids=(sent.message_id,),
+        policy_version=policies.policy().version,
+    )
+    for _ in range(TRIES):
+        account = ledger.account()
+        try:
+            ledger.commit(entry(account, replace(account, week_told=request.week), draft))
+        except Conflict:
+            continue  # a sweep was faster
+        except JanitorError as error:
+            return Outcome(who, WEEKLY, Status.DONE, f"sent, but not recorded: {error}")
+        return Outcome(who, WEEKLY, Status.DONE, request.words.subject)
+    why = "sent, but the record changed too often to say so there"
+    return Outcome(who, WEEKLY, Status.DONE, why)

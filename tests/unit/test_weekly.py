@@ -1,0 +1,230 @@
+"""The operators' week, from events and open leases to words."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from janitor.core.decisions import Reason
+from janitor.core.journal import Actor, Draft, Event, Target, entry
+from janitor.core.labels import labels_of
+from janitor.core.model import OPERATORS, Account, Contact, ContactKind, Lease, LeaseState
+from janitor.core.weekly import Week, week_of, weekly
+from janitor.core.weekly_wording import weekly_wording
+
+NOW = datetime(2026, 6, 8, 8, tzinfo=UTC)
+SINCE = NOW - timedelta(days=7)
+DAY = timedelta(days=1)
+BERLIN = ZoneInfo("Europe/Berlin")
+JANITOR = Actor("janitor", "janitor", "sweep")
+
+
+def an_event(
+    action: str,
+    name: str = "feat-a",
+    *,
+    facts: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    result: str = "ok",
+    owner: str = "ana@x.org",
+    sentence: str = "why",
+) -> Event:
+    """Make an event about a stack."""
+    target = Target(f"arn:{name}", name, "eu-central-1", owner, tags or {})
+    draft = Draft(NOW - DAY, JANITOR, action, target, Reason(sentence, facts or {}), result)
+    made = entry(Account(), Account(), draft).events[0]
+    return Event(f"arn:{name}", made.seq, made.body, made.prev_hash, made.hash)
+
+
+def a_lease(name: str, days: int = 5, **values: Any) -> Lease:
+    """Make a lease of Ana's that began some days ago and ends in two."""
+    known: dict[str, Any] = {
+        "created": NOW - days * DAY,
+        "first_seen": NOW - days * DAY,
+        "expires_at": NOW + 2 * DAY,
+        "contacts": (Contact(ContactKind.EMAIL, "ana@x.org"),),
+    }
+    return Lease(f"arn:{name}", name, "eu-central-1", "default", **{**known, **values})
+
+
+def gone(name: str, cost: str = "", result: str = "ok", sentence: str = "confirmed") -> list[Event]:
+    """Return the events of a deletion."""
+    tags = {"janitor:monthly-cost": cost} if cost else {}
+    return [
+        an_event("deletion.intended", name, tags=tags),
+        an_event("deletion.confirmed", name, result=result, sentence=sentence),
+    ]
+
+
+EVENTS = [
+    an_event("lease.extended", "feat-b", facts={"until": "Tue 9 Jun 2026 08:00 CEST"}),
+    an_event("lease.extended", "feat-b", facts={"until": "Wed 10 Jun 2026 08:00 CEST"}),
+    an_event("lease.let_go", "feat-c", owner="bo@x.org"),
+    *gone("feat-d", "12.50 EUR"),
+    *gone("feat-e", "100 EUR"),
+    *gone("feat-f", "40"),
+    *gone("feat-g"),
+    *gone("feat-h", "1 EUR", "leftovers", "deleted with leftovers, 1 stayed: Bucket"),
+    an_event("notice.delivered", "feat-i", facts={"to": "eve@x.org", "fallback": "#team"}),
+    an_event("notice.delivered", "feat-j", facts={"to": "eve@x.org", "fallback": "#team"}),
+    an_event("notice.delivered", "feat-j", facts={"to": "ana@x.org"}),
+    an_event("stack.marked", "feat-k"),
+]
+LEASES = [
+    a_lease("feat-b", 30, extensions=4),
+    a_lease("feat-i", 2, extensions=1, contacts=(Contact(ContactKind.EMAIL, "eve@x.org"),)),
+    a_lease("feat-l", 90, extensions=3),
+    a_lease("feat-m", 3, contacts=(OPERATORS,), ownerless=True),
+    a_lease("feat-n", 1, problem="tag janitor:ttl '3x' is odd", expires_at=None),
+    a_lease("feat-o", 4, state=LeaseState.NEEDS_ATTENTION, last_error="DELETE_FAILED: in use"),
+]
+TEXT = """\
+To the operators of the janitor: the week from Mon 1 Jun 2026 10:00 CEST to
+Mon 8 Jun 2026 10:00 CEST.
+
+In short
+  6 stacks under lease; in this week 1 extended, 1 let go and 5 deleted, 1 of
+    them with leftovers.
+  Saved: 113.50 EUR and 40.00 USD a month; the cost of 1 of 5 is unknown.
+
+Could not be deleted (1)
+  They wait for another try, or for you.
+  feat-o (eu-central-1), ana@x.org: DELETE_FAILED: in use
+
+Deleted, but something stayed (1)
+  Please look at what is left.
+  feat-h (eu-central-1), ana@x.org: deleted with leftovers, 1 stayed: Bucket
+
+Lifetimes that cannot be read (1)
+  These stacks are kept until their tags are put right.
+  feat-n (eu-central-1), ana@x.org: tag janitor:ttl '3x' is odd
+
+Owners who cannot be reached (1)
+  Their notices went elsewhere; please correct the owner tags.
+  eve@x.org: #team was told instead
+
+Without an owner (1)
+  Please find out whose they are.
+  feat-m (eu-central-1)
+
+Deleted (4)
+  Gone, and confirmed by CloudFormation.
+  feat-d (eu-central-1), ana@x.org: 12.50 EUR a month
+  feat-e (eu-central-1), ana@x.org: 100.00 EUR a month
+  feat-f (eu-central-1), ana@x.org: 40.00 USD a month
+  feat-g (eu-central-1), ana@x.org
+
+Let go by their owners (1)
+  The grace runs, or has run.
+  feat-c (eu-central-1), bo@x.org
+
+Extended (1)
+  Kept by their owners.
+  feat-b (eu-central-1), ana@x.org: until Wed 10 Jun 2026 08:00 CEST
+
+Extended again and again (1)
+  Perhaps these stacks are not so temporary.
+  ana@x.org: 7 extensions on 2 stacks
+
+Oldest stacks (5)
+  They have been there for longest.
+  feat-l (eu-central-1), ana@x.org: created 90 days ago, ends Wed 10 Jun 2026
+    10:00 CEST
+  feat-b (eu-central-1), ana@x.org: created 30 days ago, ends Wed 10 Jun 2026
+    10:00 CEST
+  feat-o (eu-central-1), ana@x.org: created 4 days ago, ends Wed 10 Jun 2026
+    10:00 CEST
+  feat-m (eu-central-1): created 3 days ago, ends Wed 10 Jun 2026 10:00 CEST
+  feat-i (eu-central-1), eve@x.org: created 2 days ago, ends Wed 10 Jun 2026
+    10:00 CEST"""
+
+
+def test_a_week_is_told_with_what_needs_somebody_first() -> None:
+    """Then what happened, then what has been there for long."""
+    words = weekly_wording(weekly(EVENTS, LEASES, SINCE, NOW), BERLIN)
+    assert words.subject == "[janitor] the week: 5 deleted, 1 extended, 1 in trouble"
+    assert words.text == TEXT
+
+
+def test_a_quiet_week_is_short() -> None:
+    """Empty lists are left out."""
+    words = weekly_wording(weekly([], [], SINCE, NOW), BERLIN)
+    assert words.text == (
+        "To the operators of the janitor: the week from Mon 1 Jun 2026 10:00 CEST to\n"
+        "Mon 8 Jun 2026 10:00 CEST.\n\n"
+        "In short\n"
+        "  0 stacks under lease; in this week 0 extended, 0 let go and 0 deleted."
+    )
+
+
+def test_costs_that_nobody_told_are_no_savings_of_zero() -> None:
+    """Unknown is said to be unknown."""
+    words = weekly_wording(weekly(gone("feat-a"), [], SINCE, NOW), BERLIN)
+    assert "Saved: unknown, as no tag janitor:monthly-cost says what they cost." in words.text
+
+
+def test_the_order_does_not_depend_on_the_order_of_the_leases() -> None:
+    """The same week makes the same text."""
+    forth = weekly(EVENTS, LEASES, SINCE, NOW)
+    assert weekly(EVENTS, LEASES[::-1], SINCE, NOW) == forth
+
+
+def test_a_long_list_is_cut_and_counted() -> None:
+    """A message has its limits, and the command line has them all."""
+    leases = [a_lease(f"feat-{n:02}", problem="x") for n in range(25)]
+    words = weekly_wording(weekly([], leases, SINCE, NOW), BERLIN)
+    (unreadable,) = [e for e in words.entries if e.name == "Lifetimes that cannot be read (25)"]
+    assert len(unreadable.lines) == 11
+    assert unreadable.lines[-1] == "and 15 more"
+
+
+@pytest.mark.parametrize(
+    "when, week",
+    [
+        ("2026-06-07T21:59:00+00:00", "2026-W23"),
+        ("2026-06-07T22:00:00+00:00", "2026-W24"),
+        ("2026-12-31T12:00:00+00:00", "2026-W53"),
+        ("2027-01-04T12:00:00+00:00", "2027-W01"),
+    ],
+)
+def test_a_week_begins_on_monday_in_the_zone_of_the_policy(when: str, week: str) -> None:
+    """As on the operators' own calendar."""
+    assert week_of(datetime.fromisoformat(when), BERLIN) == week
+
+
+hostile = st.text(max_size=300) | st.sampled_from(
+    [
+        "<!channel>",
+        "=cmd|' /C calc'!A0",
+        "a\r\nb",
+        "\N{RIGHT-TO-LEFT OVERRIDE}x\N{ZERO WIDTH SPACE}",
+    ]
+)
+
+
+@given(hostile, hostile, hostile)
+def test_whatever_tags_and_aws_say_is_harmless_in_the_week(a: str, b: str, c: str) -> None:
+    """Each line is printable, short, and one line. Fails without `clean` in `_line`."""
+    lease = a_lease(
+        a, problem=b, last_error=c, state=LeaseState.FAILED, labels=labels_of({"pr": a}),
+        contacts=(Contact(ContactKind.NAME, b),), extensions=3,
+    )  # fmt: skip
+    events = [
+        an_event("lease.extended", a, owner=b, facts={"until": c}),
+        an_event("notice.delivered", a, facts={"to": b, "fallback": c}),
+        *gone(b, a, "leftovers", c),
+    ]
+    words = weekly_wording(weekly(events, [lease], SINCE, NOW), BERLIN)
+    for entry_ in words.entries:
+        assert all(line.isprintable() and len(line) <= 240 for line in entry_.lines)
+    assert words.subject.isprintable()
+    assert len(words.subject) < 100
+
+
+def test_an_event_that_was_tampered_with_stops_nothing() -> None:
+    """What cannot be read any more is an event without content."""
+    assert weekly([Event("arn", 1, {}, "", "")], [], SINCE, NOW) == Week(SINCE, NOW, 0)
