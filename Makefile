@@ -25,7 +25,9 @@ help: ## list the targets
 setup: .venv/installed ## make .venv with janitor in it; does nothing if nothing changed
 
 # A new lock makes a new environment, so that nothing of the old one is left in it. The stamp is
-# a copy of the lock: a file that is newer but says the same changes nothing.
+# a copy of the lock: a file that is newer but says the same changes nothing. The lock is complete, so
+# pip is to look for nothing else: an old one takes an extra (coverage[toml]) for unpinned as soon as
+# there is a newer release, and gives up.
 .venv/locked: requirements/dev.txt
 	@set -e; if cmp -s $< $@; then touch $@; exit 0; fi; \
 	for python in $(PYTHON) ''; do \
@@ -36,7 +38,7 @@ setup: .venv/installed ## make .venv with janitor in it; does nothing if nothing
 	done; \
 	echo "setting up .venv with $$("$$python" --version)"; \
 	"$$python" -m venv --clear .venv; \
-	$(BIN)/python -m pip install -qq --require-hashes --only-binary :all: -r $<; \
+	$(BIN)/python -m pip install -qq --no-deps --require-hashes --only-binary :all: -r $<; \
 	cp $< $@
 
 # Metadata and the script only: the sources are used where they stand.
@@ -144,7 +146,11 @@ POWERTOOLS := $(addprefix aws_lambda_powertools/,event_handler $(addprefix utili
   data_masking feature_flags idempotency kafka parser streaming validation))
 SLACK := $(addprefix slack_sdk/,audit_logs oauth rtm rtm_v2 scim socket_mode signature \
   web/async_*.py web/legacy_*.py webhook/async_client.py)
-UNUSED := bin .lock $(POWERTOOLS) $(SLACK) pydantic/v1 pydantic/mypy.py yaml/_yaml.cpython-*
+UNUSED := bin .lock *.dist-info/RECORD slack $(POWERTOOLS) $(SLACK) pydantic/v1 pydantic/mypy.py yaml/_yaml.cpython-*
+# Of ours, what the command line alone needs.
+COMMAND_LINE := $(addprefix janitor/entrypoints/,cli.py demo*.py emulator.py options.py removal.py web.py \
+  *_commands.py *tables.py) $(addprefix janitor/journeys/,doctor.py explain.py inprocess.py report.py verify.py) \
+  janitor/adapters/memory*.py
 
 # Lambda keeps no bytecode: what is packaged without it is compiled at every cold start, for half a
 # second. Only the Python of the functions can make it, so one has to be here, or its path be given
@@ -164,7 +170,7 @@ compile = for python in $(call COMPILERS,$(1)); do if "$$python" -c '' 2>/dev/nu
 	$(call compile,$*,-b "$$PWD",find . -name '*.py' -exec rm {} +;); touch .made
 build-%Function: .cache/wheels/$(BUILD_FOR)/.made
 	@set -e; cp -R .cache/wheels/$(BUILD_FOR)/. src/janitor "$(ARTIFACTS_DIR)"; cd "$(ARTIFACTS_DIR)"; \
-	rm .made; find janitor -name __pycache__ -type d -prune -exec rm -rf {} +; \
+	rm .made $(COMMAND_LINE); find janitor -name __pycache__ -type d -prune -exec rm -rf {} +; \
 	$(call compile,$(BUILD_FOR),"$$PWD/janitor"); \
 	chmod -R u=rwX,go=rX .; TZ=UTC find . -exec touch -h -t 198001010000 {} +
 

@@ -280,6 +280,10 @@ class Inbox:
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return notices
 
+    def about(self, stack: str) -> list[dict[str, Any]]:
+        """Take out what has come, and return what names this stack."""
+        return [notice for notice in self.read() if stack in notice["Message"]]
+
 
 def until(holds: Callable[[], Any], seconds: float = 30) -> Any:
     """Wait until something holds and return it. Raises `TimeoutError`."""

@@ -42,71 +42,71 @@ def make(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-def three(account: Account, make: Any) -> Stage:
+def four(account: Account, make: Any) -> Stage:
     """Deploy a stage that was never heard of, with somebody at the keyboard."""
-    make("deploy", "three", "notify\n\nteam-three\nops@example.com\n")
-    return Stage(account, "three")
+    make("deploy", "four", "notify\n\nteam-four\nops@example.com\n")
+    return Stage(account, "four")
 
 
 def test_a_first_deployment_asks_and_keeps_the_answers(
-    account: Account, make: Any, three: Stage
+    account: Account, make: Any, four: Stage
 ) -> None:
     """In samconfig.toml, where the pipeline finds them, behind the stages of before."""
-    assert account.status("janitor-three") == "CREATE_COMPLETE"
-    assert account.tags("janitor-three") == {"janitor:self": "three"}
+    assert account.status("janitor-four") == "CREATE_COMPLETE"
+    assert account.tags("janitor-four") == {"janitor:self": "four"}
     given = {
-        p["ParameterKey"]: p["ParameterValue"] for p in account.stack("janitor-three")["Parameters"]
+        p["ParameterKey"]: p["ParameterValue"] for p in account.stack("janitor-four")["Parameters"]
     }
     assert given.items() >= {
-        "Stage": "three", "Mode": "notify", "SelectorTag": "team-three", "Regions": "",
+        "Stage": "four", "Mode": "notify", "SelectorTag": "team-four", "Regions": "",
         "OpsEmail": "ops@example.com",
     }.items()  # fmt: skip
     text = make.samconfig.read_text()
     assert text.startswith((ROOT / "samconfig.toml").read_text())
     assert text.endswith(
         """
-[three.deploy.parameters]
+[four.deploy.parameters]
 parameter_overrides = [
-    "Stage=three",
+    "Stage=four",
     "Mode=notify",
-    "SelectorTag=team-three",
+    "SelectorTag=team-four",
     "OpsEmail=ops@example.com",
 ]
 """
     )
-    assert three.invoke("Check") == {"fine": True, "reason": ""}
+    assert four.invoke("Check") == {"fine": True, "reason": ""}
 
 
 def test_another_deployment_asks_nothing_and_takes_what_was_edited(
-    account: Account, make: Any, three: Stage
+    account: Account, make: Any, four: Stage
 ) -> None:
     """There is no terminal, as in the pipeline."""
     samconfig: Path = make.samconfig
     samconfig.write_text(samconfig.read_text().replace("Mode=notify", "Mode=observe"))
     before = samconfig.read_text()
-    make("deploy", "three")
-    assert account.status("janitor-three") == "UPDATE_COMPLETE"
+    make("deploy", "four")
+    assert account.status("janitor-four") == "UPDATE_COMPLETE"
     ssm = account.client("ssm")
-    name = three.outputs["ModeParameterName"]
+    name = four.outputs["ModeParameterName"]
     assert ssm.get_parameter(Name=name)["Parameter"]["Value"] == "observe"
     assert samconfig.read_text() == before
 
 
-def test_the_pipeline_finds_the_first_deployment_fine(make: Any, three: Stage) -> None:
+def test_the_pipeline_finds_the_first_deployment_fine(make: Any, four: Stage) -> None:
     """Before anybody confirmed a subscription, and before any sweep."""
-    said = make("smoke", "three")
+    said = make("smoke", "four")
     assert "policy, mode, secrets and a dry sweep are fine" in said
     assert "subscriptions" not in said
 
 
-def test_destroying_says_what_stays(account: Account, make: Any, three: Stage) -> None:
+def test_destroying_says_what_stays(account: Account, make: Any, four: Stage) -> None:
     """And leaves the other stages as they are."""
-    table = three.outputs["JournalTableName"]
-    said = make("destroy", "three")
-    assert "The stack janitor-three is deleted. These stay:" in said
+    table = four.outputs["JournalTableName"]
+    said = make("destroy", "four")
+    assert "The stack janitor-four is deleted. These stay:" in said
     assert f"aws dynamodb delete-table --table-name {table}" in said
     names = {
         stack["StackName"] for stack in account.client("cloudformation").describe_stacks()["Stacks"]
     }
-    assert "janitor-three" not in names
+    assert "janitor-four" not in names
     assert table in account.client("dynamodb").list_tables()["TableNames"]

@@ -31,6 +31,7 @@ CLAIMS = (
     "no chain of the journal has been touched",
     "no deletion without a final notice delivered a day before",
     "feat-checkout was extended through its link",
+    "feat-loyalty was kept by a button in Slack, and is gone now",
     "the tags of feat-reports were written again",
     "feat-broken was never tagged",
     "feat-payments went at the second attempt",
@@ -77,7 +78,7 @@ def test_the_demo_plays_by_itself_and_holds_what_it_claims(tmp_path: Path) -> No
         assert f"yes  {claim}" in out
     assert "NO " not in out
     for line in (
-        "Plan (observe): 15 new, 2 not managed.",
+        "Plan (observe): 16 new, 2 not managed.",
         "nested stack: it lives and goes with its parent",
         "to chris@example.com",
         "feat-checkout will be deleted",
@@ -85,6 +86,11 @@ def test_the_demo_plays_by_itself_and_holds_what_it_claims(tmp_path: Path) -> No
         "feat-checkout is kept - feat-checkout now ends",
         "DELETE_FAILED",
         "lease.extended  by chris@example.com (link)",
+        "Slack, to ines@example.com",
+        "[ Keep 1 day, until",
+        "Slack, the message to ines@example.com is now",
+        "in its thread: U0DEMOINES (ines@example.com) kept feat-loyalty until",
+        "only to U0DEMOINES: feat-loyalty is kept until",
         "chains: sound.",
         "Everything ended as it should.",
     ):

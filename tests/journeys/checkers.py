@@ -12,7 +12,7 @@ from typing import Any
 from tests.journeys import truth
 from tests.journeys.comparing import asked_to_delete, compared
 from tests.journeys.recording import Observer
-from tests.journeys.timing import why_too_soon
+from tests.journeys.timing import let_go_at, why_too_soon
 from tests.journeys.truth import HOUR
 from tests.journeys.world import Swept, World
 
@@ -224,7 +224,13 @@ class Checkers(Observer):
             self.no(1, f"{stack.name} deleted, but {whys[-1]}")
 
     def _extended(self, stack: Stack, world: World) -> None:
-        """2: an acknowledged extension holds, but for the cap of `max_lifetime`."""
+        """2: an acknowledged extension holds, but for the cap of `max_lifetime`.
+
+        Unless the owner has let the stack go since, and not deployed it again.
+        """
+        let_go = let_go_at(world, stack.stack_id)
+        if let_go is not None and let_go > world.deployed[stack.stack_id]:
+            return
         until = world.extended.get(stack.stack_id)
         caps = [stack.created + 24 * HOUR * view.terms.max_days for view in world.views]
         if until is not None and world.now < min(until, *caps):

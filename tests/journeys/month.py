@@ -281,7 +281,9 @@ class Month:
     def _process(self, message: Waiting) -> bool:
         request = message.request
         if isinstance(request, DeletionRequest):
-            outcome = self.run(delete, "policies", "stacks", "ledger", calls=12, request=request)
+            outcome = self.run(
+                delete, "policies", "stacks", "ledger", calls=12, request=request, purgers={}
+            )
             return outcome is not None
         self.teller, self.taken = request.contact, []
         outcomes = self.run(

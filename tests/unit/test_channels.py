@@ -17,4 +17,4 @@ def test_a_digest_on_the_terminal_cannot_steer_it() -> None:
         (),
     )
     assert [channel.send(message).message_id for _ in range(2)] == ["console-1", "console-2"]
-    assert written[0] == "To: a[31m@b.c\nSubject: twolines\n\nfirst\nsecond\n"
+    assert written[0] == "To: a[31m@b.c\nSubject: twolines\n\nfirst second\n"

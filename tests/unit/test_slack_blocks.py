@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.slack_server import _parsed, _strings, what_is_wrong
 
-from janitor.adapters.slack_blocks import MOST, blocks_of, console_url, escaped, summary_of
+from janitor.adapters.slack_blocks import MOST, blocks_of, escaped, summary_of
 from janitor.core.buttons import read_button
+from janitor.core.console import console_page
 from janitor.core.errors import BadLink
 from janitor.core.letter import Choice, Entry, Wording
 
@@ -65,7 +66,7 @@ def test_a_stack_is_shown_with_its_fate_first_and_bold() -> None:
     assert told["elements"] == [
         {
             "type": "link",
-            "url": console_url(STACK),
+            "url": console_page(STACK),
             "text": "feat-basket",
             "style": {"bold": True},
         },
@@ -76,17 +77,6 @@ def test_a_stack_is_shown_with_its_fate_first_and_bold() -> None:
     facts = "branch: new-basket; resources: 3; monthly cost: unknown"
     assert blocks[3]["elements"] == [{"type": "plain_text", "text": facts, "emoji": False}]
     assert blocks[5]["elements"][0]["text"] == "Foot"
-
-
-def test_the_name_leads_to_the_stack_in_the_console_of_its_partition() -> None:
-    """The id is quoted whole."""
-    assert console_url(STACK) == (
-        "https://eu-central-1.console.aws.amazon.com/cloudformation/home?region=eu-central-1"
-        "#/stacks/stackinfo?stackId=arn%3Aaws%3Acloudformation%3Aeu-central-1%3A123456789012"
-        "%3Astack%2Ffeat-basket%2F0a1b"
-    )
-    china = STACK.replace("arn:aws:", "arn:aws-cn:").replace("eu-central-1", "cn-north-1")
-    assert console_url(china).startswith("https://cn-north-1.console.amazonaws.cn/")
 
 
 def test_every_way_out_has_a_button_and_letting_go_asks_first() -> None:

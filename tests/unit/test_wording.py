@@ -11,6 +11,7 @@ from janitor.core.labels import labels_of
 from janitor.core.lease import LET_GO
 from janitor.core.letter import Item, Wording
 from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, LeaseState, Mode
+from janitor.core.notices import ABOUT_AN_OUTCOME
 from janitor.core.policy import default_policy
 from janitor.core.policy_file import parse_policy
 from janitor.core.wording import digest, kept, let_go, unreachable
@@ -183,6 +184,25 @@ def test_a_digest_begins_with_what_is_most_urgent() -> None:
     heads = [line.split("  ")[0] for line in words.text.split("\n") if "  (eu" in line]
     assert heads == ["attention", "final", "problem", "24h", "48h", "deleted"]
     assert words.text.endswith(FOOT)
+
+
+def test_the_first_line_of_a_digest_sums_it_up() -> None:
+    """Every stage that is not a reminder is named as what it is."""
+    stages = [*ABOUT_AN_OUTCOME, "failed-again", "failed-purge", "final", "settled", "1h", "1h"]
+    items = [Item(stage, a_lease(f"feat-{n}"), "x", NOW) for n, stage in enumerate(stages)]
+    summed = worded(*items).greeting.partition("of yours: ")[2]
+    assert set(summed.rstrip(".").split(", ")) == {
+        "1 could not be deleted",
+        "2 could not be deleted yet",
+        "1 has been in progress for hours",
+        "1 will be deleted",
+        "1 has a lifetime that cannot be read",
+        "1 is held up by another stack",
+        "1 is due and protected",
+        "2 expire soon",
+        "1 has been deleted",
+        "1 needs nothing any more",
+    }
 
 
 def test_the_order_of_a_digest_does_not_depend_on_the_order_of_its_items() -> None:

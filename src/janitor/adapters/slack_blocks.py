@@ -6,9 +6,9 @@ to be escaped. The one text that Slack parses is that of notifications and threa
 """
 
 from typing import Any
-from urllib.parse import quote
 
 from janitor.core.buttons import button_value
+from janitor.core.console import console_page
 from janitor.core.letter import Entry, Wording
 from janitor.core.model import FINAL
 
@@ -28,7 +28,6 @@ LONGEST_TEXT = 3_000
 _LONGEST_LINE = 600
 _LONGEST_COMPACT_LINE = 300
 _LONGEST_COMPACT = 6_000
-_CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
 
 def blocks_of(words: Wording, *, compact: bool = False) -> list[Block]:
@@ -64,14 +63,6 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def console_url(stack_id: str) -> str:
-    """Return the page of a stack in the AWS console."""
-    _, partition, _, region, *_ = stack_id.split(":")
-    host = f"{region}.{_CONSOLES.get(partition, 'console.aws.amazon.com')}"
-    page = f"https://{host}/cloudformation/home?region={region}#/stacks/stackinfo"
-    return f"{page}?stackId={quote(stack_id, safe='')}"
-
-
 def _told(entry: Entry) -> list[Block]:
     """Say which stack it is and what will happen to it, and then why."""
     rest = [_cut(line, _LONGEST_LINE) for line in (*entry.lines, entry.how) if line]
@@ -84,9 +75,9 @@ def _told(entry: Entry) -> list[Block]:
 
 def _name(entry: Entry) -> list[Block]:
     where = f"  {entry.region}\n" if entry.region else "\n"
-    if not entry.stack_id:
+    url = console_page(entry.stack_id)
+    if not url:
         return [_text(_cut(entry.name, _LONGEST_LINE), bold=True), _text(where)]
-    url = console_url(entry.stack_id)
     link = {"type": "link", "url": url, "text": entry.name, "style": {"bold": True}}
     return [link, _text(where)]
 

@@ -4,21 +4,38 @@ from collections import Counter
 from collections.abc import Iterable
 
 from janitor.core.letter import Item
-from janitor.core.model import ATTENTION, DELETED, FINAL, PROBLEM, SETTLED
+from janitor.core.model import (
+    ATTENTION,
+    DELETED,
+    FAILED_RUNG,
+    FINAL,
+    IN_USE,
+    PROBLEM,
+    PROTECTED,
+    SETTLED,
+    STUCK,
+)
 
 _SUMS = {
     ATTENTION: ("could not be deleted", "could not be deleted"),
+    STUCK: ("has been in progress for hours", "have been in progress for hours"),
     FINAL: ("will be deleted", "will be deleted"),
     PROBLEM: ("has a lifetime that cannot be read", "have lifetimes that cannot be read"),
+    IN_USE: ("is held up by another stack", "are held up by other stacks"),
+    PROTECTED: ("is due and protected", "are due and protected"),
     DELETED: ("has been deleted", "have been deleted"),
     SETTLED: ("needs nothing any more", "need nothing any more"),
 }
+_NOT_YET = ("could not be deleted yet", "could not be deleted yet")
+_REMINDED = ("expires soon", "expire soon")
 """What is said of one stack at a stage, and of several; any other stage is a reminder."""
 
 
 def summary(items: Iterable[Item]) -> str:
     """Return it in the order of the digest: `1 will be deleted, 3 expire soon`."""
-    of_reminders = ("expires soon", "expire soon")
-    counts = Counter(_SUMS.get(item.stage, of_reminders) for item in items)
+    counts = Counter(
+        _NOT_YET if item.stage.startswith(FAILED_RUNG) else _SUMS.get(item.stage, _REMINDED)
+        for item in items
+    )
     sums = [f"{n} {one if n == 1 else many}" for (one, many), n in counts.items()]
     return ", ".join(sums)

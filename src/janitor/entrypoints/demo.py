@@ -27,6 +27,7 @@ from janitor.entrypoints import plan_tables
 from janitor.entrypoints.api import handle
 from janitor.entrypoints.demo_account import DevAccount
 from janitor.entrypoints.demo_end import show_end
+from janitor.entrypoints.demo_slack import press_second
 from janitor.entrypoints.demo_stage import Clock, Screen, click
 from janitor.entrypoints.emulator import emulated_aws, nothing_but
 from janitor.entrypoints.web import serve
@@ -73,7 +74,7 @@ def stage(console: Console) -> Iterator["Story"]:
         nothing_but(url, cast.HOME),
         tempfile.TemporaryDirectory(prefix="janitor-demo-") as directory,
     ):
-        policy = _PolicyFile(Path(directory) / "policy.yaml", zone)
+        policy = cast.PolicyFile(Path(directory) / "policy.yaml", zone)
         policy.write(Mode.OBSERVE)
         settings = settings_now(policy=str(policy.path))
         aws = connect(settings)
@@ -96,23 +97,12 @@ def stage(console: Console) -> Iterator["Story"]:
                 policies=janitor.policies,
                 ledger=janitor.ledger,
                 links=Links(keys, base_url),
+                queue=janitor.queue,
             )
         ) as base_url:
             screen = Screen(console, clock)
             janitor = replace(janitor, channel=screen, links=Links(keys, base_url))
             yield Story(screen, clock, janitor, account, policy)
-
-
-@dataclass(frozen=True, slots=True)
-class _PolicyFile:
-    path: Path
-    zone: str
-
-    def write(self, mode: Mode) -> str:
-        """Put the policy into force, and return it."""
-        text = cast.POLICY.format(mode=mode.value, home=cast.HOME, away=cast.AWAY, zone=self.zone)
-        self.path.write_text(text, encoding="utf-8")
-        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +113,7 @@ class Story:
     clock: Clock
     janitor: Janitor
     account: DevAccount
-    policy: _PolicyFile
+    policy: cast.PolicyFile
 
     def begin(self) -> None:
         """Day 0: look, and record."""
@@ -146,10 +136,17 @@ class Story:
         self.at(1, 10)
         self.screen.day(1, "The operators have read the plan and switched to enforce.")
         self.sweep(table=True)
+        self.be_pressed()
         self.screen.in_full.add(cast.CLICKER)
         self.at(2, 10)
         self.screen.day(2, "Who was told a day ago and did nothing loses the stack now.")
         self.sweep()
+
+    def be_pressed(self) -> None:
+        """Let the owner of one stack keep it by a button in Slack."""
+        self.screen.say(f"\nInes is in Slack, and keeps {cast.CHATTED} by the second button.")
+        press_second(self.screen.chat, self.janitor, self.clock())
+        self.janitor.drain()
 
     def be_clicked(self, pause_seconds: float) -> None:
         """Let the owner of one stack extend it: a person at the terminal, or the demo itself."""

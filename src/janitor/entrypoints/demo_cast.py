@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+from janitor.core.model import Mode
 
 HOME, AWAY = "eu-central-1", "us-east-1"
 CLICKED, WIPED, STUCK, STUBBORN = "feat-checkout", "feat-reports", "feat-broken", "feat-payments"
 CLICKER = "chris@example.com"
+CHATTED, SLACK_OWNER = "feat-loyalty", "ines@example.com"
 TOOLS, PARENT, QUICK = "shared-tools", "feat-shop", "feat-quick"
 
 # One place without summer time for each offset from UTC-11 to UTC+12.
@@ -65,6 +69,20 @@ _FUNCTION, LOCK, BUCKET = "release-data", "/payments/dump", "feature-templates"
 QUEUE = {"Queue": {"Type": "AWS::SQS::Queue"}}
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """Where the policy is written, in the zone of the story."""
+
+    path: Path
+    zone: str
+
+    def write(self, mode: Mode) -> str:
+        """Put the policy into force, and return it."""
+        text = POLICY.format(mode=mode.value, home=HOME, away=AWAY, zone=self.zone)
+        self.path.write_text(text, encoding="utf-8")
+        return text
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """One stack of the cast."""
@@ -103,6 +121,7 @@ def cast(today: date) -> tuple[Part, ...]:
             {"janitor:owner": "ana@example.com", "janitor:expires": yesterday},
         ),
         Part(CLICKED, "extended by a click", owned("chris", "2d")),
+        Part(CHATTED, "kept by a button in Slack", owned("ines", "2d")),
         Part("demo-board", "protected", owned("dora", "1d", protect="board meeting"), stands=True),
         Part("feat-orphan", "nobody owns it", {"janitor:ttl": "2d"}),
         Part("feat-typo", "bad tag", owned("emil", "3 days"), stands=True),

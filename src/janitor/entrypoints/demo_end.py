@@ -99,6 +99,15 @@ def _claims(account: DevAccount, chains: Chains) -> dict[str, bool]:
         f"{cast.CLICKED} was extended through its link": any(
             event.body["actor"]["via"] == "link" for event in extended
         ),
+        f"{cast.CHATTED} was kept by a button in Slack, and is gone now": (
+            [
+                e.body["actor"]["via"]
+                for e in chains[account.id_of(cast.CHATTED)]
+                if e.action == "lease.extended"
+            ]
+            == ["slack"]
+            and count(cast.CHATTED, "deletion.confirmed") == 1
+        ),
         f"the tags of {cast.WIPED} were written again": count(cast.WIPED, "tags.written") == 2,
         f"{cast.STUCK} was never tagged": count(cast.STUCK, "tags.intended") == 0,
         f"{cast.STUBBORN} went at the second attempt": (

@@ -21,6 +21,8 @@ from rich.text import Text
 
 from janitor.core.requests import AnswerRequest, Message, Sent
 from janitor.core.times import instant_text
+from janitor.entrypoints.demo_cast import SLACK_OWNER
+from janitor.entrypoints.demo_slack import USER, Chat
 
 WIDEST = 120
 _LINK = re.compile(r"http://127\.0\.0\.1:\d+/extend/[\w.-]+", flags=re.ASCII)
@@ -63,6 +65,7 @@ class Screen:
         """Whose notices are shown in full, whatever their kind."""
         self.links: dict[str, str] = {}
         """The newest link that each contact was sent."""
+        self.chat = Chat(SLACK_OWNER)
 
     def show(self, what: RenderableType) -> None:
         """Print something, not too wide to read."""
@@ -87,6 +90,10 @@ class Screen:
     def send(self, message: Message) -> Sent:
         """Show a notice: in full if it is the first of its kind, else its subject."""
         address = message.contact.address
+        number = f"demo-{next(self._numbers)}"
+        if address == self.chat.address:
+            self.show(self.chat.receive(message))
+            return Sent(number, "slack", USER, can_change=True)
         if links := _LINK.findall(message.text):
             self.links[address] = links[0]
         if set(message.kinds) <= self._kinds and address not in self.in_full:
@@ -98,13 +105,15 @@ class Screen:
             head = Text(f"{message.subject}\n\n", style="bold")
             body = head.append_text(_short_links(message.text))
             self.show(Panel(body, title=title, title_align="left", border_style="cyan"))
-        return Sent(f"demo-{next(self._numbers)}", "console")
+        return Sent(number, "console")
 
-    def revise(self, message_id: str, message: Message, said: str) -> None:
-        """What is printed stays."""
+    def revise(self, message_id: str, message: Message, said: str) -> None:  # noqa: ARG002 - the port's
+        """Show how the message in Slack looks from now on."""
+        self.show(self.chat.change(message, said))
 
     def answer(self, request: AnswerRequest) -> None:
-        """Nobody presses buttons here."""
+        """Show what Slack tells only the one who pressed."""
+        self.show(self.chat.hear(f"only to {request.contact.address}", request.text))
 
     def wait_for(self, done: Callable[[], bool], seconds: float) -> bool:
         """Wait until `done`, Enter, or the time is over; tell whether it was done."""

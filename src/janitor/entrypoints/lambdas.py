@@ -91,7 +91,7 @@ def _to_notify() -> Deployed:
 
 
 def _notify(record: SQSRecord) -> None:
-    janitor, failed = _to_notify(), True
+    janitor = _to_notify()
     try:
         first, *others = tell(
             notice_body().validate_json(record.body),
@@ -101,15 +101,17 @@ def _notify(record: SQSRecord) -> None:
             channel=janitor.channel,
             links=janitor.links,
         )
-        _log([first, *others])
-        # What was sent but not recorded stays: the next sweep finds it undelivered.
-        failed = first.status is Status.FAILED and not first.retry_after
-        if first.retry_after:
-            janitor.postpone(record.receipt_handle, first.retry_after)
-        if first.status is Status.FAILED:
-            raise DeliveryFailed(first.detail)
-    finally:
-        _count(janitor, "NoticesFailed", failed)
+    except Exception:
+        logger.exception("notify.failed")  # the batch goes on, and nobody else says it
+        _count(janitor, "NoticesFailed", 1)
+        raise
+    _log([first, *others])
+    # What was sent but not recorded stays: the next sweep finds it undelivered.
+    _count(janitor, "NoticesFailed", first.status is Status.FAILED and not first.retry_after)
+    if first.retry_after:
+        janitor.postpone(record.receipt_handle, first.retry_after)
+    if first.status is Status.FAILED:
+        raise DeliveryFailed(first.detail)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -57,6 +57,8 @@ DONE = {
     "unmark": "unmarked",
     "tag": "tagged",
     "notify": "notice sent|notices sent",
+    "revise": "message shown anew|messages shown anew",
+    "answer": "answer given|answers given",
     "delete": "deletion begun|deletions begun",
     "deleted": "deletion confirmed|deletions confirmed",
     "gone": "gone by another hand",

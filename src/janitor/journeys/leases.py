@@ -192,7 +192,8 @@ class Applying:
             now=self.plan.now,
             policy_version=self.policy.version,
             actor=self.actor,
-            read_back=self.policy.terms(lease.rule).ttl_from == "updated",
+            read_back=lease.let_go_at is not None
+            or self.policy.terms(lease.rule).ttl_from == "updated",
             stacks=self.stacks,
             ledger=self.ledger,
         )

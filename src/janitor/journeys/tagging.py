@@ -27,7 +27,8 @@ def mirror_tags(
     """Change the tags of `stack`; a refusal is journalled and changes nothing else.
 
     `read_back`: learn when CloudFormation says it was updated by that, so that it does not
-    count as a deployment; only a lifetime that counts from deployments needs it.
+    count as a deployment; a lifetime that counts from deployments needs it, and a stack that
+    was let go, which a deployment takes back.
     """
     facts = {**change.put, "removed": ", ".join(change.remove)}
 
