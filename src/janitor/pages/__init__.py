@@ -9,12 +9,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from janitor.core.contacts import clean
-from janitor.core.times import instant_text, relative_text
+from janitor.core.times import instant_text, relative_text, span_text
 
 
 def render(template: str, **values: object) -> str:
     """Return the page `template`.html with `values` in their places."""
-    return _environment().get_template(f"{template}.html").render(style=Markup(_style()), **values)  # noqa: S704 - our own file
+    return environment().get_template(f"{template}.html").render(style=Markup(_style()), **values)  # noqa: S704 - our own file
 
 
 @cache
@@ -30,13 +30,19 @@ def _style() -> str:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Return what all pages are rendered by: everything escaped, and nothing left out."""
+    made = Environment(
         loader=PackageLoader("janitor", "pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(clean=clean, instant_text=instant_text, relative_text=relative_text)
-    return environment
+    made.filters.update(
+        clean=clean,
+        instant_text=instant_text,
+        relative_text=relative_text,
+        span_text=span_text,
+    )
+    return made

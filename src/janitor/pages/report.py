@@ -7,14 +7,14 @@ from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup
 
 from janitor import __version__
 from janitor.core.audit import Finding
 from janitor.core.stories import Ending, Life
-from janitor.core.times import instant_text, span_text
 from janitor.core.totals import Totals, Week
+from janitor.pages import environment
 
 WIDTH, HEIGHT, WIDEST = 530, 180, 40
 """The chart and the most of a week in it, in its own units."""
@@ -128,22 +128,9 @@ def foot() -> str:
 
 @cache
 def _template(name: str) -> Template:
-    return _environment().get_template(name)
+    return environment().get_template(name)
 
 
 @cache
 def _style() -> str:
     return files("janitor.pages").joinpath("report.css").read_text(encoding="utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("janitor", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(instant_text=instant_text, span_text=span_text)
-    return environment
