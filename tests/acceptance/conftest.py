@@ -200,8 +200,15 @@ def slack_secrets(account: Account, slack: Workspace) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def aged(account: Account) -> str:
+    """Create a stack for the test that needs an old one: by then it is, and nobody waits."""
+    return account.create_stack("feat-by-mail", {})
+
+
+@pytest.fixture(scope="session")
 def stages(
     account: Account,
+    aged: str,  # before everything else
     packaged: str,
     slack_secrets: dict[str, str],
     request: pytest.FixtureRequest,

@@ -67,6 +67,15 @@ class Account:
         """Return a stack's status."""
         return str(self.stack(stack_id)["StackStatus"])
 
+    def tag_stack(self, stack_id: str, tags: Mapping[str, str]) -> None:
+        """Let somebody deploy a stack again with nothing new but its tags."""
+        self.client("cloudformation").update_stack(
+            StackName=stack_id,
+            UsePreviousTemplate=True,
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+        until(lambda: self.status(stack_id) == "UPDATE_COMPLETE")
+
     def tags(self, stack_id: str) -> dict[str, str]:
         """Return a stack's tags."""
         return {tag["Key"]: tag["Value"] for tag in self.stack(stack_id)["Tags"]}

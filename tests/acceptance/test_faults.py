@@ -23,6 +23,8 @@ from tests.acceptance.deployed import (
 )
 from tests.acceptance.wire import Wire
 
+WRITE = b"TransactWriteItems"
+
 
 def told(account: Account, one: Stage, *names: str) -> list[str]:
     """Let stacks come so far that only the deletion is missing."""
@@ -108,28 +110,25 @@ def test_a_call_that_always_fails_ends_in_the_dead_letters(
     assert json.loads(dead)["requestPayload"] == call
 
 
-def test_a_sweep_that_is_killed_is_finished_by_the_next(account: Account, one: Stage) -> None:
+def test_a_sweep_that_is_killed_is_finished_by_the_next(
+    account: Account, one: Stage, wire: Wire
+) -> None:
     """The process goes by SIGKILL in the middle of its writes, many of which go together."""
     tags = {"team-one": "x", "janitor:ttl": "3d"}
-    stacks = [account.create_stack(f"feat-killed-{number}", tags) for number in range(600)]
-
-    one.invoke("Sweep", {"dry_run": True})  # so that there is a process, and it is known
+    stacks = [account.create_stack(f"feat-killed-{number}", tags) for number in range(60)]
 
     def sweep() -> None:
         with suppress(Exception):
             one.invoke("Sweep")
 
-    processes = processes_of(one.outputs["SweepFunctionName"])
-    sweeping = threading.Thread(target=sweep)
-    sweeping.start()
-    while not one.has_leases("feat-killed-") and sweeping.is_alive():
-        pass
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    sweeping.join()
+    with wire.stopping_at(WRITE, passes=3):
+        sweeping = threading.Thread(target=sweep)
+        sweeping.start()
+        assert wire.stopped.wait(30)
+        kill(one, "Sweep")
+        sweeping.join()
     done = sum(one.state(stack) == "active" for stack in stacks)
-    assert done < len(stacks), "it was over before it was killed"
+    assert 0 < done < len(stacks)
     one.sweep()
     assert {one.state(stack) for stack in stacks} == {"active"}
     assert {tuple(one.actions(stack)) for stack in stacks} == {("lease.opened",)}
@@ -166,9 +165,6 @@ def kill(one: Stage, function: str) -> None:
     for process in processes_of(one.outputs[f"{function}FunctionName"]):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-
-
-WRITE = b"TransactWriteItems"
 
 
 def test_a_delete_that_is_killed_after_its_intent_is_finished(

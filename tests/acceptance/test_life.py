@@ -184,7 +184,7 @@ def test_what_a_dry_sweep_says_is_written_nowhere(account: Account, one: Stage) 
 
 
 def test_with_mail_alone_a_stack_is_reminded_of_kept_let_expire_and_deleted(
-    account: Account, one: Stage, inbox: Inbox
+    account: Account, aged: str, one: Stage, inbox: Inbox
 ) -> None:
     """No Slack anywhere: notice, link, page, extension, final notice, deletion, word of it."""
     owner = "mail@example.com"
@@ -196,8 +196,8 @@ def test_with_mail_alone_a_stack_is_reminded_of_kept_let_expire_and_deleted(
         """Return what each is about, and see that it is about this stack."""
         return {n["Subject"].removeprefix("[janitor] feat-by-mail ") for n in notices}
 
-    tags = {"team-one": "x", "janitor:ttl": "40h", "janitor:owner": owner}
-    stack = account.create_stack("feat-by-mail", tags)
+    stack = aged
+    account.tag_stack(stack, {"team-one": "x", "janitor:ttl": "40h", "janitor:owner": owner})
     one.sweep()
     one.sweep()
     (notice,) = until(mail)
@@ -210,7 +210,7 @@ def test_with_mail_alone_a_stack_is_reminded_of_kept_let_expire_and_deleted(
     one.sweep()
     assert one.lease(stack)["extensions"] == 1
     assert mail() == []
-    # Its end comes sooner than anybody can wait for: no extension lies past this.
+    # It is older than this, and no extension lies past it.
     by_mail = {"name": "mail", "select": {"name": "feat-by-mail"}, "max_lifetime": "1m"}
     rule = {**POLICY["rules"][0], **by_mail}
     one.set_policy(**{**POLICY, "rules": [rule, *POLICY["rules"]]})

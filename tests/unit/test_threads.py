@@ -11,9 +11,9 @@ from janitor.adapters.ports import SideBySide, in_turn
 from janitor.adapters.threads import Threads
 
 
-def press_ctrl_c() -> None:
-    """Send what a terminal sends."""
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+def press_ctrl_c(thread: int | None = None) -> None:
+    """Send what a terminal sends, to the main thread or to another."""
+    signal.pthread_kill(thread or threading.main_thread().ident or 0, signal.SIGINT)
 
 
 @pytest.mark.parametrize("side_by_side", [in_turn, Threads(1), Threads(3), Threads(64)])
@@ -126,8 +126,12 @@ def test_an_error_in_choosing_the_next_act_is_raised_too() -> None:
     assert done == [1]
 
 
-def test_ctrl_c_lets_nothing_begin_and_lets_end_what_was_begun() -> None:
-    """Fails without `run.stop()`, and without waiting after it."""
+@pytest.mark.parametrize("to_main", [True, False])
+def test_ctrl_c_lets_nothing_begin_and_lets_end_what_was_begun(*, to_main: bool) -> None:
+    """Fails without `run.stop()`, without waiting after it, and where a wait has no end.
+
+    The kernel may give it to any thread; the main one must hear of it all the same.
+    """
     begun: list[int] = []
     ended: list[int] = []
     interrupted = threading.Event()
@@ -135,7 +139,7 @@ def test_ctrl_c_lets_nothing_begin_and_lets_end_what_was_begun() -> None:
     def act(n: int) -> None:
         begun.append(n)
         if len(begun) == 3:
-            press_ctrl_c()
+            press_ctrl_c(None if to_main else threading.get_ident())
             interrupted.set()
         interrupted.wait(10)
         threading.Event().wait(0.2)  # Long enough for the main thread to have heard of it.

@@ -10,6 +10,12 @@ MOST_AT_ONCE = 128
 """Stacks and owners at work side by side; docs/adr/0012 says why so many."""
 PATIENCE = 10.0
 """Seconds after an interruption in which what was begun may still end."""
+ATTENTION = 0.5
+"""Seconds until Ctrl-C is heard at the latest.
+
+The kernel gives it to any thread, and Python lets only the main one act on it, which a wait
+without an end does not wake up for.
+"""
 
 
 class Threads:
@@ -39,7 +45,8 @@ class Threads:
                 run.work()
             elif not self._start(run.work):
                 run.give_up(RuntimeError("no thread can be started"))
-            run.ended.wait()
+            while not run.ended.wait(ATTENTION):
+                pass
         except BaseException:
             # Ctrl-C: nothing new begins, and what was begun is best brought to its end. An
             # act that hangs is left to itself, which is safe too: the next sweep finishes it.
