@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,32 @@ HANDLERS = {
     "archive": "janitor.entrypoints.archive_door",
 }
 IN_TURNS = 9
+KEPT = tempfile.TemporaryDirectory()
+"""Where bytecode is kept for as long as this process runs."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of starting."""
+
+    has_bytecode: bool = True
+    clients: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+WAYS = {
+    "compiling": Way(has_bytecode=False),
+    "bytecode": Way(),
+    "in Lambda": Way(
+        clients=["dynamodb:", "ssm:"],
+        variables={
+            "AWS_LAMBDA_FUNCTION_NAME": "bench",
+            "AWS_REGION": "eu-central-1",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "JANITOR_POLICY": "ssm:/bench",
+        },
+    ),
+}
 BUILD = ROOT / ".aws-sam" / "build"
 
 MOST_IMPORT = 1.15
@@ -30,41 +57,26 @@ def imports() -> Part:
     """Compare importing each handler with importing the third-party modules that it needs."""
     rows, targets, numbers = [], [], {}
     for functions, module in HANDLERS.items():
-        needed = _third_party(_import([module])["modules"])
-        with tempfile.TemporaryDirectory() as kept:
-            _import([module], kept)
-            found = {
-                folder: [(_cpu(needed, folder), _cpu([module], folder)) for _ in range(IN_TURNS)]
-                for folder in ("", kept)
-            }
-        cells = [functions, str(len(needed))]
-        for name, pairs in zip(("compiling", "bytecode"), found.values(), strict=True):
+        cells, found = [functions], {}
+        for name, how in WAYS.items():
+            needed = _third_party(_import([module], how)["modules"]) + how.clients
+            pairs = [(_cpu(needed, how), _cpu([module], how)) for _ in range(IN_TURNS)]
             ratio = statistics.median(b / a for a, b in pairs)
             middles = [statistics.median(times) for times in zip(*pairs, strict=True)]
             cells += [*(f"{seconds * 1000:.0f} ms" for seconds in middles), f"{ratio:.2f}"]
             targets.append(Target(f"{name}: {functions} / third party", ratio, MOST_IMPORT))
+            found[name] = {"third_party": needed, "seconds": pairs}
         rows.append(cells)
-        numbers[module] = {
-            "third_party": needed,
-            "without_bytecode": found[""],
-            "with_bytecode": found[kept],
-        }
+        numbers[module] = found
     return Part(
         "imports",
-        "Cold import of the functions",
-        f"CPU time of the import alone, {IN_TURNS} times in turns, beside that of the third-party"
-        " modules which are there afterwards: with everything compiled, as from a package without"
-        " bytecode, and with bytecode, as `make build` packages it where Python 3.13 is there.",
-        (
-            "function",
-            "modules",
-            "compiled: needs",
-            "has",
-            "ratio",
-            "bytecode: needs",
-            "has",
-            "ratio",
-        ),
+        "Cold start of the functions",
+        f"CPU time, {IN_TURNS} times in turns, beside that of the third-party modules which are there"
+        " afterwards: importing with everything compiled, as from a package without bytecode;"
+        " importing with bytecode, as `make build` packages it where Python 3.13 is there; and"
+        " starting as Lambda does it, with bytecode, boto3 and the clients that every function"
+        " makes before its first event.",
+        ("function", *(f"{name}{what}" for name in WAYS for what in (": needs", "has", "ratio"))),
         rows,
         targets,
         numbers,
@@ -105,22 +117,21 @@ def _third_party(modules: Iterable[str]) -> list[str]:
     return [n for n in modules if n.partition(".")[0] not in ours and not n.startswith("_")]
 
 
-def _cpu(modules: list[str], kept: str) -> float:
-    return float(_import(modules, kept)["cpu"])
+def _cpu(modules: list[str], how: "Way") -> float:
+    return float(_import(modules, how)["cpu"])
 
 
-def _import(modules: list[str], kept: str = "") -> dict[str, Any]:
+def _import(modules: list[str], how: "Way") -> dict[str, Any]:
     """Import in a fresh process: by compiling everything, or with the bytecode in a folder.
 
     A folder of its own, since an installer may have compiled the third party and nobody us.
     """
     script = str(Path(__file__).with_name("cold_import.py"))
     variables = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    variables["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # as template.yaml has it
+    variables |= {"PYDANTIC_DISABLE_PLUGINS": "__all__", **how.variables}  # as template.yaml has it
     with tempfile.TemporaryDirectory() as empty:
-        options = (
-            ["-X", f"pycache_prefix={kept}"] if kept else ["-B", "-X", f"pycache_prefix={empty}"]
-        )
+        kept = KEPT.name if how.has_bytecode else empty
+        options = ["-X", f"pycache_prefix={kept}", *(() if how.has_bytecode else ("-B",))]
         done = subprocess.run(
             [sys.executable, *options, script, *modules],
             env=variables,

@@ -130,6 +130,11 @@ def settings_now(**options: object) -> Settings:
     return read_settings(os.environ, **options)
 
 
+def is_lambda() -> bool:
+    """Tell whether this process is a Lambda function."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+
 def _problem(field: str, given: Mapping[str, object], value: object) -> str:
     name = f"--{field.replace('_', '-')}" if field in given else _ALL_VARIABLES.get(field, field)
     return f"{name}: {value!r} is not valid; for instance {_EXAMPLES.get(field, 'another value')}"

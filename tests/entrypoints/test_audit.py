@@ -208,9 +208,9 @@ def archived(janitor: CommandLine, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    deployed.deployed.cache_clear()
+    deployed.of_this_process.cache_clear()
     yield janitor
-    deployed.deployed.cache_clear()
+    deployed.of_this_process.cache_clear()
 
 
 def stream(janitor: CommandLine, seen: str = "INSERT") -> dict[str, Any]:

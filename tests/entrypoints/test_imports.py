@@ -1,5 +1,6 @@
 """A function imports what it needs to answer, and nothing that only another one needs."""
 
+import os
 import subprocess
 import sys
 
@@ -7,16 +8,26 @@ import pytest
 
 COMMAND_LINE = {"typer", "rich", "click"}
 LATER = {"boto3"}
-"""Needed by all, but not to be loaded: the clients are made at the first event."""
+"""Needed by all in Lambda, and not by those who only look at a function's code."""
+WARM = "from janitor.entrypoints.deployed import of_this_process as p; print(*p().aws._clients)"
+
+
+def run(script: str, **environment: str) -> str:
+    """Run a script in a fresh process that has no AWS, and return what it prints."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
 
 
 def imported_by(module: str) -> set[str]:
     """Return the names of all modules that are there after importing one in a fresh process."""
-    script = f"import sys, {module}; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
-    return set(done.stdout.split())
+    return set(run(f"import sys, {module}; print(*sys.modules)").split())
 
 
 @pytest.mark.parametrize(
@@ -55,3 +66,25 @@ def test_a_door_loads_no_more_than_it_needs(module: str, never: set[str]) -> Non
     found = imported_by(f"janitor.entrypoints.{module}")
     assert f"janitor.entrypoints.{module}" in found
     assert found & (never | COMMAND_LINE | LATER) == set()
+
+
+def test_in_lambda_a_door_makes_its_clients_before_anybody_waits() -> None:
+    """Fails without `warm()` where a function starts."""
+    script = f"import janitor.entrypoints.api_door; {WARM}"
+    settings = {"AWS_REGION": "eu-central-1", "JANITOR_POLICY": "ssm:/janitor/policy"}
+    warm = run(script, AWS_LAMBDA_FUNCTION_NAME="janitor-dev-api", **settings)
+    assert "dynamodb" in warm
+    assert "ssm" in warm
+    assert run(script, **settings).strip() == ""
+
+
+@pytest.mark.parametrize("region", ["", "eu central"])
+def test_a_door_with_wrong_settings_opens_and_says_so_when_called(region: str) -> None:
+    """A start that fails would say so in no alarm's words. Fails without `suppress` in `warm`."""
+    script = """
+from janitor.entrypoints.deployed import deployed
+try: deployed("notice_queue")
+except Exception as error: print(error)
+"""
+    said = run(script, AWS_LAMBDA_FUNCTION_NAME="f", AWS_REGION=region, JANITOR_STAGE="DEV!")
+    assert said == "JANITOR_STAGE: 'DEV!' is not valid; for instance dev\n"

@@ -128,10 +128,10 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         }
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        deployed.deployed.cache_clear()
+        deployed.of_this_process.cache_clear()
         create_tables(account.client("dynamodb"), "janitor-leases", "janitor-journal")
         yield account
-        deployed.deployed.cache_clear()
+        deployed.of_this_process.cache_clear()
 
 
 class Refusing(MemoryStacks):
@@ -320,6 +320,7 @@ def test_settings_that_are_missing_or_wrong_are_named(
     monkeypatch.delenv("JANITOR_NOTICE_QUEUE")
     with pytest.raises(ConfigurationError, match=r"^JANITOR_NOTICE_QUEUE must be set"):
         lambdas.sweep({}, Context())
+    deployed.of_this_process.cache_clear()
     monkeypatch.setenv("JANITOR_LINK_BASE", "ftp://nowhere")
     with pytest.raises(ConfigurationError, match=r"^JANITOR_LINK_BASE: 'ftp://nowhere' is not"):
         lambdas.sweep({}, Context())
@@ -345,7 +346,7 @@ def test_the_check_names_the_secret_of_slacks_that_is_wrong(
     secrets = account.client("secretsmanager")
 
     def reason(asked: dict[str, Any] | None = None) -> str:
-        deployed.deployed.cache_clear()
+        deployed.of_this_process.cache_clear()
         return str(check.check(asked or {}, Context())["reason"])
 
     assert reason() == ""
@@ -385,7 +386,7 @@ def slack(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspa
         }
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        deployed.deployed.cache_clear()
+        deployed.of_this_process.cache_clear()
         yield workspace
 
 
@@ -527,7 +528,7 @@ def test_codedeploy_is_told_whether_a_dry_sweep_went_well(
     Fails with `passed=True` in `check.check`.
     """
     monkeypatch.setenv("AWS_ENDPOINT_URL_CODEDEPLOY", hooks.url)
-    deployed.deployed.cache_clear()
+    deployed.of_this_process.cache_clear()
     account.client("ssm").put_parameter(
         Name="/janitor/mode", Value=mode, Type="String", Overwrite=True
     )
@@ -571,7 +572,6 @@ def test_a_sweep_that_could_list_no_region_is_not_called_completed(
         Name="/janitor/policy", Value="regions: [eu-west-1]", Type="String", Overwrite=True
     )
     refusing = Refusing()
-    deployed.deployed("notice_queue", "deletion_queue").__dict__["stacks"] = refusing
     deployed.deployed().__dict__["stacks"] = refusing
     sweep()
     assert '"SweepCompleted":[0.0]' in capsys.readouterr().out

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from janitor.core.archive import ArchiveObject, Trace
-from janitor.core.audit import Finding
 from janitor.core.journal import Entry, Event
 from janitor.core.ladder import Step
 from janitor.core.model import Account, Lease, Mode, Stack
@@ -18,7 +16,9 @@ from janitor.core.policy import Policy
 from janitor.core.requests import AnswerRequest, DeletionRequest, Message, Sent, Telling
 from janitor.core.resources import Resource, Snapshot
 
-if TYPE_CHECKING:  # the extension page needs no plan, and a person waits for it
+if TYPE_CHECKING:  # the extension page needs neither plan nor archive, and a person waits for it
+    from janitor.core.archive import ArchiveObject, Trace
+    from janitor.core.audit import Finding
     from janitor.core.plan import Listing
 
 Clock = Callable[[], datetime]
@@ -210,10 +210,10 @@ class Policies(Protocol):
 class Archive(Protocol):
     """Where every write to the journal is kept once more, out of an administrator's reach."""
 
-    def put(self, made: ArchiveObject) -> None:
+    def put(self, made: "ArchiveObject") -> None:
         """Write an object; one that is there already is the same, and stays."""
         ...
 
-    def traces(self) -> Iterator[tuple[str, Trace] | Finding]:
+    def traces(self) -> Iterator["tuple[str, Trace] | Finding"]:
         """Yield every line with the key of its chain, and what is wrong with the archive."""
         ...

@@ -19,7 +19,7 @@ from janitor.aws import Aws, connect
 from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.links import Links
 from janitor.entrypoints.logged import log_event
-from janitor.settings import Settings, settings_now
+from janitor.settings import Settings, is_lambda, settings_now
 from janitor.wiring import (
     archive_of,
     channel_of,
@@ -108,11 +108,32 @@ class Deployed:
 
 
 @lru_cache
+def of_this_process() -> Deployed:
+    """Read the settings once, and build on them."""
+    return Deployed(settings_now())
+
+
 def deployed(*needs: str) -> Deployed:
-    """Read the settings once, see that those in `needs` are there, and build on them.
+    """Return what this function is made of, once the settings in `needs` were seen to be there.
 
     Raises `ConfigurationError` naming the variable that is wrong or missing.
     """
-    settings = settings_now()
-    settings.require("policy", "mode_parameter", *needs)
-    return Deployed(settings)
+    janitor = of_this_process()
+    janitor.settings.require("policy", "mode_parameter", *needs)
+    return janitor
+
+
+def warm() -> None:
+    """Make what every function needs, so that its first call finds them.
+
+    While a function starts it has a whole processor, and afterwards a third of one. What is
+    wrong with the settings is said by that call, which somebody hears.
+    """
+    with suppress(Exception):
+        for part in ("policies", "ledger"):
+            getattr(of_this_process(), part)
+
+
+# The one thing that is done at import (ADR 0011), and by Lambda alone.
+if is_lambda():
+    warm()
