@@ -49,20 +49,21 @@ setup: .venv/installed ## make .venv with janitor in it; does nothing if nothing
 demo: setup ## play ten days of a development account on an embedded AWS
 	@$(BIN)/janitor demo
 
-# The acceptance tests share one deployment, so they run in one process, after the others.
+# The tests of an acceptance file share a deployment, and they mostly wait: by file, after the others.
 # -rs says at the end what was left out and why: without Chromium the tests in a browser are.
-PYTEST := $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m pytest -n 2
+ACCEPTANCE := tests/acceptance --dist loadfile
 test: setup $(FOR_ACCEPTANCE) ## run all tests
-	@$(PYTEST) -n 2 -rs --ignore tests/acceptance
-	@$(PYTEST) tests/acceptance
+	@$(PYTEST) -rs --ignore tests/acceptance
+	@$(PYTEST) $(ACCEPTANCE)
 
 check: setup $(FOR_ACCEPTANCE) validate ## format, lint, types, layering, tests: what CI runs
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
-	@$(PYTEST) tests/unit/test_layering.py
-	@$(PYTEST) -n 2 -rs --ignore tests/acceptance
-	@$(PYTEST) tests/acceptance
+	@$(PYTEST) -n 0 tests/unit/test_layering.py
+	@$(PYTEST) -rs --ignore tests/acceptance
+	@$(PYTEST) $(ACCEPTANCE)
 
 fmt: setup ## format the code and repair what the linter can
 	@$(BIN)/ruff check --fix-only --quiet
@@ -72,7 +73,7 @@ soak: setup ## the property tests, much longer; SOAK=5 is five times as long aga
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 -m soak
 
 cover: setup ## run the tests and show the branches that none of them took
-	@$(PYTEST) -n 2 --ignore tests/acceptance --cov --cov-report=term-missing:skip-covered
+	@$(PYTEST) --ignore tests/acceptance --cov --cov-report=term-missing:skip-covered
 
 .PHONY: screenshots
 screenshots: setup ## take the pictures of the extension page in docs/images anew (needs Chromium)
@@ -190,7 +191,7 @@ destroy: setup ## delete a stage, and say what of it stays and how to remove it
 	@$(BIN)/python -m janitor.entrypoints.removal $(STACK)
 
 acceptance: setup $(FOR_ACCEPTANCE) ## deploy to an emulated AWS that enforces IAM, and play the whole life there
-	@$(BIN)/python -m pytest tests/acceptance
+	@$(PYTEST) $(ACCEPTANCE)
 
 # The pipeline ---------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The emulated account with two stages in it, built and deployed once per run."""
+"""The emulated account with three stages in it, built and deployed once per run and worker."""
 
 import json
 import os
@@ -22,7 +22,8 @@ from janitor.entrypoints.emulator import emulated_aws
 ROOT = Path(__file__).resolve().parents[2]
 SAM = ROOT / ".cache/sam/bin/sam"
 EMULATOR = ROOT / ".cache/emulator/bin/python"
-BUILD = ROOT / ".cache/build-host"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+BUILD = ROOT / ".cache" / f"build-host-{WORKER}"
 BUCKET = "artifacts"
 STAGES = pytest.StashKey[dict[str, Stage]]()
 POLICY: dict[str, Any] = {

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -136,14 +137,22 @@ def test_a_sweep_that_is_killed_is_finished_by_the_next(
 
 
 def processes_of(function: str) -> list[int]:
-    """Return where the emulator runs a function; its name is nobody else's."""
+    """Return where our emulator runs a function; another worker's has one of the same name."""
     listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=", "-o", "command="],  # noqa: S607
+        ["ps", "-A", "-ww", "-o", "pid=", "-o", "ppid=", "-o", "command="],  # noqa: S607
         capture_output=True,
         text=True,
         check=True,
     )
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if function in line]
+    parents, commands = {}, {}
+    for line in listed.stdout.splitlines():
+        pid, parent, command = line.split(maxsplit=2)
+        parents[int(pid)], commands[int(pid)] = int(parent), command
+
+    def is_ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and is_ours(parents[pid]))
+
+    return [pid for pid, command in commands.items() if function in command and is_ours(pid)]
 
 
 @pytest.fixture
@@ -162,7 +171,9 @@ def impatient(account: Account, one: Stage, request: pytest.FixtureRequest) -> I
 
 def kill(one: Stage, function: str) -> None:
     """Kill every process of a function, as nothing can catch."""
-    for process in processes_of(one.outputs[f"{function}FunctionName"]):
+    found = processes_of(one.outputs[f"{function}FunctionName"])
+    assert found
+    for process in found:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
 
@@ -238,7 +249,7 @@ def test_a_track_that_is_killed_leaves_the_end_to_the_sweep(
 def test_work_that_met_a_dead_dynamodb_is_done_when_it_is_back(
     account: Account, one: Stage, wire: Wire, impatient: None
 ) -> None:
-    """It is dead for as long as every function takes to give up all its tries.
+    """It is dead for a minute, in which every function gives up all its tries.
 
     Messages go back to their queues, a sweep fails, and nothing is deleted.
     """
@@ -250,6 +261,7 @@ def test_work_that_met_a_dead_dynamodb_is_done_when_it_is_back(
         "items": [{"stack_id": late, "stage": "final", "deadline": one.lease(stack)["expires_at"]}],
     }
     before = {function: one.failures(function) for function in ("Delete", "Notify")}
+    began = time.monotonic()
     with wire.cut(), ThreadPoolExecutor() as pool:
         deletion = {"stack_id": stack, "decided_at": datetime.now(UTC).isoformat()}
         one.send("Deletion", json.dumps(deletion), "outage")
@@ -261,6 +273,7 @@ def test_work_that_met_a_dead_dynamodb_is_done_when_it_is_back(
             sweeping.result()
         assert "deletion.intended" not in one.actions(stack)
         assert one.state(late) == "none"
+        time.sleep(max(0, began + 60 - time.monotonic()))
     for forgotten in (stack, late):
         until(lambda f=forgotten: one.invoke("Sweep") and one.state(f) == "deleted", 90)  # type: ignore[misc]
     until(one.quiet)
