@@ -3,22 +3,20 @@
 The CLI, the web form and Slack's buttons all come here.
 """
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from janitor.adapters.ports import Ledger, Queue
 from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
-from janitor.core.errors import Conflict, ExtensionRefused, JanitorError, StackNotFound
-from janitor.core.journal import Actor, about, entry
+from janitor.core.errors import ExtensionRefused
+from janitor.core.journal import Actor, about
 from janitor.core.model import Lease, LeaseState
 from janitor.core.policy import Policy, Terms
-from janitor.core.requests import RevisionRequest
 from janitor.core.times import instant_text
 from janitor.core.wording import kept
+from janitor.journeys.change import Change, change_lease, way_of
 
-TRIES = 5
 OFFERED_DAYS = (1, 3, 7)
 
 
@@ -42,12 +40,10 @@ def extend(
     Returns the lease as written: an extension that was acknowledged is in the ledger.
     Raises `StackNotFound` or `ExtensionRefused`, whose text says what to do.
     """
-    for _ in range(TRIES):
-        lease = ledger.lease(stack_id)
-        if lease is None:
-            raise StackNotFound(f"no lease is known for {stack_id}")
-        if generation is not None and generation != lease.generation:
-            raise ExtensionRefused(outdated(lease, policy, now))
+    zone = policy.window.window.zone
+
+    def decide(lease: Lease) -> Change:
+        check_link(lease, generation, policy, now)
         if why := refusal(lease, policy, now):
             raise ExtensionRefused(why)
         length = timedelta(days=1) if by is None else by
@@ -68,7 +64,6 @@ def extend(
             blocked=False,
             blocker="",
         )
-        zone = policy.window.window.zone
         facts = {
             "from": instant_text(lease.expires_at, zone),
             "until": instant_text(wanted, zone),
@@ -82,35 +77,10 @@ def extend(
             now=now,
             policy_version=policy.version,
         )
-        written = entry(lease, changed, draft)
-        try:
-            ledger.commit(written)
-        except Conflict:
-            continue  # a sweep, a click or a deletion was faster: look at what it made of it
-        if queue is not None:
-            said = kept(actor.id, WAYS.get(actor.via, actor.via), written.record, reason, policy)
-            show_anew(lease, said, queue)
-        return written.record
-    raise ExtensionRefused("the lease is changing all the time just now; please try again")
+        how = way_of(actor)
+        return Change(changed, draft, lambda lease: kept(actor.id, how, lease, reason, policy))
 
-
-WAYS = {"link": "by the link in a notice", "slack": "in Slack", "cli": "by the command line"}
-"""How it was done, as a message's thread tells it."""
-
-
-def show_anew(lease: Lease, said: str, queue: Queue) -> None:
-    """Queue the revision of each message that spoke of `lease`, as it was before a change.
-
-    Best effort: what was granted is in the ledger, and an old button says so.
-    """
-    messages = {
-        (notice.contact, notice.message_id): (lease.stack_id, *notice.beside)
-        for notice in lease.notices
-        if notice.message_id
-    }
-    for (contact, message_id), stack_ids in messages.items():
-        with suppress(JanitorError):
-            queue.notify(RevisionRequest(contact, message_id, stack_ids, said))
+    return change_lease(stack_id, decide, ledger=ledger, queue=queue)
 
 
 def latest(lease: Lease, policy: Policy, now: datetime) -> datetime:
@@ -173,6 +143,12 @@ def _check(wanted: datetime, lease: Lease, policy: Policy, now: datetime) -> Non
             f"{lease.name} can be extended until {instant_text(last, zone)} at the latest"
             " (max_extension, max_lifetime)"
         )
+
+
+def check_link(lease: Lease, generation: int | None, policy: Policy, now: datetime) -> None:
+    """Raise `ExtensionRefused` for a link that was made for another generation of the lease."""
+    if generation is not None and generation != lease.generation:
+        raise ExtensionRefused(outdated(lease, policy, now))
 
 
 def outdated(lease: Lease, policy: Policy, now: datetime) -> str:

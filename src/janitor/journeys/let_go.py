@@ -6,14 +6,15 @@ from datetime import datetime
 from janitor.adapters.ports import Ledger, Queue
 from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
-from janitor.core.errors import Conflict, ExtensionRefused, StackNotFound
-from janitor.core.journal import Actor, about, entry
+from janitor.core.errors import ExtensionRefused
+from janitor.core.journal import Actor, about
 from janitor.core.lease import LET_GO
 from janitor.core.model import Lease, LeaseState
 from janitor.core.policy import Policy
 from janitor.core.times import instant_text
 from janitor.core.wording import let_go as said_of
-from janitor.journeys.extend import TRIES, WAYS, outdated, show_anew
+from janitor.journeys.change import Change, change_lease, way_of
+from janitor.journeys.extend import check_link
 
 
 def let_go(
@@ -33,15 +34,12 @@ def let_go(
     does another deployment. `generation` is the one that a link was made for. Raises
     `StackNotFound` or `ExtensionRefused`, whose text says what to do.
     """
-    for _ in range(TRIES):
-        lease = ledger.lease(stack_id)
-        if lease is None:
-            raise StackNotFound(f"no lease is known for {stack_id}")
-        if generation is not None and generation != lease.generation:
-            raise ExtensionRefused(outdated(lease, policy, now))
+    zone = policy.window.window.zone
+
+    def decide(lease: Lease) -> Change:
+        check_link(lease, generation, policy, now)
         if why := hindrance(lease, policy):
             raise ExtensionRefused(why)
-        zone = policy.window.window.zone
         facts = {"from": instant_text(lease.expires_at, zone), "until": instant_text(now, zone)}
         changed = replace(
             lease,
@@ -60,16 +58,9 @@ def let_go(
             now=now,
             policy_version=policy.version,
         )
-        written = entry(lease, changed, draft)
-        try:
-            ledger.commit(written)
-        except Conflict:
-            continue  # somebody was faster: look at what they made of it
-        if queue is not None:
-            said = said_of(actor.id, WAYS.get(actor.via, actor.via), written.record)
-            show_anew(lease, said, queue)
-        return written.record
-    raise ExtensionRefused("the lease is changing all the time just now; please try again")
+        return Change(changed, draft, lambda lease: said_of(actor.id, way_of(actor), lease))
+
+    return change_lease(stack_id, decide, ledger=ledger, queue=queue)
 
 
 def hindrance(lease: Lease, policy: Policy) -> str:

@@ -38,7 +38,7 @@ from janitor.core.policy import Policy
 from janitor.core.requests import NoticeItem, NoticeRequest
 from janitor.core.resources import Resource
 from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
-from janitor.journeys.extend import show_anew
+from janitor.journeys.change import show_anew
 
 NO_EFFECT_AFTER = timedelta(minutes=15)
 """A claimed stack that rests in another status for so long was not deleted by that call."""
