@@ -72,6 +72,9 @@ fmt: setup ## format the code and repair what the linter can
 soak: setup ## the property tests, much longer; SOAK=5 is five times as long again
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 -m soak
 
+mutants: setup ## break the code on purpose, line by line, and see that the invariants' tests notice
+	@$(BIN)/python tests/journeys/mutations.py
+
 cover: setup ## run the tests and show the branches that none of them took
 	@$(PYTEST) --ignore tests/acceptance --cov --cov-report=term-missing:skip-covered
 
