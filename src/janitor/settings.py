@@ -9,6 +9,7 @@ from janitor.core.errors import ConfigurationError
 from janitor.core.model import Mode
 
 VARIABLES = {
+    "deployment": "JANITOR_DEPLOYMENT",
     "policy": "JANITOR_POLICY",
     "mode": "JANITOR_MODE",
     "notify": "JANITOR_NOTIFY",
@@ -46,6 +47,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    deployment: str = Field("", pattern=r"^(|[A-Za-z][A-Za-z0-9-]{0,127})$")
+    """The stack of a deployed janitor: its tables, policy and mode hold where nothing is said."""
     policy: str = ""
     """A file, or `ssm:NAME`; empty: the built-in policy."""
     mode: Mode | None = None
@@ -78,6 +81,11 @@ class Settings(BaseModel):
     """The secret with which Slack signs what it reports."""
     slack_url: str = Field("https://slack.com/api/", pattern=_SAFE_URL)
 
+    @property
+    def deployed_as(self) -> str:
+        """Return the stack that is named as the deployed janitor, be it for its archive alone."""
+        return self.deployment or ("" if self.archive.startswith("s3://") else self.archive)
+
     def require(self, *fields: str) -> None:
         """Raise `ConfigurationError` naming each of the variables that is not set."""
         missing = [_ALL_VARIABLES[field] for field in fields if not getattr(self, field)]
@@ -91,6 +99,7 @@ class Settings(BaseModel):
 
 
 _EXAMPLES = {
+    "deployment": "janitor-dev",
     "mode": "off, observe, notify or enforce",
     "notify": "console or sns:arn:aws:sns:eu-central-1:123456789012:janitor",
     "lease_table": "janitor-leases",

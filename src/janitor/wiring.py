@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 
 MOST_REGIONS_AT_ONCE = 8
 
+DEPLOYED_AS = {
+    "lease_table": "LeaseTableName",
+    "journal_table": "JournalTableName",
+    "policy": "PolicyParameterName",
+    "mode_parameter": "ModeParameterName",
+}
+"""The settings that a deployed copy's outputs stand for."""
+
 
 def policies_of(settings: Settings, aws: Aws | None) -> Policies:
     """Return where the policy comes from: a file, a parameter, or the built-in one."""
@@ -128,6 +136,22 @@ def deployment_of(stack: str, aws: Aws) -> "Deployment":
     from janitor.adapters.deployment import Deployment
 
     return Deployment(aws.client, stack)
+
+
+def as_deployed(settings: Settings, aws: Aws) -> Settings:
+    """Fill in what nobody gave with what the deployed copy has that the settings name, if any.
+
+    Raises `StackNotFound`, or `ConfigurationError` where the stack is no janitor.
+    """
+    if not settings.deployed_as:
+        return settings
+    outputs = deployment_of(settings.deployed_as, aws).outputs()
+    if not outputs.keys() >= set(DEPLOYED_AS.values()):
+        raise ConfigurationError(f"the stack {settings.deployed_as} is no deployed janitor")
+    has = {field: outputs[output] for field, output in DEPLOYED_AS.items()}
+    has["policy"] = f"ssm:{has['policy']}"
+    given = settings.model_fields_set
+    return settings.model_copy(update={f: value for f, value in has.items() if f not in given})
 
 
 def side_by_side_of(on_done: Callable[[int], None] | None = None) -> SideBySide:

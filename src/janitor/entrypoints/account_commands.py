@@ -28,7 +28,7 @@ from janitor.entrypoints.options import (
 from janitor.journeys.account import lift_breaker
 from janitor.journeys.doctor import examine
 from janitor.journeys.weekly import look_back, queue_week
-from janitor.wiring import create_tables_of, deployment_of
+from janitor.wiring import as_deployed, create_tables_of, deployment_of
 
 app = typer.Typer()
 policy_app = typer.Typer(no_args_is_help=True, help="Look at policy documents.")
@@ -43,6 +43,7 @@ def init(
     """Create the two tables, if they are not there."""
     settings = options.settings()
     aws = connect(settings)
+    settings = as_deployed(settings, aws)
     if any(region != aws.home for region in settings.regions):
         raise ConfigurationError(
             f"the tables go to {aws.home}, which is the region of the AWS settings;"
@@ -62,14 +63,20 @@ def init(
 def doctor(
     options: Options,
     stack: Annotated[
-        str, typer.Argument(metavar="STACK", help="The stack of the deployed janitor.")
-    ] = "janitor-dev",
+        str | None,
+        typer.Argument(
+            metavar="STACK",
+            help="The stack of the deployed janitor. [default: JANITOR_DEPLOYMENT, or janitor-dev]",
+        ),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="It was deployed only now: no sweep, no subscriber yet.")
     ] = False,
 ) -> None:
     """Look at a deployed copy: settings, permissions, schedule, last sweep, subscriptions."""
-    aws = connect(options.settings())
+    settings = options.settings()
+    aws = connect(settings)
+    stack = stack or settings.deployment or "janitor-dev"
     with err().status("looking", spinner="dots"):
         found = list(examine(deployment_of(stack, aws), datetime.now(UTC), fresh=fresh))
     if options.as_json:

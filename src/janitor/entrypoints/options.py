@@ -20,7 +20,7 @@ from janitor.core.expiry import Unreadable, parse_instant
 from janitor.core.model import Mode
 from janitor.journeys.inprocess import Janitor
 from janitor.settings import Settings, settings_now
-from janitor.wiring import build
+from janitor.wiring import as_deployed, build
 
 P = ParamSpec("P")
 
@@ -57,6 +57,15 @@ _OPTIONS: dict[str, Any] = {
             "--now",
             metavar="INSTANT",
             help="Pretend that it is this instant, for trying things out.",
+        ),
+    ],
+    "deployment": Annotated[
+        str | None,
+        typer.Option(
+            "--deployment",
+            metavar="STACK",
+            help="Stack of a deployed janitor: its tables, policy and mode hold where nothing"
+            " else is said. [env: JANITOR_DEPLOYMENT]",
         ),
     ],
     "lease_table": Annotated[
@@ -124,6 +133,7 @@ class Options:
     mode: Mode | None = None
     notify: str | None = None
     now: str | None = None
+    deployment: str | None = None
     lease_table: str | None = None
     journal_table: str | None = None
     archive: str | None = None
@@ -136,6 +146,7 @@ class Options:
             policy=self.policy,
             mode=self.mode,
             notify=self.notify,
+            deployment=self.deployment,
             lease_table=self.lease_table,
             journal_table=self.journal_table,
             archive=self.archive,
@@ -167,6 +178,7 @@ class Options:
         settings = self.settings()
         clock = self.clock(settings, changes=changes)
         aws = connect(settings)
+        settings = as_deployed(settings, aws)
         if self.now is not None and changes and aws.is_real():
             raise ConfigurationError(f"{NOT_FOR_REAL}: AWS_ENDPOINT_URL is not in force")
         notices = err() if self.as_json else out()
@@ -195,7 +207,7 @@ Command = Callable[Concatenate[Options, P], None]
 
 def taking(*names: str) -> Callable[[Command[P]], Callable[..., None]]:
     """Give a command the options of everything that reads the ledger, and those in `names`."""
-    return taking_only(*names, "regions", "lease_table", "journal_table", "as_json")
+    return taking_only(*names, "regions", "deployment", "lease_table", "journal_table", "as_json")
 
 
 def taking_only(*names: str) -> Callable[[Command[P]], Callable[..., None]]:
