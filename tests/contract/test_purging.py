@@ -41,14 +41,23 @@ def stack_id(aws: Aws) -> str:
     return f"arn:aws:cloudformation:eu-central-1:{account}:stack/feat/1"
 
 
+def made_for(s3: Any, stack_id: str) -> None:
+    """Tag the bucket as CloudFormation does, or as one that it did not make."""
+    tags = [{"Key": "aws:cloudformation:stack-id", "Value": stack_id}] if stack_id else []
+    s3.put_bucket_tagging(
+        Bucket="feat-data-1", Tagging={"TagSet": [{"Key": "team", "Value": "web"}, *tags]}
+    )
+
+
 @pytest.fixture
-def s3(aws: Aws) -> Iterator[Any]:
+def s3(aws: Aws, stack_id: str) -> Iterator[Any]:
     """Make the bucket, with versions, and one beside it."""
     client = aws("s3")
     for bucket in ("feat-data-1", "feat-data-2"):
         client.create_bucket(Bucket=bucket, CreateBucketConfiguration=PLACE)
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         client.put_object(Bucket=bucket, Key="a", Body=b"1")
+    made_for(client, stack_id)
     yield client
     for bucket in ("feat-data-1", "feat-data-2"):
         for one in client.list_object_versions(Bucket=bucket).get("Versions", ()):
@@ -107,15 +116,35 @@ def test_ten_thousand_versions_go_in_batches_and_carry_on_in_the_next_run(
     assert len(calls) == 3
 
 
+@pytest.mark.parametrize("owner", ["another stack", "nobody", "not tagged at all"])
+def test_a_bucket_whose_name_passed_on_is_left_alone(
+    aws: Aws, s3: Any, stack_id: str, owner: str
+) -> None:
+    """Deleted by hand and made again by another stack, or by hand: its data is alive.
+
+    Fails without `_not_its_own` in `BucketPurger`.
+    """
+    other = stack_id.replace("/feat/1", "/feat-2/2")
+    if owner == "not tagged at all":
+        s3.delete_bucket_tagging(Bucket="feat-data-1")
+    else:
+        made_for(s3, other if owner == "another stack" else "")
+    done = BucketPurger(lambda service, _: aws(service)).purge(stack_id, BUCKET, always)
+    whose = f"belongs to {other}" if owner == "another stack" else "was not made by CloudFormation"
+    assert done.problem == f"what has this name now {whose}, and is left alone"
+    assert (dict(done.counts), done.is_empty, left(s3)) == ({}, False, 1)
+
+
 def test_a_bucket_that_is_gone_is_empty(aws: Aws, stack_id: str) -> None:
     """Another hand was faster."""
     done = BucketPurger(lambda service, _: aws(service)).purge(stack_id, BUCKET, always)
     assert (dict(done.counts), done.is_empty) == ({}, True)
 
 
-def put_images(ecr: Any, count: int) -> None:
-    """Push images with a tag each."""
-    ecr.create_repository(repositoryName="feat-images")
+def put_images(ecr: Any, count: int, stack_id: str) -> None:
+    """Push images with a tag each into a repository that was made for a stack."""
+    tags = [{"Key": "aws:cloudformation:stack-id", "Value": stack_id}]
+    ecr.create_repository(repositoryName="feat-images", tags=tags)
     for number in range(count):
         config = {"digest": "sha256:" + hashlib.sha256(str(number).encode()).hexdigest()}
         ecr.put_image(
@@ -128,7 +157,7 @@ def put_images(ecr: Any, count: int) -> None:
 def test_a_repository_is_emptied_in_batches(aws: Aws, stack_id: str) -> None:
     """A hundred a call, however many there are."""
     ecr = aws("ecr")
-    put_images(ecr, 130)
+    put_images(ecr, 130, stack_id)
     done = RepositoryPurger(lambda service, _: aws(service)).purge(stack_id, IMAGES, always)
     assert (dict(done.counts), done.is_empty) == ({"images": 130}, True)
     assert ecr.list_images(repositoryName="feat-images")["imageIds"] == []
@@ -137,13 +166,23 @@ def test_a_repository_is_emptied_in_batches(aws: Aws, stack_id: str) -> None:
 def test_a_repository_without_time_is_left_for_the_next_run(aws: Aws, stack_id: str) -> None:
     """Nothing is begun that cannot be journalled."""
     ecr = aws("ecr")
-    put_images(ecr, 1)
+    put_images(ecr, 1, stack_id)
     purger = RepositoryPurger(lambda service, _: aws(service))
     done = purger.purge(stack_id, IMAGES, lambda: False)
     assert (dict(done.counts), done.is_empty, done.problem) == ({}, False, "")
     assert len(ecr.list_images(repositoryName="feat-images")["imageIds"]) == 1
     gone = Resource("Other", "AWS::ECR::Repository", "no-such", "DELETE_FAILED")
     assert purger.purge(stack_id, gone, always).is_empty
+
+
+def test_a_repository_of_another_stack_is_left_alone(aws: Aws, stack_id: str) -> None:
+    """As a bucket is. Fails without `_not_its_own` in `RepositoryPurger`."""
+    ecr = aws("ecr")
+    put_images(ecr, 1, stack_id.replace("/feat/1", "/feat-2/2"))
+    done = RepositoryPurger(lambda service, _: aws(service)).purge(stack_id, IMAGES, always)
+    assert done.problem.startswith("what has this name now belongs to ")
+    assert (dict(done.counts), done.is_empty) == ({}, False)
+    assert len(ecr.list_images(repositoryName="feat-images")["imageIds"]) == 1
 
 
 @pytest.fixture
@@ -163,3 +202,11 @@ def test_the_twin_empties_in_batches_too(memory: MemoryResources) -> None:
     assert (dict(second.counts), second.is_empty) == ({"object versions": 1500}, True)
     assert dict(memory.contents) == {"feat-data-1": 0, "feat-images": 3, "other": 1}
     assert MemoryPurger(memory, "ecr").purge("arn", IMAGES, always).is_empty
+
+
+def test_the_twin_leaves_alone_what_is_another_stacks(memory: MemoryResources) -> None:
+    """A name that passed on is not this stack's any more."""
+    memory.made_for["feat-data-1"] = "another"
+    done = MemoryPurger(memory, "s3").purge("arn", BUCKET, always)
+    assert (dict(done.counts), done.is_empty, bool(done.problem)) == ({}, False, True)
+    assert memory.contents["feat-data-1"] == 2500

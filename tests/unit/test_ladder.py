@@ -1,5 +1,6 @@
 """Which rung comes next, how long to wait, when to stop, and what it is called in plain words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +27,15 @@ from janitor.core.resources import Resource
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LIMITS = Limits(max_attempts=3)
-BUCKET = Resource("Data", "AWS::S3::Bucket", "data", "DELETE_FAILED")
+BUCKET = Resource(
+    "Data",
+    "AWS::S3::Bucket",
+    "data",
+    "DELETE_FAILED",
+    "The bucket you tried to delete is not empty",
+)
+SILENT = replace(BUCKET, reason="")
+DENYING = replace(BUCKET, reason="User: x is not authorized to perform: s3:DeleteBucket")
 QUEUE = Resource("Queue", "AWS::SQS::Queue", "queue", "DELETE_FAILED")
 OWN, CLEANUP = "arn:aws:iam::123456789012:role/own", "arn:aws:iam::123456789012:role/cleanup"
 GONE = f"Role {OWN} is invalid or cannot be assumed"
@@ -51,6 +60,9 @@ CASES = [
     (HALF, 1, "x", Terms(), (BUCKET,), Step()),
     (HALF, 1, "x", Terms(purge=("s3",)), (BUCKET, QUEUE), Step(Rung.PURGE, (BUCKET,))),
     (HALF, 1, "x", Terms(purge=("ecr",)), (BUCKET, QUEUE), Step()),
+    # What is in it is not why it stays.
+    (HALF, 1, "x", Terms(purge=("s3",)), (DENYING,), Step()),
+    (HALF, 1, "x", Terms(purge=("s3",)), (SILENT, DENYING), Step(Rung.PURGE, (SILENT,))),
     (HALF, 1, "x", Terms(purge=("s3",)), (QUEUE,), Step()),
     (HALF, 1, "x", Terms(last_resort="retain"), (QUEUE,), Step()),
     (HALF, 2, "x", Terms(last_resort="retain"), (QUEUE,), Step()),

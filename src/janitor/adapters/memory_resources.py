@@ -22,6 +22,8 @@ class MemoryResources:
     def __init__(self) -> None:
         self.contents: dict[str, int] = defaultdict(int)
         """What is in a bucket or repository, by physical id."""
+        self.made_for: dict[str, str] = {}
+        """The other stack that a name has passed on to, by physical id."""
         self.needs: dict[str, str] = {}
         """What one needs, by logical ids: it is not even tried as long as that one stands."""
         self.denied_to: set[str] = set()
@@ -116,6 +118,8 @@ class MemoryPurger:
         self.calls.append((stack_id, resource.physical_id))
         if PURGEABLE.get(resource.type) != self.kind:
             raise AssertionError(f"{resource} is none of {self.kind}")
+        if self._resources.made_for.get(resource.physical_id, stack_id) != stack_id:
+            return Purged({}, is_empty=False, problem="what has this name now is left alone")
         contents, done = self._resources.contents, 0
         what = "object versions" if self.kind == "s3" else "images"
         while left := contents.get(resource.physical_id, 0):

@@ -1,12 +1,14 @@
 """Emptying what keeps a stack from going: S3 buckets with all versions, ECR repositories."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from janitor.adapters.aws_errors import AwsError, code_of, translated
 from janitor.adapters.ports import Purged
-from janitor.adapters.stack_rules import account_of, region_of
+from janitor.adapters.stack_rules import account_of, prefix_of, region_of
 from janitor.core.resources import Resource
 
 BATCH = 1000
@@ -19,6 +21,9 @@ ROUNDS = 3
 _MISSING = frozenset({"NoSuchBucket", "RepositoryNotFoundException"})
 """Gone by another hand: nothing is left in it."""
 
+MADE_FOR = "aws:cloudformation:stack-id"
+"""CloudFormation puts this tag on what it makes, and AWS lets nobody else write or remove it."""
+
 Clients = Callable[[str, str], Any]
 """Returns the client of a service in a region; there are no type stubs for these two."""
 
@@ -26,8 +31,8 @@ Clients = Callable[[str, str], Any]
 class BucketPurger:
     """Empties a bucket: every version, every delete marker, every upload that never ended.
 
-    Each call names the owner that it expects, so that a bucket whose name has passed to
-    another account is refused.
+    Only one that was made for this stack: a name can have passed on to another stack. Each
+    call names the owner that it expects, should it have passed to another account.
     """
 
     def __init__(self, clients: Clients) -> None:
@@ -38,6 +43,8 @@ class BucketPurger:
         whose = {"Bucket": resource.physical_id, "ExpectedBucketOwner": account_of(stack_id)}
         counts: Counter[str] = Counter()
         try:
+            if why := _not_its_own(stack_id, _bucket_tags(client, whose)):
+                return Purged(counts, is_empty=False, problem=why)
             for page in client.get_paginator("list_object_versions").paginate(**whose):
                 for kind in ("Versions", "DeleteMarkers"):
                     batch = [
@@ -79,7 +86,7 @@ _KINDS = {"Versions": "object versions", "DeleteMarkers": "delete markers"}
 
 
 class RepositoryPurger:
-    """Empties an image repository of this account."""
+    """Empties an image repository, if it was made for this stack."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -89,7 +96,12 @@ class RepositoryPurger:
         whose = {"repositoryName": resource.physical_id, "registryId": account_of(stack_id)}
         counts: Counter[str] = Counter()
         problem = ""
+        arn = f"{prefix_of(stack_id, 'ecr')}:repository/{resource.physical_id}"
         try:
+            if why := _not_its_own(
+                stack_id, client.list_tags_for_resource(resourceArn=arn)["tags"]
+            ):
+                return Purged(counts, is_empty=False, problem=why)
             # What a manifest list names goes only once the list has gone.
             for _ in range(ROUNDS):
                 # Read to the end first: pages shift when what they list goes.
@@ -108,6 +120,25 @@ class RepositoryPurger:
         except AwsError as error:
             return _ended(error, f"emptying the repository {resource.physical_id}", counts)
         return Purged(counts, is_empty=False, problem=f"some images stay: {problem}")
+
+
+def _bucket_tags(client: Any, whose: dict[str, str]) -> Iterable[Mapping[str, str]]:
+    try:
+        tags: list[Mapping[str, str]] = client.get_bucket_tagging(**whose)["TagSet"]
+    except ClientError as error:
+        if code_of(error) == "NoSuchTagSet":
+            return ()
+        raise
+    return tags
+
+
+def _not_its_own(stack_id: str, tags: Iterable[Mapping[str, str]]) -> str:
+    """Say why this cannot be what the stack once had; nothing if it is."""
+    made_for = next((tag["Value"] for tag in tags if tag["Key"] == MADE_FOR), "")
+    if made_for == stack_id:
+        return ""
+    whose = f"belongs to {made_for}" if made_for else "was not made by CloudFormation"
+    return f"what has this name now {whose}, and is left alone"
 
 
 def _batches(items: list[str], size: int) -> Iterable[list[str]]:

@@ -47,3 +47,10 @@ def account_of(stack_id: str) -> str:
     """Return the account that stands in the id."""
     region_of(stack_id)
     return stack_id.split(":", 5)[4]
+
+
+def prefix_of(stack_id: str, service: str) -> str:
+    """Return how the ARNs of a service begin where the stack is."""
+    region_of(stack_id)
+    parts = stack_id.split(":", 5)
+    return ":".join((*parts[:2], service, *parts[3:5]))

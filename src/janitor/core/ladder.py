@@ -103,7 +103,8 @@ def next_step(
     if lease.attempts >= limits.max_attempts and failed and terms.last_resort != "none":
         return Step(Rung(terms.last_resort), role=role, retain=failed)
     opted_in = purge_words(stack, terms)
-    if purge := tuple(one for one in failed if PURGEABLE.get(one.type) in opted_in):
+    stay = (one for one in failed if is_full(one) or not one.reason)
+    if purge := tuple(one for one in stay if PURGEABLE.get(one.type) in opted_in):
         return Step(Rung.PURGE, purge=purge, role=role)
     return Step(Rung.ROLE if role else Rung.PLAIN, role=role)
 
@@ -189,12 +190,18 @@ _PLAIN = (
 """What AWS says, what that means, and what helps."""
 
 
+def is_full(resource: Resource) -> bool:
+    """Tell whether it stays because of what is in it: nothing else is helped by emptying."""
+    told = resource.reason.lower()
+    return resource.type in PURGEABLE and any(text in told for text in _NOT_EMPTY)
+
+
 def plain_words(resource: Resource) -> str:
     """Say why a resource could not be deleted, and what to do, in one line."""
     said = clean(resource.reason).rstrip(".")[:LONGEST_REASON]
     told = f"{resource.type} {said}".lower()
-    word = PURGEABLE.get(resource.type)
-    if word and any(text in told for text in _NOT_EMPTY):
+    if is_full(resource):
+        word = PURGEABLE[resource.type]
         helps = f"empty it, or let the janitor do so: tag the stack {PURGE_TAG}={word}"
         return f"{clean(str(resource))}: it is not empty ({said}); {helps}"
     for texts, means, helps in _PLAIN:
