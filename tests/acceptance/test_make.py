@@ -105,6 +105,9 @@ def test_destroying_says_what_stays(account: Account, make: Any, four: Stage) ->
     said = make("destroy", "four")
     assert "The stack janitor-four is deleted. These stay:" in said
     assert f"aws dynamodb delete-table --table-name {table}" in said
+    roles = [line.split()[1] for line in said.splitlines() if line.startswith("  Role ")]
+    assert len(roles) == 1, "the functions' roles go with them"
+    assert "ApiLogRole" in roles[0]
     names = {
         stack["StackName"] for stack in account.client("cloudformation").describe_stacks()["Stacks"]
     }

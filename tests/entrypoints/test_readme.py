@@ -23,7 +23,7 @@ from janitor.entrypoints.cli import app
 from janitor.settings import VARIABLES
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-EVERYWHERE = {"--json", "--region", "--lease-table", "--journal-table", "--help"}
+EVERYWHERE = {"--json", "--region", "--lease-table", "--journal-table", "--deployment", "--help"}
 WITHOUT_ACCOUNT = {"janitor demo", "janitor doctor", "janitor policy check"}
 """Commands that do not take what all others take."""
 

@@ -45,12 +45,16 @@ class Deployment:
             raise ConfigurationError(f"the stack {self.name} has no archive: Archive is not on")
         return f"s3://{bucket}"
 
-    def resources(self) -> list[tuple[str, str]]:
-        """Return type and physical id of everything in the stack."""
+    def resources(self) -> list[tuple[str, str, str]]:
+        """Return type, logical and physical id of everything in the stack."""
         self.outputs()  # raises what is to be raised where there is no such stack
         pages = self.clients("cloudformation").get_paginator("list_stack_resources")
         return [
-            (str(resource["ResourceType"]), str(resource["PhysicalResourceId"]))
+            (
+                str(resource["ResourceType"]),
+                str(resource["LogicalResourceId"]),
+                str(resource["PhysicalResourceId"]),
+            )
             for page in pages.paginate(StackName=self.name)
             for resource in page["StackResourceSummaries"]
             if "PhysicalResourceId" in resource

@@ -17,6 +17,9 @@ KEPT = {
 }
 """What the template retains, and the command that removes it; empty where others may need it."""
 
+API_LOG_ROLE = "ApiLogRole"
+"""Of the roles this one stays; the functions' go with them."""
+
 UNPROTECT = (
     "aws dynamodb update-table --no-deletion-protection-enabled --table-name {name}"
     "  # first, where TableDeletionProtection is true"
@@ -32,7 +35,11 @@ def main(name: str) -> int:
     except JanitorError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - what a command line does
         return 1
-    kept = [(kind, resource) for kind, resource in resources if kind in KEPT]
+    kept = [
+        (kind, resource)
+        for kind, name_in_template, resource in resources
+        if kind in KEPT and (kind != "AWS::IAM::Role" or name_in_template == API_LOG_ROLE)
+    ]
     lines = [f"The stack {name} is deleted. These stay:"]
     lines += [f"  {kind.rpartition('::')[2]:9} {resource}" for kind, resource in kept]
     lines += [
