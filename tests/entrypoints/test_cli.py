@@ -350,3 +350,14 @@ def test_an_endpoint_that_is_no_address_is_one_clear_line(account: CommandLine) 
     """No trace for a typing mistake."""
     ran = account("plan", AWS_ENDPOINT_URL="garbage")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
+
+
+def test_the_week_is_told_once_and_telling_it_again_is_no_failure(janitor: CommandLine) -> None:
+    """So that cron may call it every day."""
+    told = janitor("digest", *ENFORCE)
+    assert (told.code, "the week" in told.out) == (0, True)
+    again = janitor("digest", *ENFORCE)
+    assert (again.code, again.err) == (0, "")
+    assert re.fullmatch(r"Nobody was told: \d{4}-W\d\d was told already\.\n", again.out)
+    watching = janitor("digest", "--notify", "console")
+    assert (watching.code, watching.out) == (0, "Nobody was told: mode observe tells nobody.\n")

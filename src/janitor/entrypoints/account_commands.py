@@ -109,8 +109,10 @@ def digest(
     elif not outcomes:
         out().print(words.text, markup=False, soft_wrap=True)
     for outcome in outcomes:
-        if outcome.status is not Status.DONE:
+        if outcome.status is Status.FAILED:
             raise JanitorError(f"the operators were not told: {outcome.detail}")
+        if outcome.status is Status.SKIPPED and not options.as_json:
+            out().print(f"Nobody was told: {outcome.detail}.", markup=False)
 
 
 @policy_app.command("check")
