@@ -153,6 +153,7 @@ MUTATIONS = (
     Mutation(
         6, "journeys/delete.py", "if ledger.account().breaker_tripped_at is not None:", "if False:"
     ),
+    Mutation(6, "journeys/delete.py", "if request.restore_only:", "if False:"),
     # 7. Plan and act share one path.
     Mutation(
         7,
@@ -168,6 +169,7 @@ MUTATIONS = (
     ),
     # 8. Off and observe change nothing; the mode is read again before each delete.
     Mutation(8, "journeys/delete.py", "if mode is not Mode.ENFORCE:", "if False:"),
+    Mutation(8, "journeys/delete.py", "if not mode.notifies:", "if False:"),
     Mutation(8, "journeys/notify.py", "if not mode.notifies:", "if False:"),
     Mutation(8, "journeys/revise.py", "if not mode.notifies:", "if False:"),
     Mutation(

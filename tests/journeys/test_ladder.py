@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from tests.journeys.stories import OWNED, POLICY, Story
+from tests.journeys.stories import MONDAY, OWNED, POLICY, Story
 
 from janitor.core.errors import JanitorError
-from janitor.core.model import OPERATORS, LeaseState, Stack
-from janitor.core.requests import DeletionRequest
+from janitor.core.model import OPERATORS, LeaseState, Mode, Stack
+from janitor.core.requests import DeletionRequest, deletion_body
 from janitor.core.resources import Resource, Snapshot
 from janitor.journeys.attempt import MOST_PAUSES
 from janitor.journeys.delete import delete
@@ -446,6 +446,87 @@ def test_protection_comes_back_if_the_deletion_is_refused() -> None:
         story.sweep()
     assert story.stack(stack_id).termination_protection
     assert story.lease(stack_id).unprotected is False
+
+
+def fallen_back(**kind: Any) -> tuple[Story, str]:
+    """Let an attempt fall back that took protection off; go on until the next one is due."""
+    story = Story(OVERRIDE)
+    stack_id = story.until_marked(**kind)
+    story.stacks.lock(stack_id)
+    story.stacks.hold(stack_id, "other")
+    story.wait(1)
+    story.sweep()
+    story.stacks.finish(stack_id)
+    story.wait(minutes=16)
+    story.sweep()
+    assert story.lease(stack_id).unprotected
+    story.wait(hours=3)
+    return story, stack_id
+
+
+@pytest.mark.parametrize("why", ["pace", "importer", "breaker"])
+def test_putting_protection_back_deletes_nothing(why: str) -> None:
+    """Though the stack itself is due: what holds it up is known to the sweep alone.
+
+    Fails if `delete` takes no notice of `restore_only`; with a tripped breaker, if it looks
+    at that first.
+    """
+    story, stack_id = fallen_back(exports=("net",))
+    match why:
+        case "pace":
+            story.set_policy(OVERRIDE + "limits: {max_deletes_per_sweep: 0}\n")
+        case "importer":
+            story.deploy("user", tags={}, imports=("net",))
+        case _:
+            story.set_policy(OVERRIDE + "limits: {max_due: 0}\n")
+    story.sweep()
+    assert story.calls("delete") == [stack_id]
+    assert story.stack(stack_id).status == "UPDATE_COMPLETE"
+    assert story.stack(stack_id).termination_protection
+    assert story.actions(stack_id)[-2:] == ["protection.intended", "protection.restored"]
+    assert story.findings() == []
+
+
+@pytest.mark.parametrize(
+    "mode,is_back",
+    [(Mode.NOTIFY, True), (Mode.OBSERVE, False), (Mode.OFF, False)],
+)
+def test_protection_comes_back_in_each_mode_that_may_change_something(
+    mode: Mode, is_back: bool
+) -> None:
+    """Mode `notify` deletes nothing, and leaves nothing unprotected either.
+
+    Fails if a sweep asks for it only in mode `enforce`.
+    """
+    story, stack_id = fallen_back()
+    story.policies.override = mode
+    story.sweep()
+    story.janitor.queue.delete(DeletionRequest(stack_id, story.now, restore_only=True))
+    story.janitor.drain()
+    assert story.stack(stack_id).termination_protection is is_back
+    assert story.calls("delete") == [stack_id]
+
+
+def test_protection_is_not_put_back_while_a_deletion_is_under_way() -> None:
+    """A message may come late, and once more.
+
+    Fails if `_restore` does not ask `lacks_protection`.
+    """
+    story = Story(OVERRIDE)
+    stack_id = story.until_marked()
+    story.stacks.lock(stack_id)
+    story.wait(1)
+    story.sweep()
+    story.janitor.queue.delete(DeletionRequest(stack_id, story.now, restore_only=True))
+    (outcome,) = story.janitor.drain()
+    assert outcome.detail == "no protection is to be put back by now"
+    assert story.actions(stack_id)[-1] == "deletion.started"
+
+
+def test_a_request_of_before_still_deletes() -> None:
+    """It may lie in the queue while a new version is deployed."""
+    body = b'{"stack_id": "arn", "decided_at": "2026-06-01T08:00:00Z"}'
+    assert deletion_body().validate_json(body) == DeletionRequest("arn", MONDAY)
 
 
 def test_a_stack_that_is_set_free_gets_its_protection_back_first() -> None:

@@ -39,6 +39,8 @@ def delete(
     """
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
+    if request.restore_only:
+        return _restore(request, now, policy, mode, stacks, ledger)
     if mode is not Mode.ENFORCE:
         return _skipped(request, f"mode is {mode.value} by now")
     if now - request.decided_at > GOOD_FOR:
@@ -69,6 +71,26 @@ def delete(
     return Attempt(
         claimed.record, stack, step, now, policy, clock, stacks, ledger, purgers, may_go_on
     ).make()
+
+
+def _restore(
+    request: DeletionRequest,
+    now: datetime,
+    policy: Policy,
+    mode: Mode,
+    stacks: Stacks,
+    ledger: Ledger,
+) -> Outcome:
+    """Put protection back where it still lacks; that deletes nothing, so no breaker stops it."""
+    if not mode.notifies:
+        return _skipped(request, f"mode is {mode.value} by now")
+    lease = ledger.lease(request.stack_id)
+    if lease is None or not lease.state.is_open:
+        return _skipped(request, "its lease is closed")
+    if not lacks_protection(lease, stacks.describe(request.stack_id)):
+        return _skipped(request, "no protection is to be put back by now")
+    protect_again(lease, now, policy, stacks, ledger)
+    return Outcome(request.stack_id, "protect", Status.DONE)
 
 
 def _claim(
