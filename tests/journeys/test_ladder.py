@@ -1,10 +1,13 @@
 """A deletion that fails: each rung of the ladder, from the policy or a tag to the journal."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.journeys.stories import MONDAY, OWNED, POLICY, Story
 
+from janitor.adapters.ports import Purged, Purger
 from janitor.core.errors import JanitorError
 from janitor.core.model import OPERATORS, LeaseState, Mode, Stack
 from janitor.core.requests import DeletionRequest, deletion_body
@@ -34,6 +37,9 @@ def on(story: Story, stack_id: str, attempts: int = 1) -> None:
 def with_policy(text: str) -> str:
     """Return the policy of the stories with more defaults."""
     return f"{POLICY}defaults: {{{text}}}\n"
+
+
+OVERRIDE = with_policy("override_protection: true")
 
 
 def begun(policy: str = POLICY, **kind: Any) -> tuple[Story, str]:
@@ -196,6 +202,133 @@ def test_emptying_that_does_not_end_in_time_goes_on_in_the_next_run() -> None:
     story.sweep()
     lease = story.lease(stack_id)
     assert (lease.state, lease.attempts) == (LeaseState.DELETED, 2)
+
+
+class WhileEmptying:
+    """A purger beside whom something else happens, each time that it asks whether to go on."""
+
+    def __init__(self, purger: Purger, happens: Callable[[], None]) -> None:
+        self._purger = purger
+        self._happens = happens
+
+    def purge(self, stack_id: str, resource: Resource, may_go_on: Callable[[], bool]) -> Purged:
+        """Empty, while it happens."""
+
+        def asked() -> bool:
+            self._happens()
+            return may_go_on()
+
+        return self._purger.purge(stack_id, resource, asked)
+
+
+@pytest.mark.parametrize("seconds,left", [(0, 0), (2, 8_000)], ids=["at once", "slowly"])
+def test_mode_off_stops_an_attempt_that_is_under_way(seconds: int, left: int) -> None:
+    """While it empties a bucket, and right before it deletes; no attempt is counted.
+
+    Fails if `make` never asks `_why_not`, and slowly if `in_time` does not.
+    """
+    story, stack_id = begun(with_policy("purge: [s3]"))
+    story.stacks.resources.contents["feat-data-1"] = 10_000
+    story.stacks.finish(stack_id)
+    story.sweep()
+    story.now = story.lease(stack_id).next_attempt_at or story.now
+
+    def switched_off() -> None:
+        story.policies.override = Mode.OFF
+        story.wait(seconds=seconds)
+
+    purgers = story.janitor.purgers
+    slow = {"s3": WhileEmptying(purgers["s3"], switched_off)}
+    story.janitor = replace(story.janitor, purgers=slow)
+    story.sweep()
+    assert story.stacks.resources.contents["feat-data-1"] == left
+    assert story.calls("delete") == [stack_id]
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.attempts) == (LeaseState.FAILED, 1)
+    assert story.actions(stack_id)[-2:] == ["resource.purged", "deletion.paused"]
+    story.wait(1)
+    story.sweep()
+    assert story.calls("delete") == [stack_id]
+    story.policies.override = Mode.ENFORCE
+    story.janitor = replace(story.janitor, purgers=purgers)
+    story.sweep()
+    story.stacks.finish(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETED
+    assert story.findings() == []
+
+
+@pytest.mark.parametrize("seconds,reads", [(1, 1), (6, 2)])
+def test_a_plain_attempt_reads_the_mode_again_only_if_that_took_a_while(
+    seconds: int, reads: int
+) -> None:
+    """What the first reading said is a moment old; protection is not even taken off.
+
+    Fails if `make` never asks `_why_not`.
+    """
+    story = Story(OVERRIDE)
+    stack_id = story.until_marked()
+    story.stacks.lock(stack_id)
+    story.wait(1)
+    story.look()
+    modes = [Mode.ENFORCE]
+
+    class Late(type(story.stacks)):  # type: ignore[misc]  # the twin, less its speed
+        """CloudFormation that lists resources slowly."""
+
+        def snapshot(self, stack: Stack) -> Snapshot:
+            """Take a while."""
+            story.wait(seconds=seconds)
+            return super().snapshot(stack)  # type: ignore[no-any-return]  # as the twin says
+
+    class Switched(type(story.policies)):  # type: ignore[misc]  # the twin, and another mode each time
+        """A mode that is switched off after its first reading."""
+
+        def mode(self) -> Mode:
+            """Say so."""
+            modes.append(Mode.OFF)
+            return modes[-2]
+
+    story.stacks.__class__ = Late
+    story.policies.__class__ = Switched
+    story.janitor.drain()
+    assert len(modes) - 1 == reads
+    is_deleted = reads == 1
+    assert bool(story.calls("delete")) is bool(story.calls("unprotect")) is is_deleted
+    if not is_deleted:
+        assert story.reason(stack_id, "deletion.paused") == (
+            "nothing is deleted now: mode is off by now"
+        )
+
+
+def test_a_mode_that_cannot_be_read_lets_nothing_be_deleted() -> None:
+    """The claim is given back all the same.
+
+    Fails if `_why_not` lets the error pass.
+    """
+    story, stack_id = begun(with_policy("purge: [s3]"))
+    story.stacks.resources.contents["feat-data-1"] = 5
+    story.stacks.finish(stack_id)
+    story.sweep()
+    story.now = story.lease(stack_id).next_attempt_at or story.now
+
+    begun_to_empty: list[None] = []
+
+    class Unread(type(story.policies)):  # type: ignore[misc]  # the twin, less its parameter
+        """A parameter that cannot be read any more from some time on."""
+
+        def mode(self) -> Mode:
+            """Refuse."""
+            if begun_to_empty:
+                raise JanitorError("reading the parameter failed: ThrottlingException")
+            return Mode.ENFORCE
+
+    story.policies.__class__ = Unread
+    slow = WhileEmptying(story.janitor.purgers["s3"], lambda: begun_to_empty.append(None))
+    story.janitor = replace(story.janitor, purgers={"s3": slow})
+    story.sweep()
+    assert story.calls("delete") == [stack_id]
+    assert story.actions(stack_id)[-1] == "deletion.paused"
 
 
 def test_a_bucket_that_is_filled_all_the_time_ends_with_a_person() -> None:
@@ -397,9 +530,6 @@ def test_termination_protection_is_told_to_the_owner_once() -> None:
     told = [m.contact.address for m in story.channel.sent if "protected" in m.kinds]
     assert told == ["ana@example.com"]
     assert story.calls("unprotect") == story.calls("delete") == []
-
-
-OVERRIDE = with_policy("override_protection: true")
 
 
 def test_protection_is_taken_off_right_before_where_the_policy_says_so() -> None:

@@ -69,7 +69,17 @@ def delete(
     except Conflict:
         return _skipped(request, "the lease has just changed; the next sweep decides anew")
     return Attempt(
-        claimed.record, stack, step, now, policy, clock, stacks, ledger, purgers, may_go_on
+        claimed.record,
+        stack,
+        step,
+        now,
+        policy,
+        clock,
+        stacks,
+        ledger,
+        purgers,
+        may_go_on,
+        policies.mode,
     ).make()
 
 
