@@ -323,6 +323,20 @@ def test_a_deletion_whose_answer_was_lost_is_neither_done_nor_refused() -> None:
     assert type(raised.value) is JanitorError
 
 
+@pytest.mark.parametrize("code", ["InternalFailure", "ServiceUnavailable"])
+def test_a_deletion_amid_which_aws_failed_is_neither_done_nor_refused(
+    aws: Stubber, stacks: CloudFormation, code: str
+) -> None:
+    """It may have been taken as well, and the tracker will see.
+
+    Fails without `is_broken_off`.
+    """
+    aws.add_client_error("delete_stack", code, "We encountered an error", http_status_code=500)
+    with pytest.raises(JanitorError, match=f"deleting feat in eu-central-1 failed: {code}") as told:
+        stacks.delete(ARN, "token-1")
+    assert type(told.value) is JanitorError
+
+
 @pytest.mark.parametrize("code", ["AccessDenied", "ValidationError", "Throttling"])
 def test_only_does_not_exist_means_that_a_stack_is_unknown(
     aws: Stubber, stacks: CloudFormation, code: str

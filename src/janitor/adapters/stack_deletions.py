@@ -12,6 +12,7 @@ from janitor.adapters.aws_errors import (
     AwsError,
     code_of,
     is_about_credentials,
+    is_broken_off,
     is_transient,
     message_of,
     request_id_of,
@@ -60,7 +61,7 @@ class StackDeletions:
                 return request_id_of(error)
             if is_unknown(error):
                 raise StackNotFound(f"{name} does not exist") from error
-            if is_about_credentials(error):
+            if is_about_credentials(error) or is_broken_off(error):
                 raise translated(error, f"deleting {name} in {region}") from error
             protected = "terminationprotection" in said.replace(" ", "").lower()
             raise DeleteRefused(

@@ -149,6 +149,12 @@ def lacks_protection(lease: Lease, stack: Stack | None) -> bool:
     )
 
 
+def deleted_by(lease: Lease) -> str:
+    """Say by whom a stack was deleted while no attempt of ours was under way."""
+    late = lease.claimed_at is not None
+    return "by another hand" + ", or late by an attempt of the janitor's" * late
+
+
 def failed_stage(lease: Lease) -> str:
     """Return the stage of the notice about a failed attempt: one for each rung."""
     return f"{FAILED_RUNG}{lease.rung or Rung.PLAIN}"

@@ -177,6 +177,8 @@ class Lease:
     """Of the ladder, at the last attempt."""
     asked_at: datetime | None = None
     """When CloudFormation took the present attempt; None until it did."""
+    half_deleted: bool = False
+    """It had failed to go already when the present attempt was claimed, and shows it for a while."""
     refusals: int = 0
     """Attempts that came to nothing and count for no rung: an export in use, throttling."""
     blocker: str = ""

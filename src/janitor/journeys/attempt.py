@@ -17,7 +17,7 @@ from janitor.core.journal import Actor, Draft, Entry, about, entry
 from janitor.core.ladder import PURGEABLE, Step
 from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
-from janitor.journeys.track import failed_attempt
+from janitor.journeys.failed import failed_attempt
 
 ACTOR = Actor("janitor", "janitor", "delete")
 

@@ -16,6 +16,7 @@ from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
 from janitor.core.requests import DeletionRequest
 from janitor.core.resources import Snapshot
+from janitor.core.statuses import HALF_DELETED
 from janitor.journeys.attempt import ACTOR, Attempt, protect_again
 
 GOOD_FOR = timedelta(hours=1)
@@ -134,6 +135,7 @@ def _claim(
         attempts=lease.attempts + 1,
         claimed_at=now,
         asked_at=None,
+        half_deleted=stack.status == HALF_DELETED,
         next_attempt_at=None,
         last_error="",
         blocked=False,
