@@ -9,6 +9,7 @@ from tests.journeys.stories import MONDAY, OWNED, POLICY, Story
 
 from janitor.adapters.ports import Purged, Purger
 from janitor.core.errors import JanitorError
+from janitor.core.ladder import MOST_THROTTLED
 from janitor.core.model import OPERATORS, LeaseState, Mode, Stack
 from janitor.core.requests import DeletionRequest, deletion_body
 from janitor.core.resources import Resource, Snapshot
@@ -459,7 +460,7 @@ def test_each_rung_is_told_once() -> None:
 def test_an_export_in_use_is_journalled_as_that_and_counts_for_no_rung() -> None:
     """CloudFormation returns to the former status, and says why in its reason.
 
-    Fails if `Cause.counts` is always true.
+    Fails if `is_an_attempt` is always true.
     """
     story, stack_id = begun()
     story.stacks.hold(stack_id, "feat-other")
@@ -488,6 +489,55 @@ def test_throttling_is_no_attempt() -> None:
     assert (lease.state, lease.attempts) == (LeaseState.FAILED, 0)
     on(story, stack_id)
     assert story.lease(stack_id).state is LeaseState.DELETING
+
+
+def test_throttling_that_does_not_end_is_told() -> None:
+    """After some refusals each counts as an attempt, and at the end a person is asked.
+
+    Fails if `is_an_attempt` never counts it.
+    """
+    story = Story(POLICY + "limits: {max_attempts: 2}\n")
+    stack_id = story.until_marked()
+    story.stacks.throttled = 99
+    for _ in range(8):
+        story.wait(1)
+        story.sweep()
+    assert story.lease(stack_id).state is LeaseState.NEEDS_ATTENTION
+    assert story.actions(stack_id).count("deletion.refused") == MOST_THROTTLED
+    kinds = [m.kinds for m in story.channel.sent if m.contact == OPERATORS]
+    assert kinds == [("failed-plain",), ("attention",)]
+
+
+@pytest.mark.parametrize("name", ["feat-throttling", "throttled", "feat-basket"])
+def test_what_a_stack_is_called_does_not_class_its_failures(name: str) -> None:
+    """Each counts, be it refused or failed, and a person is asked after the last.
+
+    Fails if `_ask` or `_verdict` class the text that they compose, name and all.
+    """
+    story = Story(POLICY + "limits: {max_attempts: 2}\n")
+    stack_id = story.until_marked(name, role=OWN_ROLE)
+    story.stacks.gone_roles.add(OWN_ROLE)
+    story.wait(1)
+    story.sweep()
+    assert story.lease(stack_id).attempts == 1
+    story.stacks.gone_roles.clear()
+    story.stacks.fail(stack_id, reason=f"{name} has dependencies")
+    on(story, stack_id, 2)
+    assert story.lease(stack_id).state is LeaseState.NEEDS_ATTENTION
+    assert "deletion.refused" not in story.actions(stack_id)
+
+
+def test_a_name_alone_brings_no_cleanup_role() -> None:
+    """Nothing was denied here but in a name.
+
+    Fails if `cause_of_failure` gives `cause_of` no names.
+    """
+    page = Resource("AccessDenied", "AWS::S3::Bucket", "page")
+    kind = {"role": OWN_ROLE, "resources": (page,)}
+    story, stack_id = begun(with_policy(f"cleanup_role: '{CLEANUP}'"), **kind)
+    story.stacks.fail(stack_id, reason="AccessDenied has dependencies")
+    on(story, stack_id)
+    assert "role" not in facts(story, stack_id, "deletion.intended")
 
 
 def test_a_deletion_that_hangs_is_told_to_operators_and_never_cancelled() -> None:

@@ -65,7 +65,9 @@ class StackDeletions:
                 raise translated(error, f"deleting {name} in {region}") from error
             protected = "terminationprotection" in said.replace(" ", "").lower()
             raise DeleteRefused(
-                f"CloudFormation will not delete {name}: {said}", retry=not protected
+                f"CloudFormation will not delete {name}: {said}",
+                retry=not protected,
+                said=f"{code_of(error)}: {said}",
             ) from error
         except AwsError as error:
             # It may have been taken all the same: the tracker will see.

@@ -171,6 +171,8 @@ class Lease:
     claimed_at: datetime | None = None
     next_attempt_at: datetime | None = None
     last_error: str = ""
+    cause: str = ""
+    """Of the last failed attempt, as `core.ladder` classes what CloudFormation said."""
     blocked: bool = False
     """Found protected when it was about to be deleted: others go first."""
     rung: str = ""

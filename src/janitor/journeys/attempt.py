@@ -14,7 +14,7 @@ from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict, DeleteRefused, JanitorError
 from janitor.core.journal import Actor, Draft, Entry, about, entry
-from janitor.core.ladder import PURGEABLE, Step
+from janitor.core.ladder import PURGEABLE, Step, cause_of
 from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
 from janitor.journeys.failed import failed_attempt
@@ -103,10 +103,12 @@ class Attempt:
             request_id = self.stacks.delete(lease.stack_id, deletion_token(self.claimed), self.step)
         except DeleteRefused as refusal:
             why = str(refusal)
+            cause = cause_of(refusal.said, (self.stack.name, lease.stack_id))
+            now, policy, stack = self.now, self.policy, self.stack
             lease = self._commit(
                 lease,
                 lambda stored: failed_attempt(
-                    stored, why, now=self.now, policy=self.policy, actor=ACTOR, stack=self.stack
+                    stored, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack
                 ),
             )
             if lease.unprotected:

@@ -5,18 +5,25 @@ from datetime import datetime
 
 from janitor.core.decisions import Reason
 from janitor.core.journal import Actor, Entry, about, entry
-from janitor.core.ladder import Cause, back_off, back_off_refused, cause_of, most_attempts
+from janitor.core.ladder import Cause, back_off, back_off_refused, is_an_attempt, most_attempts
 from janitor.core.model import Lease, LeaseState, Stack
 from janitor.core.policy import Policy
 from janitor.core.statuses import HALF_DELETED
 
 
 def failed_attempt(
-    lease: Lease, why: str, *, now: datetime, policy: Policy, actor: Actor, stack: Stack
+    lease: Lease,
+    why: str,
+    cause: Cause,
+    *,
+    now: datetime,
+    policy: Policy,
+    actor: Actor,
+    stack: Stack,
 ) -> Entry[Lease]:
     """Record a failed attempt: the next one after a back-off, or a person's attention."""
-    if not cause_of(why).counts:
-        return _came_to_nothing(lease, why, now=now, policy=policy, actor=actor)
+    if not is_an_attempt(cause, lease):
+        return _came_to_nothing(lease, why, cause, now=now, policy=policy, actor=actor)
     half = stack.status == HALF_DELETED
     most = most_attempts(policy.terms(lease.rule), policy.limits, half_deleted=half)
     last = lease.attempts >= most
@@ -26,6 +33,7 @@ def failed_attempt(
         state=LeaseState.NEEDS_ATTENTION if last else LeaseState.FAILED,
         next_attempt_at=again,
         last_error=why,
+        cause=cause.value,
     )
     facts = {"attempt": f"{lease.attempts} of {most}", "rung": lease.rung}
     draft = about(
@@ -41,10 +49,9 @@ def failed_attempt(
 
 
 def _came_to_nothing(
-    lease: Lease, why: str, *, now: datetime, policy: Policy, actor: Actor
+    lease: Lease, why: str, cause: Cause, *, now: datetime, policy: Policy, actor: Actor
 ) -> Entry[Lease]:
     """Record an attempt that no rung of the ladder would have helped; it does not count."""
-    in_use = cause_of(why) is Cause.IN_USE
     changed = replace(
         lease,
         state=LeaseState.FAILED,
@@ -53,12 +60,13 @@ def _came_to_nothing(
         rung="",
         next_attempt_at=now + back_off_refused(lease.refusals),
         last_error=why,
-        blocker=why if in_use else lease.blocker,
+        cause=cause.value,
+        blocker=why if cause is Cause.IN_USE else lease.blocker,
     )
     draft = about(
         lease,
         "deletion.refused",
-        Reason(why, {"attempt": "not counted", "cause": cause_of(why).value}),
+        Reason(why, {"attempt": "not counted", "cause": cause.value}),
         actor=actor,
         now=now,
         policy_version=policy.version,

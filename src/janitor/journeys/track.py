@@ -12,6 +12,7 @@ from janitor.core.errors import JanitorError
 from janitor.core.evidence import MOST_KEPT, confirmed_reason, what_stayed
 from janitor.core.journal import Actor, Entry, about, entry
 from janitor.core.ladder import (
+    cause_of_failure,
     deleted_by,
     failed_stage,
     failure_text,
@@ -128,15 +129,15 @@ def _verdict(lease: Lease, seen: _Seen, now: datetime, policy: Policy) -> Entry[
             return None
         said = f"DELETE_FAILED: {stack.status_reason or 'CloudFormation gave no reason'}"
         failed = tuple(one for one in seen.fates if one.status == HALF_DELETED)
-        return failed_attempt(
-            lease, failure_text(said, failed), now=now, policy=policy, actor=ACTOR, stack=stack
-        )
+        why, cause = failure_text(said, failed), cause_of_failure(stack, failed)
+        return failed_attempt(lease, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack)
     if not is_old:
         return None
     why = f"the deletion had no effect, status is {stack.status}"
     if stack.status_reason:
         why = f"{why}: {stack.status_reason}"
-    return failed_attempt(lease, why, now=now, policy=policy, actor=ACTOR, stack=stack)
+    cause = cause_of_failure(stack, ())
+    return failed_attempt(lease, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack)
 
 
 def _is_news(lease: Lease, now: datetime) -> bool:
