@@ -445,6 +445,23 @@ def test_what_the_template_keeps_is_a_leftover_too() -> None:
     )
 
 
+def test_what_a_nested_stack_keeps_is_a_leftover_too() -> None:
+    """Though its parent only shows the child, as deleted.
+
+    Fails if `fates` tells of the root alone.
+    """
+    child = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat-Child/1"
+    nested = Resource("Child", "AWS::CloudFormation::Stack", child)
+    table = Resource("Table", "AWS::DynamoDB::Table", "feat-table", policy="Retain")
+    story, stack_id = begun(resources=(QUEUE, nested))
+    story.stacks.resources.put(child, (BUCKET, table))
+    story.stacks.finish(stack_id)
+    story.sweep()
+    lease = story.lease(stack_id)
+    assert lease.state is LeaseState.DELETED
+    assert lease.leftovers == ("Child/Table (AWS::DynamoDB::Table feat-table)",)
+
+
 def test_each_rung_is_told_once() -> None:
     """To owner and operators, however often it fails."""
     policy = with_policy("purge: [s3], last_resort: retain") + "limits: {max_attempts: 3}\n"

@@ -24,7 +24,7 @@ from janitor.core.errors import DeleteRefused, StackNotFound
 from janitor.core.evidence import SNAPSHOT
 from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
-from janitor.core.resources import Resource, Snapshot
+from janitor.core.resources import Resource, Snapshot, with_nested
 from janitor.core.statuses import IN_REVIEW
 
 if TYPE_CHECKING:
@@ -113,6 +113,9 @@ class StackDeletions:
         return client.get_paginator("list_stack_resources").paginate(StackName=stack_id)
 
     def fates(self, stack_id: str) -> tuple[Resource, ...]:
+        return with_nested(stack_id, self._fates)
+
+    def _fates(self, stack_id: str) -> tuple[Resource, ...]:
         """Read the events back to where the stack was last at rest, newest first."""
         region = region_of(stack_id)
         pages = (
