@@ -153,7 +153,6 @@ MUTATIONS = (
     Mutation(
         6, "journeys/delete.py", "if ledger.account().breaker_tripped_at is not None:", "if False:"
     ),
-    Mutation(6, "journeys/delete.py", "if request.restore_only:", "if False:"),
     # 7. Plan and act share one path.
     Mutation(
         7,
@@ -167,6 +166,7 @@ MUTATIONS = (
         "case Mark(lease=Lease() as lease) if notifies:",
         "case Mark(lease=Lease() as lease) if False:",
     ),
+    Mutation(7, "journeys/leases.py", "self.plan.now, restore_only=True", "self.plan.now"),
     # 8. Off and observe change nothing; the mode is read again before each delete.
     Mutation(8, "journeys/delete.py", "if mode is not Mode.ENFORCE:", "if False:"),
     Mutation(8, "journeys/delete.py", "if not mode.notifies:", "if False:"),
