@@ -406,7 +406,7 @@ def test_an_export_in_use_keeps_its_stack(world: World) -> None:
     try:
         world.stacks.delete(exporter.stack_id, "token-1")
     except DeleteRefused as refusal:
-        said = str(refusal)
+        said = refusal.said
     after = world.finish(exporter.stack_id)
     assert after.status == "CREATE_COMPLETE"
     assert cause_of(said or after.status_reason) is Cause.IN_USE

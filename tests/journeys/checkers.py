@@ -78,7 +78,7 @@ class Checkers(Observer):
             self.no(3, f"{stack.name} deleted without a claim")
         self._last_resort(stack, step, world)
         self._within_limits(stack_id, world)  # 6
-        if not any(view.mode is Mode.ENFORCE for view in world.views):
+        if not any(view.mode is Mode.ENFORCE for view in world.views[world.purged_at :]):
             self.no(8, f"deleted in mode {world.mode}")
 
     def on_purge(self, stack_id: str, resource: Resource, world: World) -> None:
@@ -101,6 +101,8 @@ class Checkers(Observer):
         """4: protection is taken off for a claimed deletion alone, where the policy says so."""
         if on:
             self._intent("protection", stack_id)
+            if not any(view.mode.notifies for view in world.views):
+                self.no(8, f"termination protection of {stack_id} put back in mode {world.mode}")
             return
         if not any(view.terms.override for view in world.views):
             self.no(4, f"termination protection of {stack_id} taken off")
@@ -149,7 +151,7 @@ class Checkers(Observer):
         """Look at a message as it is queued."""
         if isinstance(request, RevisionRequest):
             return  # An owner may act in any mode; what is sent of it is looked at then.
-        enforce = isinstance(request, DeletionRequest)
+        enforce = isinstance(request, DeletionRequest) and not request.restore_only
         allowed = [v for v in world.views if v.mode is Mode.ENFORCE or not enforce]
         if not any(view.mode.notifies for view in allowed):
             self.no(8, f"queued {request} in mode {world.mode}")
@@ -295,7 +297,9 @@ class Checkers(Observer):
     def _within_limits(self, stack_id: str, world: World) -> None:
         """6: no sweep deletes more than it may, and none is deleted once one has stopped."""
         assert world.message is not None
-        number = world.message.sweep
+        number, request = world.message.sweep, world.message.request
+        if isinstance(request, DeletionRequest) and request.restore_only:
+            self.no(6, f"{stack_id} deleted by a request to put its protection back")
         ids = self.deleted_by_sweep.setdefault(number, set())
         ids.add(stack_id)
         if len(ids) > self.limits[number]:
@@ -345,6 +349,6 @@ class Checkers(Observer):
 
     def after_calm(self, before: set[str], world: World) -> None:
         """5: a sweep that nothing disturbed, with all its messages, puts protection back."""
-        if world.mode is Mode.ENFORCE and not self.stopped:
+        if world.mode.notifies:
             for stack_id in before & self.unprotected(world):
                 self.no(5, f"{stack_id} was left without its termination protection")

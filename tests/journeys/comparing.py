@@ -12,20 +12,12 @@ from janitor.core.requests import DeletionRequest, NoticeRequest
 
 
 def asked_to_delete(swept: Swept) -> set[str]:
-    """Return what a sweep queued for deletion, but for those that only get their protection back.
-
-    Without a report, as after a crash, nobody can tell the two apart, and all count.
-    """
-    asked = {q.request.stack_id for q in swept.queued if isinstance(q.request, DeletionRequest)}
-    decisions = swept.report.plan.decisions if swept.report else ()
-    to_be_protected = {
-        decision.lease.stack_id
-        for decision in decisions
-        if decision.lease
-        and decision.lease.unprotected
-        and decision_name(decision) not in ("delete", "retry")
+    """Return what a sweep queued for deletion, but for those that only get their protection back."""
+    return {
+        q.request.stack_id
+        for q in swept.queued
+        if isinstance(q.request, DeletionRequest) and not q.request.restore_only
     }
-    return asked - to_be_protected
 
 
 def compared(swept: Swept) -> Iterator[tuple[str, object, object]]:

@@ -166,8 +166,11 @@ MUTATIONS = (
         "case Mark(lease=Lease() as lease) if notifies:",
         "case Mark(lease=Lease() as lease) if False:",
     ),
+    Mutation(7, "journeys/leases.py", "self.plan.now, restore_only=True", "self.plan.now"),
     # 8. Off and observe change nothing; the mode is read again before each delete.
     Mutation(8, "journeys/delete.py", "if mode is not Mode.ENFORCE:", "if False:"),
+    Mutation(8, "journeys/delete.py", "if not mode.notifies:", "if False:"),
+    Mutation(8, "journeys/attempt.py", "if not is_known and", "if False and"),
     Mutation(8, "journeys/notify.py", "if not mode.notifies:", "if False:"),
     Mutation(8, "journeys/revise.py", "if not mode.notifies:", "if False:"),
     Mutation(

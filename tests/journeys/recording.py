@@ -129,6 +129,7 @@ class RecordingPurger(MemoryPurger):
     def purge(self, stack_id: str, resource: Resource, may_go_on: Callable[[], bool]) -> Purged:
         """Record the call, then empty."""
         self.world.mutations += 1
+        self.world.purged_at = len(self.world.views) - 1
         self.world.seen[f"purged {self.kind}"] += 1
         self.world.observer.on_purge(stack_id, resource, self.world)
         return super().purge(stack_id, resource, may_go_on)

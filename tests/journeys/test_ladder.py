@@ -1,13 +1,17 @@
 """A deletion that fails: each rung of the ladder, from the policy or a tag to the journal."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.journeys.stories import OWNED, POLICY, Story
+from tests.journeys.stories import MONDAY, OWNED, POLICY, Story
 
+from janitor.adapters.ports import Purged, Purger
 from janitor.core.errors import JanitorError
-from janitor.core.model import OPERATORS, LeaseState, Stack
-from janitor.core.requests import DeletionRequest
+from janitor.core.ladder import MOST_THROTTLED
+from janitor.core.model import OPERATORS, LeaseState, Mode, Stack
+from janitor.core.requests import DeletionRequest, deletion_body
 from janitor.core.resources import Resource, Snapshot
 from janitor.journeys.attempt import MOST_PAUSES
 from janitor.journeys.delete import delete
@@ -34,6 +38,9 @@ def on(story: Story, stack_id: str, attempts: int = 1) -> None:
 def with_policy(text: str) -> str:
     """Return the policy of the stories with more defaults."""
     return f"{POLICY}defaults: {{{text}}}\n"
+
+
+OVERRIDE = with_policy("override_protection: true")
 
 
 def begun(policy: str = POLICY, **kind: Any) -> tuple[Story, str]:
@@ -198,6 +205,133 @@ def test_emptying_that_does_not_end_in_time_goes_on_in_the_next_run() -> None:
     assert (lease.state, lease.attempts) == (LeaseState.DELETED, 2)
 
 
+class WhileEmptying:
+    """A purger beside whom something else happens, each time that it asks whether to go on."""
+
+    def __init__(self, purger: Purger, happens: Callable[[], None]) -> None:
+        self._purger = purger
+        self._happens = happens
+
+    def purge(self, stack_id: str, resource: Resource, may_go_on: Callable[[], bool]) -> Purged:
+        """Empty, while it happens."""
+
+        def asked() -> bool:
+            self._happens()
+            return may_go_on()
+
+        return self._purger.purge(stack_id, resource, asked)
+
+
+@pytest.mark.parametrize("seconds,left", [(0, 0), (2, 8_000)], ids=["at once", "slowly"])
+def test_mode_off_stops_an_attempt_that_is_under_way(seconds: int, left: int) -> None:
+    """While it empties a bucket, and right before it deletes; no attempt is counted.
+
+    Fails if `make` never asks `_why_not`, and slowly if `in_time` does not.
+    """
+    story, stack_id = begun(with_policy("purge: [s3]"))
+    story.stacks.resources.contents["feat-data-1"] = 10_000
+    story.stacks.finish(stack_id)
+    story.sweep()
+    story.now = story.lease(stack_id).next_attempt_at or story.now
+
+    def switched_off() -> None:
+        story.policies.override = Mode.OFF
+        story.wait(seconds=seconds)
+
+    purgers = story.janitor.purgers
+    slow = {"s3": WhileEmptying(purgers["s3"], switched_off)}
+    story.janitor = replace(story.janitor, purgers=slow)
+    story.sweep()
+    assert story.stacks.resources.contents["feat-data-1"] == left
+    assert story.calls("delete") == [stack_id]
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.attempts) == (LeaseState.FAILED, 1)
+    assert story.actions(stack_id)[-2:] == ["resource.purged", "deletion.paused"]
+    story.wait(1)
+    story.sweep()
+    assert story.calls("delete") == [stack_id]
+    story.policies.override = Mode.ENFORCE
+    story.janitor = replace(story.janitor, purgers=purgers)
+    story.sweep()
+    story.stacks.finish(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETED
+    assert story.findings() == []
+
+
+@pytest.mark.parametrize("seconds,reads", [(1, 1), (6, 2)])
+def test_a_plain_attempt_reads_the_mode_again_only_if_that_took_a_while(
+    seconds: int, reads: int
+) -> None:
+    """What the first reading said is a moment old; protection is not even taken off.
+
+    Fails if `make` never asks `_why_not`.
+    """
+    story = Story(OVERRIDE)
+    stack_id = story.until_marked()
+    story.stacks.lock(stack_id)
+    story.wait(1)
+    story.look()
+    modes = [Mode.ENFORCE]
+
+    class Late(type(story.stacks)):  # type: ignore[misc]  # the twin, less its speed
+        """CloudFormation that lists resources slowly."""
+
+        def snapshot(self, stack: Stack) -> Snapshot:
+            """Take a while."""
+            story.wait(seconds=seconds)
+            return super().snapshot(stack)  # type: ignore[no-any-return]  # as the twin says
+
+    class Switched(type(story.policies)):  # type: ignore[misc]  # the twin, and another mode each time
+        """A mode that is switched off after its first reading."""
+
+        def mode(self) -> Mode:
+            """Say so."""
+            modes.append(Mode.OFF)
+            return modes[-2]
+
+    story.stacks.__class__ = Late
+    story.policies.__class__ = Switched
+    story.janitor.drain()
+    assert len(modes) - 1 == reads
+    is_deleted = reads == 1
+    assert bool(story.calls("delete")) is bool(story.calls("unprotect")) is is_deleted
+    if not is_deleted:
+        assert story.reason(stack_id, "deletion.paused") == (
+            "nothing is deleted now: mode is off by now"
+        )
+
+
+def test_a_mode_that_cannot_be_read_lets_nothing_be_deleted() -> None:
+    """The claim is given back all the same.
+
+    Fails if `_why_not` lets the error pass.
+    """
+    story, stack_id = begun(with_policy("purge: [s3]"))
+    story.stacks.resources.contents["feat-data-1"] = 5
+    story.stacks.finish(stack_id)
+    story.sweep()
+    story.now = story.lease(stack_id).next_attempt_at or story.now
+
+    begun_to_empty: list[None] = []
+
+    class Unread(type(story.policies)):  # type: ignore[misc]  # the twin, less its parameter
+        """A parameter that cannot be read any more from some time on."""
+
+        def mode(self) -> Mode:
+            """Refuse."""
+            if begun_to_empty:
+                raise JanitorError("reading the parameter failed: ThrottlingException")
+            return Mode.ENFORCE
+
+    story.policies.__class__ = Unread
+    slow = WhileEmptying(story.janitor.purgers["s3"], lambda: begun_to_empty.append(None))
+    story.janitor = replace(story.janitor, purgers={"s3": slow})
+    story.sweep()
+    assert story.calls("delete") == [stack_id]
+    assert story.actions(stack_id)[-1] == "deletion.paused"
+
+
 def test_a_bucket_that_is_filled_all_the_time_ends_with_a_person() -> None:
     """Emptying is bounded too."""
     story, stack_id = begun(with_policy("purge: [s3]") + "limits: {max_attempts: 2}\n")
@@ -311,6 +445,23 @@ def test_what_the_template_keeps_is_a_leftover_too() -> None:
     )
 
 
+def test_what_a_nested_stack_keeps_is_a_leftover_too() -> None:
+    """Though its parent only shows the child, as deleted.
+
+    Fails if `fates` tells of the root alone.
+    """
+    child = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat-Child/1"
+    nested = Resource("Child", "AWS::CloudFormation::Stack", child)
+    table = Resource("Table", "AWS::DynamoDB::Table", "feat-table", policy="Retain")
+    story, stack_id = begun(resources=(QUEUE, nested))
+    story.stacks.resources.put(child, (BUCKET, table))
+    story.stacks.finish(stack_id)
+    story.sweep()
+    lease = story.lease(stack_id)
+    assert lease.state is LeaseState.DELETED
+    assert lease.leftovers == ("Child/Table (AWS::DynamoDB::Table feat-table)",)
+
+
 def test_each_rung_is_told_once() -> None:
     """To owner and operators, however often it fails."""
     policy = with_policy("purge: [s3], last_resort: retain") + "limits: {max_attempts: 3}\n"
@@ -326,7 +477,7 @@ def test_each_rung_is_told_once() -> None:
 def test_an_export_in_use_is_journalled_as_that_and_counts_for_no_rung() -> None:
     """CloudFormation returns to the former status, and says why in its reason.
 
-    Fails if `Cause.counts` is always true.
+    Fails if `is_an_attempt` is always true.
     """
     story, stack_id = begun()
     story.stacks.hold(stack_id, "feat-other")
@@ -355,6 +506,55 @@ def test_throttling_is_no_attempt() -> None:
     assert (lease.state, lease.attempts) == (LeaseState.FAILED, 0)
     on(story, stack_id)
     assert story.lease(stack_id).state is LeaseState.DELETING
+
+
+def test_throttling_that_does_not_end_is_told() -> None:
+    """After some refusals each counts as an attempt, and at the end a person is asked.
+
+    Fails if `is_an_attempt` never counts it.
+    """
+    story = Story(POLICY + "limits: {max_attempts: 2}\n")
+    stack_id = story.until_marked()
+    story.stacks.throttled = 99
+    for _ in range(8):
+        story.wait(1)
+        story.sweep()
+    assert story.lease(stack_id).state is LeaseState.NEEDS_ATTENTION
+    assert story.actions(stack_id).count("deletion.refused") == MOST_THROTTLED
+    kinds = [m.kinds for m in story.channel.sent if m.contact == OPERATORS]
+    assert kinds == [("failed-plain",), ("attention",)]
+
+
+@pytest.mark.parametrize("name", ["feat-throttling", "throttled", "feat-basket"])
+def test_what_a_stack_is_called_does_not_class_its_failures(name: str) -> None:
+    """Each counts, be it refused or failed, and a person is asked after the last.
+
+    Fails if `_ask` or `_verdict` class the text that they compose, name and all.
+    """
+    story = Story(POLICY + "limits: {max_attempts: 2}\n")
+    stack_id = story.until_marked(name, role=OWN_ROLE)
+    story.stacks.gone_roles.add(OWN_ROLE)
+    story.wait(1)
+    story.sweep()
+    assert story.lease(stack_id).attempts == 1
+    story.stacks.gone_roles.clear()
+    story.stacks.fail(stack_id, reason=f"{name} has dependencies")
+    on(story, stack_id, 2)
+    assert story.lease(stack_id).state is LeaseState.NEEDS_ATTENTION
+    assert "deletion.refused" not in story.actions(stack_id)
+
+
+def test_a_name_alone_brings_no_cleanup_role() -> None:
+    """Nothing was denied here but in a name.
+
+    Fails if `cause_of_failure` gives `cause_of` no names.
+    """
+    page = Resource("AccessDenied", "AWS::S3::Bucket", "page")
+    kind = {"role": OWN_ROLE, "resources": (page,)}
+    story, stack_id = begun(with_policy(f"cleanup_role: '{CLEANUP}'"), **kind)
+    story.stacks.fail(stack_id, reason="AccessDenied has dependencies")
+    on(story, stack_id)
+    assert "role" not in facts(story, stack_id, "deletion.intended")
 
 
 def test_a_deletion_that_hangs_is_told_to_operators_and_never_cancelled() -> None:
@@ -397,9 +597,6 @@ def test_termination_protection_is_told_to_the_owner_once() -> None:
     told = [m.contact.address for m in story.channel.sent if "protected" in m.kinds]
     assert told == ["ana@example.com"]
     assert story.calls("unprotect") == story.calls("delete") == []
-
-
-OVERRIDE = with_policy("override_protection: true")
 
 
 def test_protection_is_taken_off_right_before_where_the_policy_says_so() -> None:
@@ -446,6 +643,87 @@ def test_protection_comes_back_if_the_deletion_is_refused() -> None:
         story.sweep()
     assert story.stack(stack_id).termination_protection
     assert story.lease(stack_id).unprotected is False
+
+
+def fallen_back(**kind: Any) -> tuple[Story, str]:
+    """Let an attempt fall back that took protection off; go on until the next one is due."""
+    story = Story(OVERRIDE)
+    stack_id = story.until_marked(**kind)
+    story.stacks.lock(stack_id)
+    story.stacks.hold(stack_id, "other")
+    story.wait(1)
+    story.sweep()
+    story.stacks.finish(stack_id)
+    story.wait(minutes=16)
+    story.sweep()
+    assert story.lease(stack_id).unprotected
+    story.wait(hours=3)
+    return story, stack_id
+
+
+@pytest.mark.parametrize("why", ["pace", "importer", "breaker"])
+def test_putting_protection_back_deletes_nothing(why: str) -> None:
+    """Though the stack itself is due: what holds it up is known to the sweep alone.
+
+    Fails if `delete` takes no notice of `restore_only`; with a tripped breaker, if it looks
+    at that first.
+    """
+    story, stack_id = fallen_back(exports=("net",))
+    match why:
+        case "pace":
+            story.set_policy(OVERRIDE + "limits: {max_deletes_per_sweep: 0}\n")
+        case "importer":
+            story.deploy("user", tags={}, imports=("net",))
+        case _:
+            story.set_policy(OVERRIDE + "limits: {max_due: 0}\n")
+    story.sweep()
+    assert story.calls("delete") == [stack_id]
+    assert story.stack(stack_id).status == "UPDATE_COMPLETE"
+    assert story.stack(stack_id).termination_protection
+    assert story.actions(stack_id)[-2:] == ["protection.intended", "protection.restored"]
+    assert story.findings() == []
+
+
+@pytest.mark.parametrize(
+    "mode,is_back",
+    [(Mode.NOTIFY, True), (Mode.OBSERVE, False), (Mode.OFF, False)],
+)
+def test_protection_comes_back_in_each_mode_that_may_change_something(
+    mode: Mode, is_back: bool
+) -> None:
+    """Mode `notify` deletes nothing, and leaves nothing unprotected either.
+
+    Fails if a sweep asks for it only in mode `enforce`.
+    """
+    story, stack_id = fallen_back()
+    story.policies.override = mode
+    story.sweep()
+    story.janitor.queue.delete(DeletionRequest(stack_id, story.now, restore_only=True))
+    story.janitor.drain()
+    assert story.stack(stack_id).termination_protection is is_back
+    assert story.calls("delete") == [stack_id]
+
+
+def test_protection_is_not_put_back_while_a_deletion_is_under_way() -> None:
+    """A message may come late, and once more.
+
+    Fails if `_restore` does not ask `lacks_protection`.
+    """
+    story = Story(OVERRIDE)
+    stack_id = story.until_marked()
+    story.stacks.lock(stack_id)
+    story.wait(1)
+    story.sweep()
+    story.janitor.queue.delete(DeletionRequest(stack_id, story.now, restore_only=True))
+    (outcome,) = story.janitor.drain()
+    assert outcome.detail == "no protection is to be put back by now"
+    assert story.actions(stack_id)[-1] == "deletion.started"
+
+
+def test_a_request_of_before_still_deletes() -> None:
+    """It may lie in the queue while a new version is deployed."""
+    body = b'{"stack_id": "arn", "decided_at": "2026-06-01T08:00:00Z"}'
+    assert deletion_body().validate_json(body) == DeletionRequest("arn", MONDAY)
 
 
 def test_a_stack_that_is_set_free_gets_its_protection_back_first() -> None:

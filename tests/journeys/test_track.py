@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, POLICY, Story
 
-from janitor.core.model import OPERATORS, LeaseState, Mode, Status
+from janitor.core.model import OPERATORS, LeaseState, Mode, Outcome, Status
 
 MINUTE = timedelta(minutes=1)
 FRIDAY = MONDAY + 4 * DAY
@@ -183,6 +183,72 @@ def test_a_failure_is_recorded_even_where_nobody_may_be_told() -> None:
     story.sweep()
     assert story.lease(stack_id).state is LeaseState.NEEDS_ATTENTION
     assert len(story.channel.sent) == sent
+
+
+def tried_again(seconds: float) -> tuple[Story, str, Outcome]:
+    """Let a second attempt be taken, and CloudFormation answer so much later with what was."""
+    story, stack_id = a_deletion()
+    story.stacks.fail(stack_id)
+    story.stacks.finish(stack_id)
+    story.sweep()
+    story.wait(minutes=30)
+    before = story.stack(stack_id)
+    story.sweep()
+    now = story.stack(stack_id)
+    assert (before.status, now.status) == ("DELETE_FAILED", "DELETE_IN_PROGRESS")
+    story.wait(seconds=seconds)
+    story.stacks.stacks[stack_id] = before
+    outcome = story.track(stack_id)
+    story.stacks.stacks[stack_id] = now
+    return story, stack_id, outcome
+
+
+def test_a_failure_of_before_is_not_believed_right_after_the_call() -> None:
+    """CloudFormation's answers lag; what was deleted is journalled as that, once.
+
+    Fails without `STALE_FOR`.
+    """
+    story, stack_id, outcome = tried_again(59)
+    assert outcome.detail == "no outcome yet: DELETE_FAILED"
+    story.stacks.finish(stack_id)
+    story.track(stack_id)
+    assert story.lease(stack_id).state is LeaseState.DELETED
+    assert story.actions(stack_id)[-2:] == ["deletion.started", "deletion.confirmed"]
+
+
+def test_a_failure_that_lasts_is_believed() -> None:
+    """By the next sweep, should its event have come too early."""
+    story, stack_id, outcome = tried_again(60)
+    assert outcome.status is Status.FAILED
+    assert story.lease(stack_id).attempts == 2
+
+
+def test_a_first_attempt_that_fails_at_once_is_believed_at_once() -> None:
+    """Before it the stack was whole, so nothing old can look like this.
+
+    Fails if `_is_news` takes no notice of `half_deleted`.
+    """
+    story, stack_id = a_deletion()
+    story.stacks.fail(stack_id)
+    story.stacks.finish(stack_id)
+    assert story.track(stack_id).status is Status.FAILED
+
+
+def test_what_goes_after_an_attempt_of_ours_is_not_laid_on_another_hand_alone() -> None:
+    """Nobody knows which of the two it was.
+
+    Fails if `deleted_by` takes no notice of the claim.
+    """
+    story, stack_id = a_deletion()
+    story.stacks.fail(stack_id)
+    story.stacks.finish(stack_id)
+    story.sweep()
+    story.stacks.remove(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.GONE
+    assert story.reason(stack_id, "lease.closed") == (
+        "deleted by another hand, or late by an attempt of the janitor's, confirmed by id"
+    )
 
 
 def test_a_region_that_refuses_closes_nothing() -> None:

@@ -83,6 +83,8 @@ class World:
         self.channel = RecordingChannel(self)
         self.queue: list[Queued] = []
         self.views: list[View] = []
+        self.purged_at = 0
+        """Which view was the last when a bucket was emptied: the mode is read again after that."""
         self.doing = ""
         self.message: Queued | None = None
         self.sweeps = 0
@@ -128,7 +130,7 @@ class World:
     ) -> tuple[Result | None, BaseException | None]:
         """Run a journey under a schedule of faults; return its result, or how it ended."""
         self.schedule, self.doing = schedule, doing
-        self.views = [self.view()]
+        self.views, self.purged_at = [self.view()], 0
         other_hands = schedule.meanwhile
 
         def meanwhile() -> None:

@@ -24,7 +24,7 @@ from janitor.core.errors import (
 )
 from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
-from janitor.core.resources import Resource
+from janitor.core.resources import MOST_NESTED, NESTED, Resource, with_nested
 
 ARN = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat/1"
 CREATED = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -323,6 +323,20 @@ def test_a_deletion_whose_answer_was_lost_is_neither_done_nor_refused() -> None:
     assert type(raised.value) is JanitorError
 
 
+@pytest.mark.parametrize("code", ["InternalFailure", "ServiceUnavailable"])
+def test_a_deletion_amid_which_aws_failed_is_neither_done_nor_refused(
+    aws: Stubber, stacks: CloudFormation, code: str
+) -> None:
+    """It may have been taken as well, and the tracker will see.
+
+    Fails without `is_broken_off`.
+    """
+    aws.add_client_error("delete_stack", code, "We encountered an error", http_status_code=500)
+    with pytest.raises(JanitorError, match=f"deleting feat in eu-central-1 failed: {code}") as told:
+        stacks.delete(ARN, "token-1")
+    assert type(told.value) is JanitorError
+
+
 @pytest.mark.parametrize("code", ["AccessDenied", "ValidationError", "Throttling"])
 def test_only_does_not_exist_means_that_a_stack_is_unknown(
     aws: Stubber, stacks: CloudFormation, code: str
@@ -447,6 +461,53 @@ def test_fates_are_read_back_to_where_the_stack_was_last_at_rest(
     aws.add_response("describe_stack_events", {"StackEvents": older}, {**BY_ID, "NextToken": "n"})
     found = {one.logical_id: one.status for one in stacks.fates(ARN)}
     assert found == {"Data": "DELETE_SKIPPED", "Queue": "DELETE_COMPLETE"}
+
+
+CHILD = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat-Child/2"
+
+
+def test_fates_are_read_of_nested_stacks_too(aws: Stubber, stacks: CloudFormation) -> None:
+    """The parent shows a child as deleted that has left its table behind.
+
+    Fails if `fates` reads the events of the root alone.
+    """
+    nested = {**event("Child", "DELETE_COMPLETE", CHILD), "ResourceType": NESTED}
+    root = [nested, event("feat", "DELETE_IN_PROGRESS", ARN)]
+    child = [
+        event("feat-Child", "DELETE_COMPLETE", CHILD),
+        event("Table", "DELETE_SKIPPED"),
+        event("feat-Child", "CREATE_COMPLETE", CHILD),
+    ]
+    aws.add_response("describe_stack_events", {"StackEvents": root}, BY_ID)
+    aws.add_response("describe_stack_events", {"StackEvents": child}, {"StackName": CHILD})
+    found = {one.logical_id: one.status for one in stacks.fates(ARN)}
+    assert found == {"Child": "DELETE_COMPLETE", "Child/Table": "DELETE_SKIPPED"}
+
+
+@pytest.mark.parametrize("status,asked", [("DELETE_SKIPPED", 1), ("DELETE_FAILED", 2)])
+def test_only_a_nested_stack_whose_deletion_was_tried_is_asked(status: str, asked: int) -> None:
+    """One that was kept stays as a whole, and its parent says so."""
+    calls = []
+
+    def read(stack_id: str) -> tuple[Resource, ...]:
+        calls.append(stack_id)
+        return (Resource("Child", NESTED, CHILD, status),)
+
+    assert len(with_nested(ARN, read)) == asked
+    assert len(calls) == asked
+
+
+def test_more_nested_stacks_than_can_be_asked_are_an_error() -> None:
+    """Rather than half an answer, which would be taken for the whole.
+
+    Fails without `MOST_NESTED`.
+    """
+    many = tuple(
+        Resource(f"Child{n}", NESTED, f"{CHILD}{n}", "DELETE_COMPLETE")
+        for n in range(MOST_NESTED + 1)
+    )
+    with pytest.raises(JanitorError, match="too many to ask each one"):
+        with_nested(ARN, lambda stack_id: many * (stack_id == ARN))
 
 
 RESOURCES = {

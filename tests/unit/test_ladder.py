@@ -13,7 +13,9 @@ from janitor.core.ladder import (
     back_off,
     back_off_refused,
     cause_of,
+    cause_of_failure,
     failure_text,
+    is_an_attempt,
     most_attempts,
     next_step,
     plain_words,
@@ -111,7 +113,7 @@ def test_the_next_rung(
     step: Step,
 ) -> None:
     """Opted in, needed, and in its turn; otherwise plain."""
-    lease = a_lease(attempts=attempts, last_error=error)
+    lease = a_lease(attempts=attempts, last_error=error, cause=cause_of(error).value)
     assert next_step(lease, stack, failed, terms, LIMITS) == step
 
 
@@ -153,12 +155,45 @@ def test_how_often_and_how_far_apart() -> None:
         ("API: s3:DeleteBucket Access Denied", Cause.DENIED),
         ("User: x is not authorized to perform: y", Cause.DENIED),
         ("Rate exceeded", Cause.THROTTLED),
+        ("Throttling: too many calls", Cause.THROTTLED),
+        ("refused (Status Code: 400; Error Code: ThrottlingException)", Cause.THROTTLED),
+        ("The following resource(s) failed to delete: [Throttling, AccessDenied]", Cause.OTHER),
+        ("arn:aws:iam::1:role/throttling/x is busy", Cause.OTHER),
+        ("feat-throttling has dependencies, and throttler-1 too", Cause.OTHER),
         ("network interface eni-1 is currently in use", Cause.OTHER),
     ],
 )
 def test_what_cloudformation_says_is_classed(said: str, cause: Cause) -> None:
     """As far as it decides what comes next."""
     assert cause_of(said) is cause
+
+
+def test_names_are_no_words_of_cloudformations() -> None:
+    """Whoever writes a template names its resources, and the stack, as they like.
+
+    Fails if `cause_of_failure` gives `cause_of` no names.
+    """
+    stack = replace(HALF, name="throttling", status_reason="throttling: deletion has failed")
+    named = Resource("AccessDenied", "AWS::SNS::Topic", "throttled", reason="throttled is busy")
+    denied = Resource("Page", "AWS::S3::Bucket", "page", reason="AccessDenied is busy")
+    assert cause_of_failure(stack, (named, denied)) is Cause.OTHER
+    said = Resource("Queue", "AWS::SQS::Queue", "queue", reason="Rate exceeded for queue")
+    assert cause_of_failure(stack, (named, said)) is Cause.THROTTLED
+
+
+@pytest.mark.parametrize(
+    "cause,refusals,counts",
+    [
+        (Cause.OTHER, 0, True),
+        (Cause.DENIED, 0, True),
+        (Cause.IN_USE, 99, False),
+        (Cause.THROTTLED, 4, False),
+        (Cause.THROTTLED, 5, True),
+    ],
+)
+def test_which_failures_count(cause: Cause, refusals: int, counts: bool) -> None:
+    """Those that another rung may help with, and those that do not end by themselves."""
+    assert is_an_attempt(cause, a_lease(refusals=refusals)) is counts
 
 
 @pytest.mark.parametrize(
@@ -228,4 +263,5 @@ def test_a_lease_of_before_the_ladder_still_loads() -> None:
     }
     lease = lease_from(document)
     assert (lease.rung, lease.asked_at, lease.refusals, lease.retained) == ("", None, 0, ())
+    assert (lease.cause, lease.half_deleted) == ("", False)
     assert next_step(lease, HALF, (BUCKET,), Terms(), LIMITS) == Step()

@@ -108,11 +108,15 @@ def is_denied(error: Exception) -> bool:
     return code_of(error) in _DENIED_CODES
 
 
+def is_broken_off(error: ClientError) -> bool:
+    """Tell whether AWS failed amid the call, and so may have done what was asked all the same."""
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+
+
 def is_transient(error: Exception) -> bool:
     """Tell whether the same call may work later: throttling, outages, the network."""
     if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return code_of(error) in _TRANSIENT_CODES or status >= 500
+        return code_of(error) in _TRANSIENT_CODES or is_broken_off(error)
     return isinstance(error, BotoCoreError) and not is_about_credentials(error)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from janitor.adapters.ports import Purged
 from janitor.core.ladder import PURGEABLE, Rung, Step
-from janitor.core.resources import Resource
+from janitor.core.resources import NESTED, Resource, with_nested
 
 NOT_EMPTY = {
     "AWS::S3::Bucket": "The bucket you tried to delete is not empty",
@@ -45,8 +45,8 @@ class MemoryResources:
         return tuple(self._there.get(stack_id, {}).values())
 
     def fates(self, stack_id: str) -> tuple[Resource, ...]:
-        """Return what became of each since the deletion began."""
-        return tuple(self._fates.get(stack_id, {}).values())
+        """Return what became of each since the deletion began, in nested stacks too."""
+        return with_nested(stack_id, lambda one: tuple(self._fates.get(one, {}).values()))
 
     def fail(self, stack_id: str, times: int, reason: str, resource: str) -> None:
         """Let `times` deletions fail over one resource, the first if none is named."""
@@ -81,7 +81,7 @@ class MemoryResources:
             is_forced = _forces(step) and (why or one.logical_id in untried)
             if one.policy in RETAINED or one.logical_id in retained or is_forced:
                 status = "DELETE_SKIPPED"
-            elif why:
+            elif why := why or self._delete_nested(one, role):
                 status = "DELETE_FAILED"
                 failed.append(one.logical_id)
             else:
@@ -94,6 +94,13 @@ class MemoryResources:
         if not failed:
             return ""
         return reason or f"The following resource(s) failed to delete: [{', '.join(failed)}]."
+
+    def _delete_nested(self, one: Resource, role: str) -> str:
+        """Delete a nested stack with its parent; return the reason if something could not."""
+        if one.type != NESTED or one.physical_id not in self._there:
+            return ""
+        self._steps.setdefault(one.physical_id, Step())
+        return self.delete(one.physical_id, role)
 
     def _hindrance(self, one: Resource, role: str) -> str:
         if role and role in self.denied_to:

@@ -188,7 +188,7 @@ class MemoryStacks:
             raise StackNotFound(f"{stack_id} does not exist")
         if self.throttled:
             self.throttled -= 1
-            raise DeleteRefused(f"CloudFormation will not delete {found.name}: Rate exceeded")
+            raise DeleteRefused(f"{found.name}: Rate exceeded", said="Throttling: Rate exceeded")
         request_id = f"request-{token}"
         if found.status in (GONE, "DELETE_IN_PROGRESS") or token in self._tokens:
             return request_id
@@ -200,7 +200,7 @@ class MemoryStacks:
             raise DeleteRefused(f"{found.name} is not in DELETE_FAILED state")
         role = step.role or found.role
         if role in self.gone_roles:
-            raise DeleteRefused(f"Role {role} is invalid or cannot be assumed")
+            raise DeleteRefused(f"{found.name}: Role {role} is invalid or cannot be assumed")
         self._tokens.add(token)
         self._former[stack_id] = found.status
         # A role that was passed stays on the stack.

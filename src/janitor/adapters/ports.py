@@ -95,7 +95,8 @@ class Stacks(Protocol):
     def fates(self, stack_id: str) -> tuple[Resource, ...]:
         """Return what became of each resource since the stack's deletion began, by its events.
 
-        A stack that is gone still answers. Of a resource its last event counts.
+        A stack that is gone still answers. Of a resource its last event counts. Those of
+        nested stacks are among them, named after these: `Child/Table`.
         """
         ...
 

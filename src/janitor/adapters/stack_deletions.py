@@ -12,6 +12,7 @@ from janitor.adapters.aws_errors import (
     AwsError,
     code_of,
     is_about_credentials,
+    is_broken_off,
     is_transient,
     message_of,
     request_id_of,
@@ -23,7 +24,7 @@ from janitor.core.errors import DeleteRefused, StackNotFound
 from janitor.core.evidence import SNAPSHOT
 from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
-from janitor.core.resources import Resource, Snapshot
+from janitor.core.resources import Resource, Snapshot, with_nested
 from janitor.core.statuses import IN_REVIEW
 
 if TYPE_CHECKING:
@@ -60,11 +61,13 @@ class StackDeletions:
                 return request_id_of(error)
             if is_unknown(error):
                 raise StackNotFound(f"{name} does not exist") from error
-            if is_about_credentials(error):
+            if is_about_credentials(error) or is_broken_off(error):
                 raise translated(error, f"deleting {name} in {region}") from error
             protected = "terminationprotection" in said.replace(" ", "").lower()
             raise DeleteRefused(
-                f"CloudFormation will not delete {name}: {said}", retry=not protected
+                f"CloudFormation will not delete {name}: {said}",
+                retry=not protected,
+                said=f"{code_of(error)}: {said}",
             ) from error
         except AwsError as error:
             # It may have been taken all the same: the tracker will see.
@@ -110,6 +113,9 @@ class StackDeletions:
         return client.get_paginator("list_stack_resources").paginate(StackName=stack_id)
 
     def fates(self, stack_id: str) -> tuple[Resource, ...]:
+        return with_nested(stack_id, self._fates)
+
+    def _fates(self, stack_id: str) -> tuple[Resource, ...]:
         """Read the events back to where the stack was last at rest, newest first."""
         region = region_of(stack_id)
         pages = (

@@ -30,11 +30,15 @@ class TagRefused(JanitorError):
 
 
 class DeleteRefused(JanitorError):
-    """CloudFormation will not delete; `retry` says whether asking later may help."""
+    """CloudFormation will not delete; `retry` says whether asking later may help.
 
-    def __init__(self, message: str, *, retry: bool = True) -> None:
+    `said` are AWS's own words alone, with the error code.
+    """
+
+    def __init__(self, message: str, *, retry: bool = True, said: str = "") -> None:
         super().__init__(message)
         self.retry = retry
+        self.said = said or message
 
 
 class Undeliverable(JanitorError):

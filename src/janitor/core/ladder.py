@@ -5,6 +5,8 @@ emptied; another role where the stack's own is gone or refused; at the very end,
 policy says so, the stack goes without what cannot be deleted. `docs/adr/0009` has the order.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,6 +24,7 @@ LAST_RESORTS = 2
 """Attempts with the last resort: leaving one thing behind may show that another is stuck too."""
 
 MOST_REFUSALS_DOUBLED = 5
+MOST_THROTTLED = 5
 LONGEST_REASON = 400
 MOST_REASONS = 10
 REASONS_APART = " | "
@@ -69,24 +72,48 @@ class Cause(StrEnum):
     DENIED = "access denied"
     OTHER = "other"
 
-    @property
-    def counts(self) -> bool:
-        """Tell whether such an attempt counts as one: no rung would have helped with these."""
-        return self not in (Cause.IN_USE, Cause.THROTTLED)
 
-
-_SAID = (
-    (Cause.IN_USE, ("as it is in use by", "is imported by stack")),
-    (Cause.THROTTLED, ("rate exceeded", "throttl")),
-    (Cause.ROLE_GONE, ("is invalid or cannot be assumed",)),
-    (Cause.DENIED, ("accessdenied", "access denied", "not authorized")),
+_WORD = r"(?<![\w./-]){}(?![\w/-])"
+"""A word of its own, and no part of somebody's name or path."""
+_LISTED = re.compile(r"\[[^\]]*\]")
+"""Logical ids, and ARNs."""
+_SAID = tuple(
+    (cause, re.compile(_WORD.format(f"(?:{texts})"), re.IGNORECASE))
+    for cause, texts in (
+        (Cause.IN_USE, "as it is in use by|is imported by stack"),
+        (Cause.THROTTLED, "rate exceeded|throttl(?:ing|ed|ingexception)"),
+        (Cause.ROLE_GONE, "is invalid or cannot be assumed"),
+        (Cause.DENIED, "access ?denied|accessdeniedexception|not authorized"),
+    )
 )
 
 
-def cause_of(said: str) -> Cause:
-    """Classify what CloudFormation said, in an error or as a status reason."""
-    lower = said.lower()
-    return next((cause for cause, texts in _SAID if any(t in lower for t in texts)), Cause.OTHER)
+def cause_of(said: str, names: Iterable[str] = ()) -> Cause:
+    """Classify what CloudFormation said, in an error or as a status reason.
+
+    `names` in it, of the stack and of what it consists of, are other people's words.
+    """
+    words = _LISTED.sub(" ", said)
+    for name in sorted(filter(None, names), key=len, reverse=True):
+        words = re.sub(_WORD.format(re.escape(name)), " ", words)
+    return next((cause for cause, text in _SAID if text.search(words)), Cause.OTHER)
+
+
+def cause_of_failure(stack: Stack, failed: tuple[Resource, ...]) -> Cause:
+    """Classify why `stack` is still there: by its status reason and by those of `failed`."""
+    names = [name for one in failed for name in (one.logical_id, one.physical_id)]
+    reasons = (stack.status_reason, *(one.reason for one in failed))
+    return cause_of(REASONS_APART.join(reasons), (stack.name, stack.stack_id, *names))
+
+
+def is_an_attempt(cause: Cause, lease: Lease) -> bool:
+    """Tell whether an attempt that failed so counts as one: no rung helps with the others.
+
+    Throttling that does not end counts, so that a person hears of it.
+    """
+    if cause is Cause.THROTTLED:
+        return lease.refusals >= MOST_THROTTLED
+    return cause is not Cause.IN_USE
 
 
 def next_step(
@@ -113,7 +140,7 @@ def _role(lease: Lease, stack: Stack, terms: Terms) -> str:
     """Return the role to pass: only where the stack's own one is gone or refused."""
     if not stack.role or terms.cleanup_role is None:
         return ""
-    needs_it = cause_of(lease.last_error) in (Cause.ROLE_GONE, Cause.DENIED)
+    needs_it = lease.cause in (Cause.ROLE_GONE, Cause.DENIED)
     return terms.cleanup_role if needs_it or stack.role == terms.cleanup_role else ""
 
 
@@ -148,6 +175,12 @@ def lacks_protection(lease: Lease, stack: Stack | None) -> bool:
         and stack.status not in (GONE, HALF_DELETED)
         and not stack.status.endswith(IN_PROGRESS)
     )
+
+
+def deleted_by(lease: Lease) -> str:
+    """Say by whom a stack was deleted while no attempt of ours was under way."""
+    late = lease.claimed_at is not None
+    return "by another hand" + ", or late by an attempt of the janitor's" * late
 
 
 def failed_stage(lease: Lease) -> str:

@@ -242,6 +242,7 @@ def unmarked(lease: Lease) -> Lease:
         claimed_at=None,
         next_attempt_at=None,
         last_error="",
+        cause="",
         blocked=False,
         rung="",
         asked_at=None,

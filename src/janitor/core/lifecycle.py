@@ -26,7 +26,7 @@ from janitor.core.decisions import (
     Wait,
 )
 from janitor.core.durations import duration_text
-from janitor.core.ladder import lacks_protection
+from janitor.core.ladder import deleted_by, lacks_protection
 from janitor.core.lease import (
     deadline_text,
     first_lease,
@@ -80,7 +80,7 @@ def _vanished(stack: Stack | None, lease: Lease | None) -> Decision:
         return Ignore(Reason("deleted, and no lease is open on it"), stack)
     if lease.state is LeaseState.DELETING:
         return Track(Reason("no longer listed: the deletion seems to be through"), stack, lease)
-    text = "no longer listed: deleted by another hand, which its id will confirm"
+    text = f"no longer listed: deleted {deleted_by(lease)}, which its id will confirm"
     return Close(Reason(text), stack, lease, outcome=LeaseState.GONE)
 
 

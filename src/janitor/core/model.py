@@ -171,12 +171,16 @@ class Lease:
     claimed_at: datetime | None = None
     next_attempt_at: datetime | None = None
     last_error: str = ""
+    cause: str = ""
+    """Of the last failed attempt, as `core.ladder` classes what CloudFormation said."""
     blocked: bool = False
     """Found protected when it was about to be deleted: others go first."""
     rung: str = ""
     """Of the ladder, at the last attempt."""
     asked_at: datetime | None = None
     """When CloudFormation took the present attempt; None until it did."""
+    half_deleted: bool = False
+    """It had failed to go already when the present attempt was claimed, and shows it for a while."""
     refusals: int = 0
     """Attempts that came to nothing and count for no rung: an export in use, throttling."""
     blocker: str = ""

@@ -72,6 +72,8 @@ class DeletionRequest:
 
     stack_id: str
     decided_at: datetime
+    restore_only: bool = False
+    """Nothing is to be deleted: only a protection that was taken off is to be put back."""
 
 
 @lru_cache

@@ -1,8 +1,14 @@
 """What a stack consists of, as CloudFormation tells it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from janitor.core.statuses import HALF_DELETED
+from janitor.core.errors import JanitorError
+from janitor.core.statuses import GONE, HALF_DELETED
+
+NESTED = "AWS::CloudFormation::Stack"
+MOST_NESTED = 200
+"""Nested stacks that are asked for what became of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +39,26 @@ class Snapshot:
     def failed(self) -> tuple[Resource, ...]:
         """Return what an earlier deletion could not delete."""
         return tuple(one for one in self.resources if one.status == HALF_DELETED)
+
+
+def with_nested(stack_id: str, read: Callable[[str], tuple[Resource, ...]]) -> tuple[Resource, ...]:
+    """Return what became of the resources of a stack and of its nested ones, as `read` tells by id.
+
+    A parent shows as deleted a child that has left something behind, so each one is asked.
+    What is in a child is named after it: `Child/Table`. Raises `JanitorError` for too many.
+    """
+    found = [*read(stack_id)]
+    asked = {stack_id}
+    for one in found:  # It grows: a child may have children.
+        child = one.physical_id
+        is_read = one.type != NESTED or not child.startswith("arn:") or child in asked
+        if is_read or one.status not in (GONE, HALF_DELETED):
+            continue
+        if len(asked) > MOST_NESTED:
+            raise JanitorError(f"more than {MOST_NESTED} nested stacks, too many to ask each one")
+        asked.add(child)
+        found += [
+            replace(inner, logical_id=f"{one.logical_id}/{inner.logical_id}")
+            for inner in read(child)
+        ]
+    return tuple(found)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from janitor.core.contacts import clean
 from janitor.core.labels import COST, cost_text
+from janitor.core.ladder import deleted_by
 from janitor.core.lease import LET_GO
 from janitor.core.letter import Choice, Entry, Item, Wording
 from janitor.core.model import (
@@ -217,7 +218,7 @@ def _settled(lease: Lease, ends: str) -> str:
             stayed = " with leftovers" * bool(lease.leftovers)
             return f"It has been deleted{stayed}, and CloudFormation has confirmed it."
         case LeaseState.GONE:
-            return "It is gone: deleted by another hand."
+            return f"It is gone: deleted {deleted_by(lease)}."
         case LeaseState.RELEASED:
             return "The janitor does not look after it any more."
         case LeaseState.DELETING:

@@ -12,13 +12,12 @@ from datetime import datetime, timedelta
 from janitor.adapters.ports import Clock, Ledger, Purger, Stacks
 from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
-from janitor.core.errors import Conflict, DeleteRefused
+from janitor.core.errors import Conflict, DeleteRefused, JanitorError
 from janitor.core.journal import Actor, Draft, Entry, about, entry
-from janitor.core.ladder import PURGEABLE, Step
-from janitor.core.model import Lease, LeaseState, Outcome, Stack, Status
+from janitor.core.ladder import PURGEABLE, Step, cause_of
+from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
-from janitor.core.resources import Resource
-from janitor.journeys.track import failed_attempt
+from janitor.journeys.failed import failed_attempt
 
 ACTOR = Actor("janitor", "janitor", "delete")
 
@@ -27,6 +26,9 @@ CLAIM_GOOD_FOR = timedelta(minutes=5)
 
 PURGE_FOR = timedelta(minutes=3)
 """How much of that emptying may take; the next sweep goes on with the rest."""
+
+MODE_GOOD_FOR = timedelta(seconds=5)
+"""For so long the mode is taken as known; then it is read again, and after any emptying."""
 
 MOST_PAUSES = 24
 """Runs that only emptied something. After that the bucket is being filled, not emptied."""
@@ -54,6 +56,7 @@ class Attempt:
     ledger: Ledger
     purgers: Mapping[str, Purger]
     may_go_on: Callable[[], bool]
+    mode: Callable[[], Mode]
 
     def make(self) -> Outcome:
         """Make the attempt as far as it goes in this run."""
@@ -72,6 +75,10 @@ class Attempt:
                 return self._outcome(
                     Status.SKIPPED, "held up while emptying; the next sweep decides anew"
                 )
+        is_known = not self.step.purge and self.clock() - self.now < MODE_GOOD_FOR
+        if not is_known and (why := self._why_not()):
+            self._pause(lease, f"nothing is deleted now: {why}")
+            return self._outcome(Status.SKIPPED, why)
         if self.stack.termination_protection:
             self.stacks.protect(lease.stack_id, on=False)
             text = "termination protection taken off, as the policy says (override_protection)"
@@ -82,16 +89,26 @@ class Attempt:
         """Tell whether others may have taken the claim for dead, and an owner the stack."""
         return self.clock() - self.now > CLAIM_GOOD_FOR
 
+    def _why_not(self) -> str:
+        """Say why the mode, read anew, lets nothing be deleted any more; nothing if it does."""
+        try:
+            mode = self.mode()
+        except JanitorError as error:
+            return f"the mode cannot be read: {error}"
+        return "" if mode is Mode.ENFORCE else f"mode is {mode.value} by now"
+
     def _ask(self, lease: Lease) -> Outcome:
         """Call DeleteStack, and journal what AWS answered."""
         try:
             request_id = self.stacks.delete(lease.stack_id, deletion_token(self.claimed), self.step)
         except DeleteRefused as refusal:
             why = str(refusal)
+            cause = cause_of(refusal.said, (self.stack.name, lease.stack_id))
+            now, policy, stack = self.now, self.policy, self.stack
             lease = self._commit(
                 lease,
                 lambda stored: failed_attempt(
-                    stored, why, now=self.now, policy=self.policy, actor=ACTOR, stack=self.stack
+                    stored, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack
                 ),
             )
             if lease.unprotected:
@@ -112,9 +129,15 @@ class Attempt:
 
     def _purge(self, lease: Lease) -> tuple[Lease, bool]:
         """Empty what could not be deleted; tell whether it goes on in the next run."""
+        read_at = self.now
 
         def in_time() -> bool:
-            return self.may_go_on() and self.clock() - self.now < PURGE_FOR
+            nonlocal read_at
+            now = self.clock()
+            if now - read_at >= MODE_GOOD_FOR and not self._why_not():
+                read_at = now
+            is_known = now - read_at < MODE_GOOD_FOR
+            return is_known and now - self.now < PURGE_FOR and self.may_go_on()
 
         for resource in self.step.purge:
             purger = self.purgers.get(PURGEABLE[resource.type])
@@ -137,12 +160,12 @@ class Attempt:
             result = "failed" if done.problem else "ok"
             lease = self._note(lease, "resource.purged", Reason(text, facts), result=result)
             if not done.is_empty and not done.problem and lease.refusals < MOST_PAUSES:
-                return self._pause(lease, resource), True
+                text = f"{clean(str(resource))} is emptied further in the next run"
+                return self._pause(lease, text), True
         return lease, False
 
-    def _pause(self, lease: Lease, resource: Resource) -> Lease:
+    def _pause(self, lease: Lease, text: str) -> Lease:
         """Give the claim back: this was no attempt yet, and the next sweep goes on."""
-        text = f"{clean(str(resource))} is emptied further in the next run"
         return self._note(
             lease,
             "deletion.paused",
@@ -150,6 +173,7 @@ class Attempt:
             state=LeaseState.FAILED,
             attempts=lease.attempts - 1,
             refusals=lease.refusals + 1,
+            last_error=text,
             rung="",
         )
 
@@ -164,14 +188,9 @@ class Attempt:
         **changes: object,
     ) -> Lease:
         def make(stored: Lease) -> Entry[Lease]:
+            now = self.clock()
             draft = _draft(
-                stored,
-                action,
-                reason,
-                self.clock(),
-                self.policy,
-                result=result,
-                request_ids=request_ids,
+                stored, action, reason, now, self.policy, result=result, request_ids=request_ids
             )
             return entry(stored, replace(stored, **changes), draft)  # type: ignore[arg-type]  # fields of a lease, by name
 

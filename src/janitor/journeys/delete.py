@@ -16,6 +16,7 @@ from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
 from janitor.core.requests import DeletionRequest
 from janitor.core.resources import Snapshot
+from janitor.core.statuses import HALF_DELETED
 from janitor.journeys.attempt import ACTOR, Attempt, protect_again
 
 GOOD_FOR = timedelta(hours=1)
@@ -39,6 +40,8 @@ def delete(
     """
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
+    if request.restore_only:
+        return _restore(request, now, policy, mode, stacks, ledger)
     if mode is not Mode.ENFORCE:
         return _skipped(request, f"mode is {mode.value} by now")
     if now - request.decided_at > GOOD_FOR:
@@ -67,8 +70,38 @@ def delete(
     except Conflict:
         return _skipped(request, "the lease has just changed; the next sweep decides anew")
     return Attempt(
-        claimed.record, stack, step, now, policy, clock, stacks, ledger, purgers, may_go_on
+        claimed.record,
+        stack,
+        step,
+        now,
+        policy,
+        clock,
+        stacks,
+        ledger,
+        purgers,
+        may_go_on,
+        policies.mode,
     ).make()
+
+
+def _restore(
+    request: DeletionRequest,
+    now: datetime,
+    policy: Policy,
+    mode: Mode,
+    stacks: Stacks,
+    ledger: Ledger,
+) -> Outcome:
+    """Put protection back where it still lacks; that deletes nothing, so no breaker stops it."""
+    if not mode.notifies:
+        return _skipped(request, f"mode is {mode.value} by now")
+    lease = ledger.lease(request.stack_id)
+    if lease is None or not lease.state.is_open:
+        return _skipped(request, "its lease is closed")
+    if not lacks_protection(lease, stacks.describe(request.stack_id)):
+        return _skipped(request, "no protection is to be put back by now")
+    protect_again(lease, now, policy, stacks, ledger)
+    return Outcome(request.stack_id, "protect", Status.DONE)
 
 
 def _claim(
@@ -102,6 +135,7 @@ def _claim(
         attempts=lease.attempts + 1,
         claimed_at=now,
         asked_at=None,
+        half_deleted=stack.status == HALF_DELETED,
         next_attempt_at=None,
         last_error="",
         blocked=False,

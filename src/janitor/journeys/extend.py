@@ -61,6 +61,7 @@ def extend(
             notices=(),
             delete_after=None,
             last_error="",
+            cause="",
             blocked=False,
             blocker="",
         )

@@ -108,12 +108,11 @@ class Applying:
         if self.plan.mode.notifies:  # what `track` queued may have been lost
             for notice in standing_notices(lease, decision, self.plan.now):
                 self._ask(lease, notice)
-        # One that lacks its protection, and is not to go, gets it back from `delete`.
-        is_for_delete = isinstance(decision, Delete | Retry) or lacks_protection(
-            lease, decision.stack
-        )
-        if is_for_delete and self.plan.mode is Mode.ENFORCE:
+        if isinstance(decision, Delete | Retry) and self.plan.mode is Mode.ENFORCE:
             self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now))
+        elif lacks_protection(lease, decision.stack) and self.plan.mode.notifies:
+            # It is not to go now, and `delete` alone may switch its protection.
+            self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now, restore_only=True))
         yield from self._tags(decision.stack, lease, decision.tags)
 
     def _write(

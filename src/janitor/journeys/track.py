@@ -12,14 +12,11 @@ from janitor.core.errors import JanitorError
 from janitor.core.evidence import MOST_KEPT, confirmed_reason, what_stayed
 from janitor.core.journal import Actor, Entry, about, entry
 from janitor.core.ladder import (
-    Cause,
-    back_off,
-    back_off_refused,
-    cause_of,
+    cause_of_failure,
+    deleted_by,
     failed_stage,
     failure_text,
     is_failing,
-    most_attempts,
     stuck_since,
 )
 from janitor.core.lease import is_told
@@ -39,9 +36,13 @@ from janitor.core.requests import NoticeItem, NoticeRequest
 from janitor.core.resources import Resource
 from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
 from janitor.journeys.change import show_anew
+from janitor.journeys.failed import failed_attempt
 
 NO_EFFECT_AFTER = timedelta(minutes=15)
 """A claimed stack that rests in another status for so long was not deleted by that call."""
+
+STALE_FOR = timedelta(minutes=1)
+"""For so long after the call a description may still be of before it."""
 
 EVIDENCE_WITHIN = timedelta(days=1)
 """For so long the confirmation waits for word of what stayed, rather than to leave it open."""
@@ -118,82 +119,36 @@ def _verdict(lease: Lease, seen: _Seen, now: datetime, policy: Policy) -> Entry[
     if stack.status == "DELETE_COMPLETE":
         if ours:
             return _deleted(lease, seen, now, policy)
-        reason = Reason("deleted by another hand, confirmed by id")
+        reason = Reason(f"deleted {deleted_by(lease)}, confirmed by id")
         return _closed(lease, LeaseState.GONE, reason, now, policy)
     if not ours or stack.status == BEING_DELETED:
         return None
     is_old = lease.claimed_at is None or now - lease.claimed_at >= NO_EFFECT_AFTER
     if stack.status == HALF_DELETED:
-        # It may still be the failure before: between the claim and the call, buckets are emptied.
-        if lease.asked_at is None and not is_old:
+        if not is_old and not _is_news(lease, now):
             return None
         said = f"DELETE_FAILED: {stack.status_reason or 'CloudFormation gave no reason'}"
         failed = tuple(one for one in seen.fates if one.status == HALF_DELETED)
-        return failed_attempt(
-            lease, failure_text(said, failed), now=now, policy=policy, actor=ACTOR, stack=stack
-        )
+        why, cause = failure_text(said, failed), cause_of_failure(stack, failed)
+        return failed_attempt(lease, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack)
     if not is_old:
         return None
     why = f"the deletion had no effect, status is {stack.status}"
     if stack.status_reason:
         why = f"{why}: {stack.status_reason}"
-    return failed_attempt(lease, why, now=now, policy=policy, actor=ACTOR, stack=stack)
+    cause = cause_of_failure(stack, ())
+    return failed_attempt(lease, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack)
 
 
-def failed_attempt(
-    lease: Lease, why: str, *, now: datetime, policy: Policy, actor: Actor, stack: Stack
-) -> Entry[Lease]:
-    """Record a failed attempt: the next one after a back-off, or a person's attention."""
-    if not cause_of(why).counts:
-        return _came_to_nothing(lease, why, now=now, policy=policy, actor=actor)
-    half = stack.status == HALF_DELETED
-    most = most_attempts(policy.terms(lease.rule), policy.limits, half_deleted=half)
-    last = lease.attempts >= most
-    again = None if last else now + back_off(lease.attempts, policy.limits)
-    changed = replace(
-        lease,
-        state=LeaseState.NEEDS_ATTENTION if last else LeaseState.FAILED,
-        next_attempt_at=again,
-        last_error=why,
-    )
-    facts = {"attempt": f"{lease.attempts} of {most}", "rung": lease.rung}
-    draft = about(
-        lease,
-        "deletion.given_up" if last else "deletion.failed",
-        Reason(why, facts),
-        actor=actor,
-        now=now,
-        policy_version=policy.version,
-        result="failed",
-    )
-    return entry(lease, changed, draft)
+def _is_news(lease: Lease, now: datetime) -> bool:
+    """Tell whether DELETE_FAILED is about the present attempt, and not still the one before.
 
-
-def _came_to_nothing(
-    lease: Lease, why: str, *, now: datetime, policy: Policy, actor: Actor
-) -> Entry[Lease]:
-    """Record an attempt that no rung of the ladder would have helped; it does not count."""
-    in_use = cause_of(why) is Cause.IN_USE
-    changed = replace(
-        lease,
-        state=LeaseState.FAILED,
-        attempts=max(lease.attempts - 1, 0),
-        refusals=lease.refusals + 1,
-        rung="",
-        next_attempt_at=now + back_off_refused(lease.refusals),
-        last_error=why,
-        blocker=why if in_use else lease.blocker,
-    )
-    draft = about(
-        lease,
-        "deletion.refused",
-        Reason(why, {"attempt": "not counted", "cause": cause_of(why).value}),
-        actor=actor,
-        now=now,
-        policy_version=policy.version,
-        result="refused",
-    )
-    return entry(lease, changed, draft)
+    Between the claim and the call buckets are emptied, and right after the call CloudFormation
+    may answer with what was. A sweep asks again.
+    """
+    if lease.asked_at is None:
+        return False
+    return not lease.half_deleted or now - lease.asked_at >= STALE_FOR
 
 
 def _deleted(lease: Lease, seen: _Seen, now: datetime, policy: Policy) -> Entry[Lease]:

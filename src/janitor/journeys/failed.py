@@ -1,0 +1,75 @@
+"""A failed attempt in the ledger: the next one after a back-off, or a person's attention."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from janitor.core.decisions import Reason
+from janitor.core.journal import Actor, Entry, about, entry
+from janitor.core.ladder import Cause, back_off, back_off_refused, is_an_attempt, most_attempts
+from janitor.core.model import Lease, LeaseState, Stack
+from janitor.core.policy import Policy
+from janitor.core.statuses import HALF_DELETED
+
+
+def failed_attempt(
+    lease: Lease,
+    why: str,
+    cause: Cause,
+    *,
+    now: datetime,
+    policy: Policy,
+    actor: Actor,
+    stack: Stack,
+) -> Entry[Lease]:
+    """Record a failed attempt: the next one after a back-off, or a person's attention."""
+    if not is_an_attempt(cause, lease):
+        return _came_to_nothing(lease, why, cause, now=now, policy=policy, actor=actor)
+    half = stack.status == HALF_DELETED
+    most = most_attempts(policy.terms(lease.rule), policy.limits, half_deleted=half)
+    last = lease.attempts >= most
+    again = None if last else now + back_off(lease.attempts, policy.limits)
+    changed = replace(
+        lease,
+        state=LeaseState.NEEDS_ATTENTION if last else LeaseState.FAILED,
+        next_attempt_at=again,
+        last_error=why,
+        cause=cause.value,
+    )
+    facts = {"attempt": f"{lease.attempts} of {most}", "rung": lease.rung}
+    draft = about(
+        lease,
+        "deletion.given_up" if last else "deletion.failed",
+        Reason(why, facts),
+        actor=actor,
+        now=now,
+        policy_version=policy.version,
+        result="failed",
+    )
+    return entry(lease, changed, draft)
+
+
+def _came_to_nothing(
+    lease: Lease, why: str, cause: Cause, *, now: datetime, policy: Policy, actor: Actor
+) -> Entry[Lease]:
+    """Record an attempt that no rung of the ladder would have helped; it does not count."""
+    changed = replace(
+        lease,
+        state=LeaseState.FAILED,
+        attempts=max(lease.attempts - 1, 0),
+        refusals=lease.refusals + 1,
+        rung="",
+        next_attempt_at=now + back_off_refused(lease.refusals),
+        last_error=why,
+        cause=cause.value,
+        blocker=why if cause is Cause.IN_USE else lease.blocker,
+    )
+    draft = about(
+        lease,
+        "deletion.refused",
+        Reason(why, {"attempt": "not counted", "cause": cause.value}),
+        actor=actor,
+        now=now,
+        policy_version=policy.version,
+        result="refused",
+    )
+    return entry(lease, changed, draft)
