@@ -65,7 +65,7 @@ MUTATIONS = (
         "if extended_until is not None and extended_until > at:",
         "if extended_until is not None and extended_until > at and False:",
     ),
-    Mutation(2, "journeys/leases.py", "extended_until=before.extended_until,", ""),
+    Mutation(2, "journeys/leases.py", "unmarked(before),", "unmarked(lease),"),
     Mutation(2, "journeys/extend.py", "            let_go_at=None,\n", ""),
     # 3. State and audit cannot disagree; the intent comes first.
     Mutation(

@@ -123,6 +123,23 @@ def test_the_janitors_own_tags_do_not_take_it_back() -> None:
     assert (lease.state, lease.expires_at) == (LeaseState.MARKED, MONDAY + DAY)
 
 
+def test_a_policy_that_leaves_the_stack_out_for_a_while_does_not_take_it_back() -> None:
+    """Its owner said so of the stack, and nobody has deployed it since.
+
+    Fails with `unmarked(lease)` for `unmarked(before)` in journeys/leases.py.
+    """
+    story, stack_id = let_go_on_tuesday()
+    story.set_policy(POLICY + "never_delete: [feat]\n")
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.RELEASED
+    story.set_policy(POLICY)
+    for _ in range(2):
+        story.wait(hours=1)
+        story.sweep()
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.expires_at) == (LeaseState.MARKED, MONDAY + DAY)
+
+
 def test_a_stack_that_would_never_expire_can_be_let_go() -> None:
     """It ends then."""
     story = Story(POLICY + "defaults: {allow_never: true}")
