@@ -28,6 +28,7 @@ from janitor.core.times import instant_text
 from janitor.journeys.account import record_sweep
 from janitor.journeys.gathered import Gathered
 from janitor.journeys.leases import Applying
+from janitor.journeys.tagging import settle
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """Clocks of several machines may differ by so much."""
@@ -62,16 +63,27 @@ def sweep(
     """
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
-    listings = stacks.list_all(regions)
+    under_way = stacks.list_all(regions)
     account, leases = ledger.open_records()
     _refuse_old_clock(now, account, leases.values(), policy)
+    listings = tuple(under_way)
+    does_act = apply and mode is not Mode.OFF
+    leases |= settle(
+        listings,
+        leases,
+        now=now,
+        policy_version=policy.version,
+        actor=actor,
+        stacks=stacks,
+        ledger=ledger if does_act else None,
+    )
     # Decide, and ask who imports from the stacks that would go, as far as that decides it.
     found = survey(listings, leases, policy, now)
     imports: dict[str, Imports] = {}
     while asked := unknown_imports(found, account, policy, imports):
         imports |= {stack.stack_id: importers_of(stack, stacks) for stack in asked}
     plan = make_plan(found, account, policy, mode, imports)
-    if not apply or mode is Mode.OFF:
+    if not does_act:
         return Report(plan)
     # Apply.
     gathered = Gathered()
