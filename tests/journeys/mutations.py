@@ -51,12 +51,6 @@ MUTATIONS = (
     ),
     Mutation(1, "core/lifecycle.py", "if not window.is_open(self.now):", "if False:"),
     Mutation(1, "core/lease.py", "deployed_at(stack, lease) < said", "said"),
-    Mutation(
-        1,
-        "journeys/leases.py",
-        "closed_at=None,",
-        "closed_at=None, promised=None,",
-    ),
     Mutation(1, "journeys/tagging.py", ", deployed_at=deployed_at(stack, lease)\n", "\n"),
     # 2. An acknowledged extension is never lost.
     Mutation(
@@ -159,8 +153,8 @@ MUTATIONS = (
     Mutation(
         6,
         "core/plan.py",
-        "and not isinstance(decision, Blocked)",
-        "and isinstance(decision, Delete | Retry)",
+        "isinstance(before, Delete | Retry) and not",
+        "isinstance(before, Retry) and not",
     ),
     Mutation(
         6, "journeys/delete.py", "if ledger.account().breaker_tripped_at is not None:", "if False:"
