@@ -325,7 +325,9 @@ class Checkers(Observer):
         decided = swept.report.plan.decisions
         in_line = sum("in line" in str(d.reason) for d in decided)
         stopped = sum(str(d.reason).startswith("breaker") for d in decided)
-        due = sum(decision_name(d) in ("delete", "retry") for d in decided) + in_line + stopped
+        first = sum("goes first" in str(d.reason) for d in decided)
+        going = sum(decision_name(d) in ("delete", "retry") for d in decided)
+        due = going + in_line + stopped + first
         count = sum(decision_name(d) != "ignore" for d in decided)
         many = due >= terms.floor and due > terms.fraction * count
         if (due > terms.max_due or many) and deletions and world.now >= world.lifted_until:

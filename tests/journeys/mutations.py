@@ -51,7 +51,7 @@ MUTATIONS = (
     ),
     Mutation(1, "core/lifecycle.py", "if not window.is_open(self.now):", "if False:"),
     Mutation(1, "core/lease.py", "deployed_at(stack, lease) < said", "said"),
-    Mutation(1, "journeys/tagging.py", ", deployed_at=deployed)", ")"),
+    Mutation(1, "journeys/tagging.py", ", deployed_at=deployed_at(stack, lease)\n", "\n"),
     # 2. An acknowledged extension is never lost.
     Mutation(
         2,
@@ -65,7 +65,7 @@ MUTATIONS = (
         "if extended_until is not None and extended_until > at:",
         "if extended_until is not None and extended_until > at and False:",
     ),
-    Mutation(2, "journeys/leases.py", "extended_until=before.extended_until,", ""),
+    Mutation(2, "journeys/leases.py", "unmarked(before),", "unmarked(lease),"),
     Mutation(2, "journeys/extend.py", "            let_go_at=None,\n", ""),
     # 3. State and audit cannot disagree; the intent comes first.
     Mutation(
@@ -138,8 +138,8 @@ MUTATIONS = (
     Mutation(
         5,
         "journeys/tagging.py",
-        'write(lease, lease, "tags.intended"',
-        'write(lease, replace(lease, tag_attempt=change.attempt), "tags.intended"',
+        'write(lease, asked, "tags.intended"',
+        'write(lease, replace(asked, tag_attempt=change.attempt), "tags.intended"',
     ),
     # 6. Too many due stops everything; under that, so many a sweep. Zero means zero.
     Mutation(6, "core/plan.py", "if due > limits.max_due:", "if limits.max_due and due > 50:"),
@@ -151,14 +151,20 @@ MUTATIONS = (
     ),
     Mutation(6, "core/plan.py", "due > limits.max_deletes_fraction * managed", "due > managed"),
     Mutation(
+        6,
+        "core/plan.py",
+        "isinstance(before, Delete | Retry) and not",
+        "isinstance(before, Retry) and not",
+    ),
+    Mutation(
         6, "journeys/delete.py", "if ledger.account().breaker_tripped_at is not None:", "if False:"
     ),
     # 7. Plan and act share one path.
     Mutation(
         7,
         "journeys/sweep.py",
-        "    if not apply or mode is Mode.OFF:\n",
-        "    if mode is Mode.OFF:\n",
+        "does_act = apply and mode is not Mode.OFF",
+        "does_act = mode is not Mode.OFF",
     ),
     Mutation(
         7,
@@ -174,7 +180,7 @@ MUTATIONS = (
     Mutation(8, "journeys/notify.py", "if not mode.notifies:", "if False:"),
     Mutation(8, "journeys/revise.py", "if not mode.notifies:", "if False:"),
     Mutation(
-        8, "journeys/sweep.py", "    if not apply or mode is Mode.OFF:\n", "    if not apply:\n"
+        8, "journeys/sweep.py", "does_act = apply and mode is not Mode.OFF", "does_act = apply"
     ),
     # 9. Missing or partial data never means expired or gone.
     Mutation(9, "core/plan.py", "        if listing.error:\n            continue\n", ""),

@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.journeys.stories import ANA, DAY, HOUR, MONDAY, OWNED, POLICY, Story
+from tests.journeys.stories import ANA, DAY, HOUR, MONDAY, OWNED, POLICY, SWEEPER, Story
 
-from janitor.core.errors import ExtensionRefused, StackNotFound
+from janitor.adapters.memory_stacks import MemoryStacks
+from janitor.core.errors import ExtensionRefused, JanitorError, StackNotFound
 from janitor.core.journal import Entry
 from janitor.core.lease import LET_GO
 from janitor.core.model import Lease, LeaseState
@@ -82,7 +83,7 @@ def test_an_extension_takes_it_back() -> None:
 def test_another_deployment_takes_it_back_for_good(ttl_from: str) -> None:
     """The janitor's own tag updates, which come after it, do not make it count again.
 
-    Fails without `deployed_at=deployed` in journeys/tagging.py.
+    Fails without `deployed_at=deployed_at(stack, lease)` in journeys/tagging.py.
     """
     story, stack_id = let_go_on_tuesday(
         policy=f"{POLICY}defaults: {{ttl_from: {ttl_from}, reminders: [1h]}}"
@@ -119,6 +120,73 @@ def test_the_janitors_own_tags_do_not_take_it_back() -> None:
         story.sweep()
         story.wait(hours=1)
     assert story.stack(stack_id).tags["janitor:state"] == "marked-for-deletion"
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.expires_at) == (LeaseState.MARKED, MONDAY + DAY)
+
+
+class Mute:
+    """CloudFormation that does as it is told, and says nothing of a change of tags."""
+
+    def __init__(self, stacks: MemoryStacks, *, is_cut_off: bool) -> None:
+        self.stacks, self.is_cut_off = stacks, is_cut_off
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stacks, name)
+
+    def tag(self, *args: Any, **how: Any) -> None:
+        """Change them, and be cut off, or see no change in time."""
+        self.stacks.tag(*args, **how)
+        if self.is_cut_off:
+            raise JanitorError("describing feat failed: Rate exceeded")
+
+
+@pytest.mark.parametrize("is_cut_off", [True, False])
+def test_tags_whose_answer_was_lost_do_not_take_it_back_either(is_cut_off: bool) -> None:
+    """By its token CloudFormation tells the janitor's update from a deployment.
+
+    Fails without `leases |= settle(…)` in journeys/sweep.py.
+    """
+    story, stack_id = let_go_on_tuesday()
+    muted = replace(story.janitor, stacks=Mute(story.stacks, is_cut_off=is_cut_off))
+    muted.sweep(SWEEPER)
+    story.wait(hours=1)
+    assert [type(d).__name__ for d in story.janitor.plan().plan.decisions] == ["Wait"]
+    story.sweep()
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.expires_at) == (LeaseState.MARKED, MONDAY + DAY)
+    assert (lease.tag_token, story.actions(stack_id)[-1]) == ("", "tags.written")
+    story.stacks.redeploy(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.ACTIVE
+
+
+def test_a_deployment_after_tags_whose_answer_was_lost_takes_it_back() -> None:
+    """It keeps all tags, the janitor's own among them, and is none of its updates.
+
+    Fails if `own_update` of the twin, or of the adapter, does not look at the token.
+    """
+    story, stack_id = let_go_on_tuesday()
+    replace(story.janitor, stacks=Mute(story.stacks, is_cut_off=True)).sweep(SWEEPER)
+    story.wait(hours=1)
+    story.stacks.redeploy(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.ACTIVE
+    assert story.lease(stack_id).expires_at == MONDAY + 3 * DAY
+
+
+def test_a_policy_that_leaves_the_stack_out_for_a_while_does_not_take_it_back() -> None:
+    """Its owner said so of the stack, and nobody has deployed it since.
+
+    Fails with `unmarked(lease)` for `unmarked(before)` in journeys/leases.py.
+    """
+    story, stack_id = let_go_on_tuesday()
+    story.set_policy(POLICY + "never_delete: [feat]\n")
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.RELEASED
+    story.set_policy(POLICY)
+    for _ in range(2):
+        story.wait(hours=1)
+        story.sweep()
     lease = story.lease(stack_id)
     assert (lease.state, lease.expires_at) == (LeaseState.MARKED, MONDAY + DAY)
 

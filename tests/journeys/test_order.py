@@ -192,13 +192,35 @@ def test_who_is_held_up_makes_room_for_the_next_in_line() -> None:
     assert story.calls("delete") == [second]
 
 
-def test_nobody_is_asked_while_the_breaker_stops_everything() -> None:
-    """Not one call more than needed."""
-    story = Story(POLICY + "limits: {max_due: 1}\n")
-    chain(story, 3)
+def test_who_is_held_up_is_told_while_the_breaker_stops_everything() -> None:
+    """Nobody has to lift it for that, and nothing goes."""
+    story = Story(POLICY + "limits: {max_due: 0}\n")
+    story.deploy("feat-net", exports=("net",))
+    story.deploy("feat-free")
+    story.deploy("shop", tags=BOB, imports=("net",))
     due_stacks(story)
-    assert story.sweep().plan.tripped
-    assert [call for call in story.stacks.calls if call[0] == "importers"] == []
+    assert story.sweep().plan.tripped == "1 stacks are due for deletion, and max_due is 0"
+    told = [m.contact.address for m in story.channel.sent if "in-use" in m.kinds]
+    assert sorted(told) == ["ana@example.com", "bob@example.com"]
+    assert story.calls("delete") == []
+
+
+def test_a_protected_importer_is_not_waited_for() -> None:
+    """Its owner is told, and so is that of the exporter.
+
+    Fails without the look at `blocked` in `_leaves` of core/order.py.
+    """
+    story = Story(POLICY + BREAKER_OFF)
+    story.deploy("feat-net", exports=("net",))
+    lock = {**OWNED, "janitor:owner": "bob@example.com"}
+    story.deploy("shop", tags=lock, imports=("net",), termination_protection=True)
+    due_stacks(story)
+    for _ in range(2):
+        story.sweep()
+    why = "shop (owner bob@example.com) imports its export net and stays"
+    assert decided(story)["feat-net"] == f"due, but {why}"
+    told = [m.contact.address for m in story.channel.sent if "in-use" in m.kinds]
+    assert sorted(told) == ["ana@example.com", "bob@example.com"]
 
 
 def test_a_nested_importer_goes_with_its_root() -> None:

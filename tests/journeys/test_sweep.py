@@ -1,15 +1,28 @@
 """Sweeping: gather, decide, apply; nothing it does not know for certain is acted upon."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 import pytest
-from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, POLICY, SWEEPER, THERE, Story
+from tests.journeys.stories import (
+    DAY,
+    HERE,
+    HOUR,
+    MONDAY,
+    OWNED,
+    POLICY,
+    SWEEPER,
+    THERE,
+    Story,
+    failures,
+)
 
 from janitor.adapters.memory import MemoryLedger
+from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.core.errors import ClockError, ConfigurationError
 from janitor.core.journal import Actor
 from janitor.core.model import OPERATORS, Account, Lease, LeaseState, Mode
-from janitor.core.plan import plan_document
+from janitor.core.plan import Listing, plan_document
 from janitor.journeys.account import lift_breaker
 
 OPERATOR = Actor("operator", "olga", "cli")
@@ -304,6 +317,113 @@ def test_a_released_stack_that_comes_back_goes_on_with_its_chain_and_its_caps() 
     story.sweep()
     assert story.lease(stack_id).expires_at == MONDAY + 4 * DAY
     assert story.findings() == []
+
+
+def test_a_date_that_was_given_holds_after_a_release_too() -> None:
+    """Taken out by one deployment and brought back by the next, with an owner this time.
+
+    Fails with `unmarked(lease)` for `unmarked(before)` in journeys/leases.py.
+    """
+    story = Story()
+    stack_id = story.until_marked(tags={"janitor:ttl": "3d"})
+    given = story.lease(stack_id).delete_after
+    assert given == MONDAY + 6 * DAY
+    for tags in ({}, OWNED):
+        story.wait(hours=1)
+        story.stacks.redeploy(stack_id, tags)
+        story.sweep()
+    while not story.calls("delete"):
+        story.wait(hours=1)
+        story.sweep()
+    assert story.now == given
+
+
+class Hasty(MemoryStacks):
+    """CloudFormation that ends a deletion as soon as it has listed it as under way."""
+
+    def __init__(self, story: Story, end: Callable[[], object]) -> None:
+        super().__init__(lambda: story.now)
+        self.stacks, self.imports = story.stacks.stacks, story.stacks.imports
+        self.end = end
+
+    def list_all(self, regions: Iterable[str]) -> Iterator[Listing]:
+        """List, and be overtaken."""
+        found = list(super().list_all(regions))
+        self.end()
+        return iter(found)
+
+
+def test_a_deletion_that_ends_while_the_stacks_are_listed_stays_confirmed() -> None:
+    """The listing still shows it, the open leases no longer do.
+
+    Fails without the looks at `BEING_DELETED` in core/lifecycle.py and in `_closed_before`.
+    """
+    story = Story()
+    stack_id = story.until_deleting()
+
+    def end() -> None:
+        story.stacks.finish(stack_id)
+        story.track(stack_id)
+
+    story.wait(minutes=20)
+    report = replace(story.janitor, stacks=Hasty(story, end)).sweep(SWEEPER)
+    story.wait(hours=1)
+    story.sweep()
+    assert failures(report) == []
+    assert story.lease(stack_id).state is LeaseState.DELETED
+    assert "lease.reopened" not in story.actions(stack_id)
+
+
+@pytest.mark.parametrize("state", [LeaseState.DELETED, LeaseState.GONE])
+def test_a_listing_that_is_older_than_the_end_of_a_lease_opens_nothing(state: LeaseState) -> None:
+    """Listed at rest, and gone before the leases were read.
+
+    Fails, for `gone`, without `ended >= self.plan.now` in journeys/leases.py.
+    """
+    story = Story()
+    stack_id = story.until_marked()
+
+    def end() -> None:
+        if state is LeaseState.DELETED:
+            story.wait(1)
+            story.sweep()
+            story.stacks.finish(stack_id)
+        story.stacks.remove(stack_id)
+        story.track(stack_id)
+
+    report = replace(story.janitor, stacks=Hasty(story, end)).sweep(SWEEPER)
+    assert "changed meanwhile; the next sweep decides anew" in [o.detail for o in report.outcomes]
+    assert story.lease(stack_id).state is state
+
+
+def test_a_confirmed_deletion_is_not_taken_back_by_a_listing_that_lags() -> None:
+    """An id is never used again.
+
+    Fails without the look at DELETED in `_closed_before` of journeys/leases.py.
+    """
+    story = Story()
+    stack_id = story.until_deleting()
+    before = replace(story.stack(stack_id), status="CREATE_COMPLETE")
+    story.stacks.finish(stack_id)
+    story.sweep()
+    story.stacks.stacks[stack_id] = before
+    story.wait(hours=1)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETED
+
+
+def test_a_stack_that_was_taken_for_gone_and_is_there_gets_its_lease_back() -> None:
+    """CloudFormation did not know its id for a moment; nobody is without a janitor for that."""
+    story = Story()
+    stack_id = story.deploy()
+    story.sweep()
+    stack = story.stacks.stacks.pop(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.GONE
+    story.stacks.stacks[stack_id] = stack
+    story.wait(hours=1)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.ACTIVE
 
 
 def test_a_name_used_again_is_another_lease() -> None:

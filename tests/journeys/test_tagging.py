@@ -160,3 +160,21 @@ def test_observe_writes_no_tags_and_takes_none_away() -> None:
     story.sweep()
     assert story.stack(stack_id).tags == {**OWNED, **MARK}
     assert len(story.calls("tag")) == 1
+
+
+def test_tags_that_go_on_and_off_again_have_a_token_each_time() -> None:
+    """CloudFormation takes the same token for the same request, and does nothing.
+
+    Fails if the token is made of the change, without its place in the chain.
+    """
+    story = Story(POLICY + "defaults: {ttl_from: updated}\n")
+    stack_id = story.until_marked()
+    for _ in range(2):
+        story.extend(stack_id, by=DAY)
+        story.sweep()
+        assert story.stack(stack_id).tags == OWNED
+        story.wait(1, hours=1)
+        story.sweep()
+        assert "janitor:state" in story.stack(stack_id).tags
+    tokens = [call[2] for call in story.stacks.calls if call[0] == "tag"]
+    assert len(tokens) == len(set(tokens)) == 5

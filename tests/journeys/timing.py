@@ -49,7 +49,7 @@ def let_go_at(world: World, stack_id: str) -> datetime | None:
             match entry.events[-1].action:
                 case "lease.let_go":
                     at = datetime.fromisoformat(entry.events[-1].occurred_at)
-                case "lease.extended" | "lease.reopened":
+                case "lease.extended":
                     at = None
                 case _:
                     pass

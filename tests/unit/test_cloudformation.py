@@ -259,6 +259,77 @@ def test_a_refusal_to_tag_is_told_from_a_bad_moment(
     assert type(raised.value) is kind
 
 
+def operation(status: str, token: str, thing: str = ARN, at: datetime = UPDATED) -> dict[str, Any]:
+    """Make an event of the stack, or of a thing in it, as CloudFormation answers with it."""
+    return {
+        "StackId": ARN,
+        "EventId": f"{status}-{at}",
+        "StackName": "feat",
+        "PhysicalResourceId": thing,
+        "ResourceStatus": status,
+        "Timestamp": at,
+        "ClientRequestToken": token,
+    }
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "events, updated",
+    [
+        ([operation("UPDATE_COMPLETE", "ours", at=UPDATED + MINUTE)], UPDATED),
+        ([operation("UPDATE_COMPLETE", "theirs"), operation("UPDATE_IN_PROGRESS", "theirs")], None),
+        ([operation("UPDATE_IN_PROGRESS", "theirs")], None),
+        ([operation("UPDATE_COMPLETE", "theirs", "queue-1")], UPDATED),
+    ],
+)
+def test_the_last_operation_tells_by_its_token_whose_update_it_was(
+    aws: Stubber, stacks: CloudFormation, events: list[dict[str, Any]], updated: datetime | None
+) -> None:
+    """Events come newest first, and only those of the stack itself count.
+
+    Fails without the look at `ClientRequestToken`, or at `PhysicalResourceId`.
+    """
+    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
+    before = operation("UPDATE_IN_PROGRESS", "ours", at=UPDATED + timedelta(seconds=1))
+    aws.add_response("describe_stack_events", {"StackEvents": [*events, before]}, BY_ID)
+    assert stacks.own_update(ARN, "ours") == updated
+
+
+def test_events_that_lag_behind_the_description_tell_nothing(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """The stack was updated by somebody since, and there is no word of it yet.
+
+    Fails without `_BEGUN_WITHIN`.
+    """
+    late = UPDATED + 2 * MINUTE
+    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=late)), BY_ID)
+    aws.add_response(
+        "describe_stack_events", {"StackEvents": [operation("UPDATE_IN_PROGRESS", "ours")]}, BY_ID
+    )
+    assert stacks.own_update(ARN, "ours") is None
+
+
+def test_a_stack_that_was_never_updated_has_no_update_of_ours(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """Nor one whose events have not begun."""
+    for answer in (raw(), raw(LastUpdatedTime=UPDATED)):
+        aws.add_response("describe_stacks", page(answer), BY_ID)
+        aws.add_response("describe_stack_events", {"StackEvents": []}, BY_ID)
+        assert stacks.own_update(ARN, "ours") is None
+
+
+def test_events_that_cannot_be_read_are_an_error(aws: Stubber, stacks: CloudFormation) -> None:
+    """Not to know is not a no."""
+    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
+    aws.add_client_error("describe_stack_events", "Throttling", "Rate exceeded")
+    with pytest.raises(JanitorError, match="reading the events"):
+        stacks.own_update(ARN, "ours")
+
+
 def test_a_deletion_asks_by_id_and_names_its_request(aws: Stubber, stacks: CloudFormation) -> None:
     """No role, no mode: CloudFormation uses the stack's own."""
     expected = {"StackName": ARN, "ClientRequestToken": "token-1"}

@@ -183,6 +183,7 @@ def test_the_own_tag_update_is_no_deployment() -> None:
     lease = replace(opened(), own_update=tagged, deployed_at=before)
     assert deployed_at(a_stack(updated=tagged), lease) == before
     assert deployed_at(a_stack(updated=tagged), replace(lease, deployed_at=None)) == CREATED
+    assert deployed_at(a_stack(updated=tagged - HOUR), lease) == before  # an old listing
     assert deployed_at(a_stack(updated=tagged + HOUR), lease) == tagged + HOUR
 
 

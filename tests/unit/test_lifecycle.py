@@ -112,6 +112,7 @@ TOOLKIT = a_stack(name="CDKToolkit")
 TAGGED = a_stack({**TAGS, **MARKED_TAGS})
 BUSY = a_stack(status="UPDATE_IN_PROGRESS")
 HALF = a_stack(status="DELETE_FAILED")
+GOING = a_stack(status="DELETE_IN_PROGRESS")
 MISSPELT = a_stack({**TAGS, "janitor:ttl": "3x"})
 KEPT = a_stack({**TAGS, "janitor:protect": " demo on Friday "})
 KEPT_SILENTLY = a_stack({**TAGS, "janitor:protect": ""})
@@ -147,6 +148,10 @@ BRANCHES: list[tuple[Stack | None, Lease | None, datetime, str, str]] = [
     (NESTED, None, CREATED, "ignore", "nested stack: it lives and goes with its parent"),
     (JANITOR, None, CREATED, "ignore", "tag janitor:self: the janitor never looks at itself"),
     (TOOLKIT, None, CREATED, "ignore", "its name is on the never-delete list (CDKToolkit)"),
+    *[
+        (GOING, lease, CREATED, "ignore", "being deleted already, and no lease is open on it")
+        for lease in (None, CLOSED)
+    ],
     # A lease ends without a deletion.
     (BARE, MARKED, DELETABLE_AT, "close", "no rule of the policy selects it"),
     (NESTED, MARKED, DELETABLE_AT, "close", "nested stack: it lives and goes with its parent"),

@@ -15,6 +15,7 @@ from janitor.core.order import Imports
 from janitor.core.plan import Listing, Plan, breaker, make_plan, plan_document, survey
 from janitor.core.policy import Limits, Policy
 from janitor.core.policy_file import parse_policy
+from janitor.core.protection import unknown_protection
 
 CREATED = datetime(2026, 6, 1, 8, tzinfo=UTC)
 EXPIRES = CREATED + timedelta(days=3)
@@ -181,6 +182,24 @@ def test_not_managed_stacks_do_not_water_the_share_down() -> None:
     plan = plan_of([Listing(HERE, (*stacks, *strangers))], [due(s, 26) for s in stacks])
     assert plan.managed == 5
     assert plan.tripped
+
+
+@pytest.mark.parametrize("lifted", [None, NOW + timedelta(days=1)])
+def test_so_many_are_looked_at_while_the_breaker_trips_and_none_while_it_does_not(
+    lifted: datetime | None,
+) -> None:
+    """Of a flood a hundred, beside those that were protected the last time.
+
+    Fails without `MOST_LOOKED_AT` or without `known` in core/protection.py.
+    """
+    stacks = [a_stack(f"due-{number:03}") for number in range(250)]
+    leases = [replace(due(stack, 26), blocked=n >= 200) for n, stack in enumerate(stacks)]
+    policy = parse_policy("", "p")
+    by_id = {lease.stack_id: lease for lease in leases}
+    found = survey([Listing(HERE, tuple(stacks))], by_id, policy, NOW)
+    asked = unknown_protection(found, Account(breaker_lifted_until=lifted), policy)
+    known, others = stacks[200:], stacks[:100]
+    assert asked == (() if lifted else (*known, *others))
 
 
 # The pace.

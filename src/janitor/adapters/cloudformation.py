@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -36,6 +36,8 @@ CAPABILITIES: "tuple[CapabilityType, ...]" = (
 )
 _WAITS = (0.0, 0.3, 0.7, 1.5)
 """Seconds before each look for the moved LastUpdatedTime: 2.5 s in all."""
+_BEGUN_WITHIN = timedelta(minutes=1)
+"""The event that begins an update is that close to LastUpdatedTime, or of another update."""
 
 
 class CloudFormation(StackDeletions):
@@ -133,6 +135,25 @@ class CloudFormation(StackDeletions):
         except AwsError as error:
             raise translated(error, f"tagging {stack.name} in {region}") from error
         return self._moved(stack_id, fresh.updated) if read_back else None
+
+    def own_update(self, stack_id: str, token: str) -> datetime | None:
+        """Read the events back to where the last operation began; all of it has one token."""
+        raw = self._describe(stack_id)
+        updated = _utc(raw.get("LastUpdatedTime")) if raw else None
+        client = self._clients(region_of(stack_id))
+        pages = client.get_paginator("describe_stack_events").paginate(StackName=stack_id)
+        try:
+            for event in (event for page in pages for event in page["StackEvents"]):
+                if event.get("PhysicalResourceId") != stack_id:
+                    continue
+                if updated is None or event.get("ClientRequestToken") != token:
+                    return None
+                if event.get("ResourceStatus") == "UPDATE_IN_PROGRESS":
+                    is_of_it = abs(event["Timestamp"] - updated) <= _BEGUN_WITHIN
+                    return updated if is_of_it else None
+        except AwsError as error:
+            raise translated(error, f"reading the events of {stack_id}") from error
+        return None
 
     def _list_next(
         self,

@@ -31,15 +31,12 @@ class MemoryStacks:
         self.calls: list[tuple[str, ...]] = []
         self.resources = MemoryResources()
         self.imports: dict[str, tuple[str, ...]] = {}
-        self.gone_roles: set[str] = set()
-        """Roles that CloudFormation can no longer assume."""
-        self.stuck: set[str] = set()
-        """Stacks whose deletion does not come to an end."""
-        self.throttled = 0
-        """So many calls to come are refused for being too many."""
+        self.gone_roles: set[str] = set()  # CloudFormation can no longer assume them
+        self.stuck: set[str] = set()  # stacks whose deletion does not come to an end
+        self.throttled = 0  # so many calls to come are refused for being too many
         self._held: dict[str, list[str]] = {}
         self._former: dict[str, str] = {}
-        self._tokens: set[str] = set()
+        self._tokens: dict[str, datetime | None] = {}
 
     # What other hands do.
 
@@ -122,8 +119,7 @@ class MemoryStacks:
         stack = self.stacks[stack_id]
         if stack.status != "DELETE_IN_PROGRESS" or stack_id in self.stuck:
             return stack
-        held = self._held.get(stack_id)
-        if held:
+        if held := self._held.get(stack_id):
             return self.set(stack_id, self._former[stack_id], held.pop(0))
         for export in stack.exports:
             if users := self.importing(stack, export):
@@ -177,14 +173,18 @@ class MemoryStacks:
         full = tags_to_send(found, stack, put, remove)
         if full == found.tags:
             return None
-        updated = self.redeploy(stack.stack_id, full).updated
+        updated = self._tokens[token] = self.redeploy(stack.stack_id, full).updated
         return updated if read_back else None
+
+    def own_update(self, stack_id: str, token: str) -> datetime | None:
+        """Return when a stack was updated last, if it was by this token."""
+        found = self._find(stack_id)
+        return found.updated if found and self._tokens.get(token) == found.updated else None
 
     def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
         """Begin a deletion as CloudFormation would."""
         self.calls.append(("delete", stack_id, token))
-        found = self._find(stack_id)
-        if found is None:
+        if (found := self._find(stack_id)) is None:
             raise StackNotFound(f"{stack_id} does not exist")
         if self.throttled:
             self.throttled -= 1
@@ -201,7 +201,7 @@ class MemoryStacks:
         role = step.role or found.role
         if role in self.gone_roles:
             raise DeleteRefused(f"{found.name}: Role {role} is invalid or cannot be assumed")
-        self._tokens.add(token)
+        self._tokens[token] = None
         self._former[stack_id] = found.status
         # A role that was passed stays on the stack.
         self.stacks[stack_id] = replace(found, role=role)

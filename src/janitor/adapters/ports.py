@@ -72,6 +72,10 @@ class Stacks(Protocol):
         """
         ...
 
+    def own_update(self, stack_id: str, token: str) -> datetime | None:
+        """Return LastUpdatedTime if the last update of the stack was made with this token."""
+        ...
+
     def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
         """Ask for the deletion, in the way of `step`, and return the request id.
 

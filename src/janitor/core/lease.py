@@ -46,9 +46,10 @@ LET_GO = "let go by its owner"
 
 def deployed_at(stack: Stack, lease: Lease | None) -> datetime:
     """Return the last deployment; the janitor's own tag update does not count as one."""
-    if lease is not None and stack.updated is not None and stack.updated == lease.own_update:
+    seen = stack.updated or stack.created
+    if lease is not None and lease.own_update is not None and seen <= lease.own_update:
         return lease.deployed_at or stack.created
-    return stack.updated or stack.created
+    return seen
 
 
 def first_lease(stack: Stack, rule: Rule, policy: Policy, now: datetime) -> Lease:

@@ -38,7 +38,7 @@ from janitor.core.lease import (
 )
 from janitor.core.model import FINAL, PROBLEM, PROTECT_TAG, SELF_TAG, Lease, LeaseState, Stack
 from janitor.core.policy import Policy, Rule
-from janitor.core.statuses import DELETABLE, GONE, HALF_DELETED, IN_REVIEW
+from janitor.core.statuses import BEING_DELETED, DELETABLE, GONE, HALF_DELETED, IN_REVIEW
 from janitor.core.times import instant_text, relative_text
 
 
@@ -68,6 +68,8 @@ def decide(stack: Stack | None, lease: Lease | None, policy: Policy, now: dateti
         tags = tag_change(stack, lease, released, policy, now)
         return Close(reason, stack, lease, tags=tags, outcome=released)
     if lease is None:
+        if stack.status == BEING_DELETED:
+            return Ignore(Reason("being deleted already, and no lease is open on it"), stack)
         opened = first_lease(stack, rule, policy, now)
         text = f"matches rule '{rule.name}'; expires {deadline_text(opened, policy)}"
         return Open(Reason(text), stack, opened)

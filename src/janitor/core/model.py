@@ -196,6 +196,8 @@ class Lease:
     """LastUpdatedTime of the janitor's own last tag update: not a deployment."""
     tag_attempt: str = ""
     """Which tags were last tried, upon which deployment: a refusal is not repeated."""
+    tag_token: str = ""
+    """Of the last such update, as long as it is not known when it was made."""
     closed_at: datetime | None = None
     updated_at: datetime | None = None
     version: int = 0

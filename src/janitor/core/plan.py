@@ -24,6 +24,9 @@ from janitor.core.policy import Limits, Policy
 BREAKER_LIFT = timedelta(days=1)
 """For so long an operator's acknowledgement holds."""
 
+MOST_LOOKED_AT = 100
+"""Of the stacks that trip the breaker, so many are asked about to see whether they can go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -113,12 +116,12 @@ def unknown_imports(
 ) -> tuple[Stack, ...]:
     """Return the stacks whose importers have to be asked for before the plan can be made.
 
-    Only those that would go now: none while the breaker stops everything.
+    Only those that would go now; while the breaker stops everything, those that it counts.
     """
-    due = found.due
-    if _stopped(len(due), found, account, policy)[0]:
-        return ()
-    return unknown(due, imports, policy.limits.max_deletes_per_sweep)
+    ordered = in_order(found.decisions, imports, policy)
+    is_stopped = bool(stopped(found, ordered, account, policy)[1])
+    most = MOST_LOOKED_AT if is_stopped else policy.limits.max_deletes_per_sweep
+    return unknown(found.due, imports, most)
 
 
 def make_plan(
@@ -129,24 +132,28 @@ def make_plan(
     imports: Mapping[str, Imports],
 ) -> Plan:
     """Look at all decisions together: the breaker, who imports from whom, and the pace."""
-    due = len(found.due)
-    stopped, lifted = _stopped(due, found, account, policy)
-    if stopped:
-        decisions = _stop(found.decisions, stopped)
-    else:
-        decisions = _pace(in_order(found.decisions, imports, policy), policy.limits)
+    ordered = in_order(found.decisions, imports, policy)
+    due, why, lifted = stopped(found, ordered, account, policy)
+    decisions = _stop(ordered, why) if why else _pace(ordered, policy.limits)
     decisions.sort(key=_by_deadline)
-    return Plan(
-        found.now, mode, found.regions, tuple(decisions), found.managed, due, stopped, lifted
+    return Plan(found.now, mode, found.regions, tuple(decisions), found.managed, due, why, lifted)
+
+
+def stopped(
+    found: Survey, ordered: Iterable[Decision], account: Account, policy: Policy
+) -> tuple[int, str, bool]:
+    """Count what is due and not held up; say why so much stops everything, or if that is lifted.
+
+    Only what is known for certain to stay does not count: none of that is asked to go.
+    """
+    due = sum(
+        isinstance(before, Delete | Retry) and not isinstance(decision, Blocked)
+        for before, decision in zip(found.decisions, ordered, strict=True)
     )
-
-
-def _stopped(due: int, found: Survey, account: Account, policy: Policy) -> tuple[str, bool]:
-    """Say why the breaker stops everything, if it does; and whether it is lifted instead."""
     tripped = breaker(due, found.managed, policy.limits)
     until = account.breaker_lifted_until
     lifted = bool(tripped) and until is not None and found.now < until
-    return "" if lifted else tripped, lifted
+    return due, "" if lifted else tripped, lifted
 
 
 def breaker(due: int, managed: int, limits: Limits) -> str:

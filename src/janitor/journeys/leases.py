@@ -138,11 +138,14 @@ class Applying:
             before = self._closed_before(lease)
             if before is None:
                 raise
+            # All that it was told, asked and granted is carried on. Not so: what an unmark takes
+            # back (the attempts to delete it among that), any notice, and how long it is known.
             kept = replace(
-                lease,
+                unmarked(before),
+                first_seen=lease.first_seen,
                 generation=before.generation + 1,
-                extended_until=before.extended_until,
-                extensions=before.extensions,
+                notices=(),
+                closed_at=None,
             )
             if decision.stack and (rule := self.policy.rule_for(decision.stack)):
                 kept, _ = observe(decision.stack, kept, rule, self.policy)
@@ -152,11 +155,15 @@ class Applying:
     def _closed_before(self, lease: Lease) -> Lease | None:
         """Return the closed lease that this stack had: its chain goes on, its caps count.
 
-        Of one that is no longer kept, the journal still has the end of the chain.
+        None if a listing says nothing against its end: a deletion that was confirmed, or
+        what came after this sweep began. Of a lease that is no longer kept, the journal
+        still has the end of the chain.
         """
         before = self.ledger.lease(lease.stack_id)
         if before is not None:
-            return None if before.state.is_open else before
+            is_settled = before.state.is_open or before.state is LeaseState.DELETED
+            ended = before.closed_at or before.first_seen
+            return None if is_settled or ended >= self.plan.now else before
         events = list(self.ledger.chain(lease.stack_id))
         return replace(lease, seq=events[-1].seq, head=events[-1].hash) if events else None
 

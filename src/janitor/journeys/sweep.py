@@ -4,6 +4,7 @@ A dry run differs in one place: it stops before apply.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,10 +25,12 @@ from janitor.core.model import ACCOUNT_KEY, Account, Lease, Mode, Outcome, Stack
 from janitor.core.order import Imports
 from janitor.core.plan import Plan, make_plan, survey, unknown_imports
 from janitor.core.policy import Policy
+from janitor.core.protection import unknown_protection, with_protection
 from janitor.core.times import instant_text
 from janitor.journeys.account import record_sweep
 from janitor.journeys.gathered import Gathered
 from janitor.journeys.leases import Applying
+from janitor.journeys.tagging import settle
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """Clocks of several machines may differ by so much."""
@@ -62,16 +65,30 @@ def sweep(
     """
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
-    listings = stacks.list_all(regions)
+    under_way = stacks.list_all(regions)
     account, leases = ledger.open_records()
     _refuse_old_clock(now, account, leases.values(), policy)
-    # Decide, and ask who imports from the stacks that would go, as far as that decides it.
+    listings = tuple(under_way)
+    does_act = apply and mode is not Mode.OFF
+    leases |= settle(
+        listings,
+        leases,
+        now=now,
+        policy_version=policy.version,
+        actor=actor,
+        stacks=stacks,
+        ledger=ledger if does_act else None,
+    )
+    # Decide, and ask what keeps the stacks that would go from going, as far as that decides it.
     found = survey(listings, leases, policy, now)
+    asked_about = unknown_protection(found, account, policy)
+    protected = {stack.stack_id for stack in asked_about if _is_protected(stack, stacks)}
+    found = with_protection(found, protected, policy)
     imports: dict[str, Imports] = {}
     while asked := unknown_imports(found, account, policy, imports):
         imports |= {stack.stack_id: importers_of(stack, stacks) for stack in asked}
     plan = make_plan(found, account, policy, mode, imports)
-    if not apply or mode is Mode.OFF:
+    if not does_act:
         return Report(plan)
     # Apply.
     gathered = Gathered()
@@ -85,6 +102,14 @@ def sweep(
     for deletion in gathered.deletions:
         outcomes += guarded(deletion.stack_id, "queue", partial(queue.delete, deletion))
     return Report(plan, tuple(outcomes))
+
+
+def _is_protected(stack: Stack, stacks: Stacks) -> bool:
+    """Ask whether a stack has termination protection; where that fails it counts as one to go."""
+    with suppress(JanitorError):
+        seen = stacks.describe(stack.stack_id)
+        return seen is not None and seen.termination_protection
+    return False
 
 
 def importers_of(stack: Stack, stacks: Stacks) -> Imports:

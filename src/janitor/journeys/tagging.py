@@ -1,15 +1,18 @@
 """Mirror a lease in its stack's tags: intent, call, outcome. The lease stays the truth."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 from janitor.adapters.ports import Ledger, Stacks
 from janitor.core.decisions import Reason, TagChange
-from janitor.core.errors import TagRefused
+from janitor.core.errors import JanitorError, TagRefused
 from janitor.core.journal import Actor, about, entry
 from janitor.core.lease import deployed_at
-from janitor.core.model import Lease, Outcome, Stack, Status
+from janitor.core.model import Lease, LeaseState, Outcome, Stack, Status
+from janitor.core.plan import Listing
 
 
 def mirror_tags(
@@ -28,7 +31,7 @@ def mirror_tags(
 
     `read_back`: learn when CloudFormation says it was updated by that, so that it does not
     count as a deployment; a lifetime that counts from deployments needs it, and a stack that
-    was let go, which a deployment takes back.
+    was let go, which a deployment takes back. If the answer is lost, `settle` asks again.
     """
     facts = {**change.put, "removed": ", ".join(change.remove)}
 
@@ -47,16 +50,65 @@ def mirror_tags(
         ledger.commit(written)
         return written.record
 
-    intended = write(lease, lease, "tags.intended", "the stack's tags are to mirror its lease")
+    # The place of the intent in its chain makes the token unique: tags go on and off again.
+    digest = hashlib.sha256(lease.stack_id.encode()).hexdigest()[:16]
+    token = f"janitor-tags-{digest}-{lease.seq + 1}"
+    asked = replace(
+        lease, tag_token=token if read_back else "", deployed_at=deployed_at(stack, lease)
+    )
+    intended = write(lease, asked, "tags.intended", "the stack's tags are to mirror its lease")
     # A call that was cut off is made again; one that was answered is not.
     tried = replace(intended, tag_attempt=change.attempt)
-    token = f"janitor-tags-{hashlib.sha256(change.attempt.encode()).hexdigest()[:32]}"
     try:
         updated = stacks.tag(stack, change.put, change.remove, token, read_back=read_back)
     except TagRefused as refusal:
-        write(intended, tried, "tags.refused", str(refusal), result="refused")
+        refused = replace(tried, tag_token="")
+        write(intended, refused, "tags.refused", str(refusal), result="refused")
         return Outcome(lease.stack_id, "tag", Status.SKIPPED, str(refusal))
-    deployed = deployed_at(stack, lease)
-    after = replace(tried, own_update=updated or tried.own_update, deployed_at=deployed)
+    after = replace(tried, own_update=updated, tag_token="") if updated else tried
     write(intended, after, "tags.written", "the stack's tags mirror its lease")
     return Outcome(lease.stack_id, "tag", Status.DONE)
+
+
+def settle(
+    listings: Iterable[Listing],
+    leases: Mapping[str, Lease],
+    *,
+    now: datetime,
+    policy_version: str,
+    actor: Actor,
+    stacks: Stacks,
+    ledger: Ledger | None,
+) -> dict[str, Lease]:
+    """Return those marked leases whose tag update went unanswered and is found to be the last.
+
+    Its token tells; a deployment since, or not to know, leaves the lease as it is, and the
+    stack counts as deployed. Without a `ledger` nothing is written.
+    """
+    lost = {
+        stack_id: lease
+        for stack_id, lease in leases.items()
+        if lease.tag_token and lease.state is LeaseState.MARKED
+    }
+    settled: dict[str, Lease] = {}
+    for stack in (stack for listing in listings if lost for stack in listing.stacks):
+        lease = lost.get(stack.stack_id)
+        with suppress(JanitorError):
+            if lease is None or not (at := stacks.own_update(stack.stack_id, lease.tag_token)):
+                continue
+            draft = about(
+                lease,
+                "tags.written",
+                Reason("its last update was that of its tags, whose answer was lost"),
+                actor=actor,
+                now=now,
+                policy_version=policy_version,
+                stack=stack,
+            )
+            found = replace(lease, own_update=at, tag_token="")
+            if ledger is not None:
+                written = entry(lease, found, draft)
+                ledger.commit(written)
+                found = written.record
+            settled[stack.stack_id] = found
+    return settled
