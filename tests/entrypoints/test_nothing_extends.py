@@ -154,8 +154,8 @@ def test_a_token_of_another_stack_touches_that_one_alone() -> None:
 
 def test_who_a_link_was_sent_to_is_who_is_recorded() -> None:
     """Nobody acts under another name by changing a form."""
-    site = Site()
     eve = Contact(ContactKind.EMAIL, "eve@example.com")
+    site = Site(replace(LEASE, contacts=(ANA, eve)))
     link = f"/extend/{token(EXTEND, contact=eve)}"
     body = FORM + b"&contact=ana%40example.com"
     assert site.send("POST", link, FROM_OUR_PAGE, body).status == 200

@@ -8,7 +8,7 @@ from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, POLICY, THERE
 
 from janitor.adapters.memory import MemoryChannel
 from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.core.errors import DeliveryFailed, JanitorError, Undeliverable
+from janitor.core.errors import DeliveryFailed, ExtensionRefused, JanitorError, Undeliverable
 from janitor.core.links import Claims
 from janitor.core.model import OPERATORS, Contact, ContactKind, LeaseState, Mode, Status
 from janitor.core.requests import Message, NoticeItem, NoticeRequest, Sent
@@ -194,6 +194,28 @@ def test_a_second_owner_who_comes_late_is_told_before_anything_goes() -> None:
     story.wait(hours=1)
     story.sweep()
     assert story.lease(stack_id).state is LeaseState.DELETING
+
+
+def test_a_link_is_good_for_as_long_as_the_one_it_was_sent_to_is_an_owner() -> None:
+    """Who leaves has no say, who comes is told, and who stays is not told again.
+
+    Fails if `link_refusal` does not ask `is_replaced`, and if contacts move the generation.
+    """
+    story = Story()
+    two = {**OWNED, "janitor:owner": "ana@example.com cy@example.com"}
+    stack_id = story.deploy(tags=two)
+    story.sweep()
+    story.wait(1, hours=1)
+    story.sweep()
+    story.stacks.redeploy(stack_id, {**two, "janitor:owner": "bo@example.com cy@example.com"})
+    story.wait(hours=1)
+    story.sweep()
+    cy = Contact(ContactKind.EMAIL, "cy@example.com")
+    assert [message.contact for message in story.channel.sent] == [ANA, cy, BO]
+    with pytest.raises(ExtensionRefused, match="feat belongs to bo@"):
+        story.extend(stack_id, by=DAY, generation=1, sent_to=ANA)
+    story.extend(stack_id, by=DAY, generation=1, sent_to=cy)
+    story.extend(stack_id, by=DAY, generation=2, sent_to=BO)
 
 
 def test_a_problem_is_told_once_and_told_again_when_it_is_another() -> None:
