@@ -97,6 +97,7 @@ class Site:
     queue: MemoryQueue = field(default_factory=MemoryQueue)
     address: str = "https://janitor.example.com/live"
     asked: list[Request] = field(default_factory=list)
+    policy: Policy = POLICY
     reader: Contact | None = None
     """Whom links were sent to: the first owner, if nobody else."""
 
@@ -120,7 +121,7 @@ class Site:
         return handle(
             request,
             clock=lambda: NOW,
-            policies=MemoryPolicies(POLICY, self.mode),
+            policies=MemoryPolicies(self.policy, self.mode),
             ledger=self.ledger,
             links=self.links,
             queue=self.queue,

@@ -8,10 +8,11 @@ from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, POLICY, THERE
 
 from janitor.adapters.memory import MemoryChannel
 from janitor.adapters.memory_stacks import MemoryStacks
+from janitor.core.contacts import standing_of
 from janitor.core.errors import DeliveryFailed, ExtensionRefused, JanitorError, Undeliverable
 from janitor.core.links import Claims
 from janitor.core.model import OPERATORS, Contact, ContactKind, LeaseState, Mode, Status
-from janitor.core.requests import Message, NoticeItem, NoticeRequest, Sent
+from janitor.core.requests import Message, NoticeItem, NoticeRequest, RevisionRequest, Sent
 
 ANA = Contact(ContactKind.EMAIL, "ana@example.com")
 BO = Contact(ContactKind.EMAIL, "bo@example.com")
@@ -411,6 +412,38 @@ def test_who_is_told_in_an_owners_place_is_not_recorded_as_the_owner() -> None:
     story.sweep()
     assert [n.recipient for n in story.lease(kept).notices] == ["U-ana@example.com"]
     assert {n.recipient for n in story.lease(lost).notices} == {""}
+
+
+@pytest.mark.parametrize("policy, reader, kind", [
+    ("defaults: {fallback_contact: bo@example.com}\n", BO, "fallback"),
+    ("", OPERATORS, "operator"),
+])  # fmt: skip
+def test_who_is_told_in_an_owners_place_acts_in_their_own_name(
+    policy: str, reader: Contact, kind: str
+) -> None:
+    """By the link, and by that of the same message once it was shown anew.
+
+    Fails without `to` in the claims of `item_of`, and in the second part without `_reader`.
+    """
+    story = Story(POLICY + policy)
+    stack_id = story.deploy()
+    story.channel.refuse(ANA, Undeliverable("nobody has this address"))
+    story.sweep()
+    story.wait(2)
+    story.sweep()
+    (sent,) = [message for message in story.channel.sent if message.contact == reader][-1:]
+    (notice,) = [one for one in story.lease(stack_id).notices if one.message_id]
+    assert (notice.contact, notice.instead) == (ANA, reader)
+    story.janitor.queue.notify(RevisionRequest(ANA, notice.message_id, (stack_id,)))
+    story.janitor.drain()
+    for message in (sent, story.channel.revised[-1][1]):
+        (entry,) = message.words.entries
+        links = story.janitor.links
+        assert links is not None
+        claims = links.verify(entry.link.rpartition("/")[2], story.now)
+        assert claims.contact == reader
+        lease, terms = story.lease(stack_id), story.policies.policy().defaults
+        assert standing_of(claims.contact, lease, terms) == kind
 
 
 # In several messages, and by way of others.

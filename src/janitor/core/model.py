@@ -132,6 +132,8 @@ class Notice:
     """Whom the channel found behind the contact: a Slack user, who may then act in Slack."""
     beside: tuple[str, ...] = ()
     """The other stacks in the same message, for revising it."""
+    instead: Contact | None = None
+    """Who got it in the contact's place, where the contact cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)

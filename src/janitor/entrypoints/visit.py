@@ -6,7 +6,7 @@ from datetime import datetime
 
 from janitor.adapters.ports import Ledger, Queue
 from janitor.core.console import console_page
-from janitor.core.contacts import clean
+from janitor.core.contacts import clean, standing_of
 from janitor.core.errors import ExtensionRefused, StackNotFound
 from janitor.core.ical import calendar_of
 from janitor.core.journal import Actor
@@ -190,8 +190,9 @@ class Visit:
     @property
     def _actor(self) -> Actor:
         user_agent = clean(self.request.header("User-Agent") or "")[:LONGEST_USER_AGENT]
-        address = self.claims.contact.address
-        return Actor("owner", address, "link", self.request.ip, user_agent)
+        lease, contact = self._lease(), self.claims.contact
+        standing = standing_of(contact, lease, self.policy.terms(lease.rule))
+        return Actor(standing, contact.address, "link", self.request.ip, user_agent)
 
     def _renewed(self, lease: Lease) -> Claims:
         """Return the claims of a link for the generation that this visit has made."""

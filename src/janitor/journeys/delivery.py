@@ -55,6 +55,7 @@ class Delivery:
             message_id=self.sent.message_id if self.sent.can_change else "",
             recipient=self.sent.recipient if self.to == self.contact else "",
             beside=tuple(beside) if self.sent.can_change else (),
+            instead=self.to if self.to != self.contact else None,
         )
 
 

@@ -142,7 +142,7 @@ class _Sending:
         self, to: Contact, wanted: Sequence[Wanted], now: datetime, unreached: str
     ) -> Message:
         items = [
-            item_of(item, lease, self.contact, now, self.policy, self.links)
+            item_of(item, lease, self.contact, now, self.policy, self.links, to=to)
             for item, lease in wanted
         ]
         reader = OPERATORS if to == OPERATORS and not unreached else self.contact
@@ -161,13 +161,18 @@ def item_of(
     now: datetime,
     policy: Policy,
     links: Links | None,
+    *,
+    to: Contact,
 ) -> Item:
-    """Return what a digest says of one stack: its link and its choices are this contact's."""
+    """Return what a digest for this contact says of one stack.
+
+    Its link is for whoever it goes `to`: the contact, or who is told in their place.
+    """
     if lease is None or is_about_an_outcome(item.stage):
         return Item(item.stage, lease, item.text)
-    claims = Claims(lease.stack_id, lease.generation, contact, now)
+    claims = Claims(lease.stack_id, lease.generation, to, now)
     # To be in a channel gives nobody a right, so no buttons go to one that a tag names.
-    is_of_a_tag = contact.kind is ContactKind.SLACK_CHANNEL and contact != fallback_of(
+    is_of_a_tag = to.kind is ContactKind.SLACK_CHANNEL and to != fallback_of(
         policy.terms(lease.rule)
     )
     after = promise(lease, policy, now) if item.stage == FINAL else None
