@@ -678,6 +678,60 @@ def test_operators_are_told_once_when_the_breaker_trips() -> None:
     assert to_operators(story) == ["[janitor] deletions are stopped: too many stacks are due"]
 
 
+def test_operators_are_told_once_of_each_region_that_is_refused() -> None:
+    """And anew when it is refused again. Fails without REGION in `_items`, or its pruning."""
+    story = Story()
+    for error in ("AccessDenied", "Throttling", "", "AccessDenied"):
+        story.stacks.refuse(THERE, error)
+        for _ in range(3):
+            story.sweep()
+            story.wait(hours=1)
+    assert to_operators(story) == ["[janitor] a region cannot be listed"] * 2
+    assert "A region cannot be listed: us-east-1 (AccessDenied)." in story.channel.sent[0].text
+    assert story.channel.sent[0].regions == (THERE,)
+    story.stacks.refuse(HERE, "AccessDenied")
+    story.sweep()
+    assert to_operators(story)[2:] == ["[janitor] a region cannot be listed"]
+    assert story.ledger.account().told == ("region eu-central-1", "region us-east-1")
+    assert story.findings() == []
+
+
+@pytest.mark.parametrize("lost", ["by the queue", "by the channel"])
+def test_a_notice_about_the_account_that_was_lost_is_asked_for_again(lost: str) -> None:
+    """The breaker's and a region's. Fails if they are asked for only with the event."""
+    story = Story(POLICY + "limits: {max_due: 0}")
+    story.until_marked()
+    story.wait(1)
+    story.stacks.refuse(THERE, "AccessDenied")
+    if lost == "by the queue":
+        story.look()
+        story.janitor.queue.notices.clear()
+    else:
+        story.channel.refuse(OPERATORS, DeliveryFailed("down"))
+        story.sweep()
+        story.channel.accept(OPERATORS)
+    assert to_operators(story) == []
+    for _ in range(3):
+        story.wait(hours=1)
+        story.sweep()
+    assert to_operators(story) == [
+        "[janitor] deletions are stopped: too many stacks are due, and 1 more"
+    ]
+
+
+def test_a_notice_about_the_account_that_no_longer_holds_is_not_sent() -> None:
+    """It was queued while a region was refused. Fails if `_still_wanted` does not ask."""
+    story = Story()
+    story.stacks.refuse(THERE, "AccessDenied")
+    story.look()
+    waiting = dict(story.janitor.queue.notices)
+    story.stacks.refuse(THERE, "")
+    story.look()
+    story.janitor.queue.notices.update(waiting)
+    story.janitor.drain()
+    assert to_operators(story) == []
+
+
 def test_operators_are_told_once_of_a_deletion_that_needs_attention() -> None:
     """With whose stack it is and what CloudFormation said."""
     story = Story(POLICY + "limits: {max_attempts: 1}")

@@ -15,6 +15,7 @@ from janitor.core.model import (
     ACCOUNT_KEY,
     FINAL,
     OPERATORS,
+    Account,
     Contact,
     ContactKind,
     Lease,
@@ -27,7 +28,7 @@ from janitor.core.notices import is_about_an_outcome, still_holds
 from janitor.core.policy import Policy
 from janitor.core.requests import Message, NoticeItem, NoticeRequest
 from janitor.core.wording import digest, urgency
-from janitor.journeys.delivery import Delivery, counted, record
+from janitor.journeys.delivery import Delivery, counted, record, record_for_account
 from janitor.journeys.extend import choices, refusal
 from janitor.journeys.unreachable import name_to_operators
 
@@ -57,8 +58,9 @@ def notify(
     ids = [item.stack_id for item in asked if item.stack_id != ACCOUNT_KEY]
     leases = dict(zip(ids, side_by_side(partial(ledger.lease, i) for i in ids), strict=True))
     found = [(item, leases.get(item.stack_id)) for item in asked]
+    account = ledger.account() if any(i.stack_id == ACCOUNT_KEY for i in asked) else Account()
     # Decide.
-    wanted = [(i, le) for i, le in found if _still_wanted(i, le, request.contact, now)]
+    wanted = [(i, le) for i, le in found if _still_wanted(i, le, account, request.contact, now)]
     if not wanted:
         return (_outcome(request, Status.SKIPPED, "nothing of it holds any more"),)
     wanted.sort(key=lambda one: urgency(one[0].stage, one[1]))
@@ -81,10 +83,12 @@ def _outcome(request: NoticeRequest, status: Status, detail: str, retry_after: i
     return Outcome(request.contact.address, "notify", status, detail, retry_after)
 
 
-def _still_wanted(item: NoticeItem, lease: Lease | None, contact: Contact, now: datetime) -> bool:
+def _still_wanted(
+    item: NoticeItem, lease: Lease | None, account: Account, contact: Contact, now: datetime
+) -> bool:
     """Tell whether the notice is still true and not yet delivered to this contact."""
     if item.stack_id == ACCOUNT_KEY:
-        return True
+        return item.about in account.standing and item.about not in account.told
     if lease is None or lease.expires_at != item.deadline or is_told(lease, item.stage, contact):
         return False
     if is_about_an_outcome(item.stage):
@@ -131,11 +135,14 @@ class _Sending:
             delivery = Delivery(
                 self.contact, to, sent, now, word, tuple(item.stack_id for item, _ in wanted)
             )
-            return message.subject, self.side_by_side(
+            outcomes = self.side_by_side(
                 partial(record, item, lease, delivery, self.policy, self.ledger)
                 for item, lease in wanted
                 if lease is not None
             )
+            if matters := [item for item, _ in wanted if item.stack_id == ACCOUNT_KEY]:
+                outcomes.append(record_for_account(matters, delivery, self.policy, self.ledger))
+            return message.subject, outcomes
         raise Undeliverable(unreached)
 
     def _message(
@@ -150,7 +157,9 @@ class _Sending:
             to,
             digest(reader, items, now=now, policy=self.policy, mode=self.mode, unreached=unreached),
             kinds=tuple(sorted({item.stage for item, _ in wanted})),
-            regions=tuple(sorted({lease.region for _, lease in wanted if lease})),
+            regions=tuple(
+                sorted({i.region or (le.region if le else "") for i, le in wanted} - {""})
+            ),
         )
 
 
