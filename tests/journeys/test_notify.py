@@ -8,11 +8,25 @@ from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, POLICY, THERE
 
 from janitor.adapters.memory import MemoryChannel
 from janitor.adapters.memory_stacks import MemoryStacks
+from janitor.adapters.sns import MAX_BYTES
 from janitor.core.contacts import standing_of
-from janitor.core.errors import DeliveryFailed, ExtensionRefused, JanitorError, Undeliverable
+from janitor.core.errors import (
+    DeliveryFailed,
+    ExtensionRefused,
+    JanitorError,
+    TooLong,
+    Undeliverable,
+)
 from janitor.core.links import Claims
 from janitor.core.model import OPERATORS, Contact, ContactKind, LeaseState, Mode, Status
-from janitor.core.requests import Message, NoticeItem, NoticeRequest, RevisionRequest, Sent
+from janitor.core.requests import (
+    Message,
+    NoticeItem,
+    NoticeRequest,
+    RevisionRequest,
+    Sent,
+    notice_body,
+)
 
 ANA = Contact(ContactKind.EMAIL, "ana@example.com")
 BO = Contact(ContactKind.EMAIL, "bo@example.com")
@@ -745,6 +759,53 @@ def test_operators_are_told_once_of_a_deletion_that_needs_attention() -> None:
     (message,) = [m for m in story.channel.sent if m.contact == OPERATORS]
     assert "bucket not empty" in message.text
     assert "Owner: ana@example.com." in message.text
+
+
+# Long reasons.
+
+
+class Narrow(MemoryChannel):
+    """A channel that takes so many bytes, like a topic."""
+
+    def send(self, message: Message) -> Sent:
+        """Keep the message if it is short enough."""
+        if len(message.text.encode()) > MAX_BYTES:
+            raise TooLong("too long")
+        return super().send(message)
+
+
+def test_failures_with_long_reasons_are_all_told_in_as_many_messages_as_it_takes() -> None:
+    """A hundred deletions, each stuck on ten resources: more than a queue or a topic takes.
+
+    The requests fail without MOST_BYTES_OF_TEXT, the messages if `notify` divides by number alone.
+    """
+    limits = "limits: {max_attempts: 1, max_due: 100, max_deletes_fraction: 1}"
+    story = Story(f"{POLICY}{limits}")
+    channel = Narrow()
+    story.janitor = replace(story.janitor, channel=channel)
+    story.deploy()
+    story.sweep()
+    (lease,) = story.ledger.open_records()[1].values()
+    reasons = "DELETE_FAILED: " + "security group in use, é, " * 220
+    for number in range(100):
+        stuck = replace(
+            lease,
+            stack_id=f"{lease.stack_id}{number}",
+            state=LeaseState.NEEDS_ATTENTION,
+            last_error=reasons,
+        )
+        story.ledger.records[stuck.stack_id] = stuck
+        item = NoticeItem(stuck.stack_id, "attention", stuck.expires_at, reasons)
+        story.janitor.queue.notify(NoticeRequest(OPERATORS, (item,)))
+    requests = list(story.janitor.queue.take_notices())
+    assert all(len(notice_body().dump_json(request)) < 200_000 for request in requests)
+    whole = [item for one in requests if isinstance(one, NoticeRequest) for item in one.items]
+    assert len(whole) == 100
+    outcomes = story.janitor._tell(NoticeRequest(OPERATORS, tuple(whole)))
+    assert {outcome.status for outcome in outcomes} == {Status.DONE}
+    told = [entry.stack_id for message in channel.sent for entry in message.words.entries]
+    assert sorted(told) == sorted(item.stack_id for item in whole)
+    assert len(channel.sent) == 4
 
 
 # Races between sending and recording.

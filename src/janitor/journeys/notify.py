@@ -7,7 +7,7 @@ from functools import partial
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
 from janitor.core.contacts import fallback_of
-from janitor.core.errors import DeliveryFailed, JanitorError, Undeliverable
+from janitor.core.errors import DeliveryFailed, JanitorError, TooLong, Undeliverable
 from janitor.core.lease import AWAITING_DELETION, is_told, promise
 from janitor.core.letter import Item
 from janitor.core.links import SLACK, Claims, Links
@@ -47,8 +47,9 @@ def notify(
 ) -> tuple[Outcome, ...]:
     """Send one owner's digest of what still holds, and record it stack by stack.
 
-    Where a channel cannot take it in one message it goes in several, the most urgent first,
-    each recorded before the next: one that fails leaves the rest for another try.
+    Where a channel cannot take it in one message, for the number of stacks or for its size,
+    it goes in several, the most urgent first, each recorded before the next: one that fails
+    leaves the rest for another try.
     """
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
@@ -68,10 +69,15 @@ def notify(
     sending = _Sending(request.contact, clock, policy, mode, ledger, channel, links, side_by_side)
     said = ""
     unrecorded: list[Outcome] = []
-    for first in range(0, len(wanted), channel.most):
+    parts = [wanted[at : at + channel.most] for at in range(0, len(wanted), channel.most)]
+    while parts:
+        part = parts.pop(0)
         try:
-            subject, outcomes = sending.part(wanted[first : first + channel.most])
+            subject, outcomes = sending.part(part)
         except JanitorError as error:
+            if isinstance(error, TooLong) and (half := len(part) // 2):
+                parts[:0] = part[:half], part[half:]
+                continue
             after = error.retry_after if isinstance(error, DeliveryFailed) else 0
             return (_outcome(request, Status.FAILED, str(error), after), *unrecorded)
         said = said or subject
