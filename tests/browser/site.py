@@ -97,6 +97,9 @@ class Site:
     queue: MemoryQueue = field(default_factory=MemoryQueue)
     address: str = "https://janitor.example.com/live"
     asked: list[Request] = field(default_factory=list)
+    policy: Policy = POLICY
+    reader: Contact | None = None
+    """Whom links were sent to: the first owner, if nobody else."""
 
     def __post_init__(self) -> None:
         if self.lease is not None:
@@ -118,7 +121,7 @@ class Site:
         return handle(
             request,
             clock=lambda: NOW,
-            policies=MemoryPolicies(POLICY, self.mode),
+            policies=MemoryPolicies(self.policy, self.mode),
             ledger=self.ledger,
             links=self.links,
             queue=self.queue,
@@ -130,7 +133,8 @@ class Site:
         """Return a link as it was sent in a notice."""
         lease = self.lease or LEASE
         known = lease.generation if generation is None else generation
-        return self.links.url(Claims(lease.stack_id, known, ANA, NOW - age), action)
+        reader = self.reader or next(iter(lease.contacts), ANA)
+        return self.links.url(Claims(lease.stack_id, known, reader, NOW - age), action)
 
     def send(
         self, method: str, link: str, headers: Mapping[str, str] | None = None, body: bytes = b""
@@ -211,6 +215,7 @@ def old(site: Site) -> str:
     return site.link(generation=0)
 
 
+BOB = Contact(ContactKind.EMAIL, "bob@example.com")
 CLOSED = {"closed_at": NOW - 2 * HOUR}
 FAILURE = "The following resource(s) failed to delete: [AssetBucket]. The bucket is not empty"
 STATES = {
@@ -236,6 +241,11 @@ STATES = {
         status=409,
     ),
     "out-of-date": State("This link is out of date", of(LEASE), old, status=409),
+    "replaced": State(
+        "feat-basket has changed hands",
+        lambda: Site(replace(LEASE, contacts=(BOB,)), reader=ANA),
+        status=409,
+    ),
     "no-extensions-left": State(
         "feat-basket cannot be extended", changed(extensions=5), status=409
     ),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from janitor.adapters.sns import MAX_BYTES, SnsChannel
-from janitor.core.errors import DeliveryFailed
+from janitor.core.errors import DeliveryFailed, TooLong
 from janitor.core.letter import Wording
 from janitor.core.model import Contact, ContactKind
 from janitor.core.requests import Message
@@ -97,7 +97,7 @@ def test_a_digest_that_is_too_long_is_not_cut_but_refused(topic: Topic) -> None:
     """Cut short, it would count as delivered for stacks that it no longer names."""
     topic.subscribe()
     channel = SnsChannel(topic.sns, topic.arn)
-    with pytest.raises(DeliveryFailed, match="and SNS takes"):
+    with pytest.raises(TooLong, match="and SNS takes"):
         channel.send(a_message(text="é" * MAX_BYTES))
     channel.send(a_message(text="x" * MAX_BYTES))
     (received,) = topic.received()

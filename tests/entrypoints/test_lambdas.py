@@ -574,7 +574,9 @@ def test_a_sweep_that_could_list_no_region_is_not_called_completed(
     refusing = Refusing()
     deployed.deployed().__dict__["stacks"] = refusing
     sweep()
-    assert '"SweepCompleted":[0.0]' in capsys.readouterr().out
+    counted = capsys.readouterr().out
+    assert '"SweepCompleted":[0.0]' in counted
+    assert '"RegionsRefused":[1.0]' in counted
     assert check.check({}, Context())["reason"] == "no region can be listed: not allowed"
 
 
@@ -625,6 +627,7 @@ def test_hostile_tags_come_out_harmless_in_mail_and_logs(
     assert {m["Subject"] for m in messages} == {
         "[janitor] feat-a will be deleted, and 1 more",
         "[janitor] feat-b has a lifetime that cannot be read",
+        "[janitor] a region cannot be listed",
     }
     for message in messages:
         text = message["Message"]

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.browser.site import (
     ANA,
+    BOB,
     FROM_OUR_PAGE,
     HOSTILE,
     HOSTILE_TAG,
@@ -52,6 +53,30 @@ def test_the_extension_page_offers_it_apart_with_a_token_of_its_own() -> None:
         " hours). You get a final notice. It will be deleted 1 day after that, at the earliest."
         " Until it is deleted, the link in that notice keeps it."
     ) in text_of(page)
+
+
+def test_an_owner_who_was_replaced_sees_the_stack_and_can_do_nothing() -> None:
+    """The page says whom to ask, and has no form, no date for a calendar and no other link.
+
+    Each way fails without `sent_to` in its call of `extend` or `let_go`, the page without
+    `_spent` in `show`.
+    """
+    site = Site(replace(LEASE, contacts=(BOB,)), reader=ANA)
+    before = site.recorded
+    page = site.get(site.link())
+    assert page.status == 409
+    assert text_of(page).startswith(
+        "janitor feat-basket has changed hands It belongs to bob@example.com now, so your link"
+        " only shows it. If you still need it, ask them to keep it"
+    )
+    html = page.body.decode()
+    assert "<form" not in html
+    assert "../" not in html
+    assert site.get(f"{site.link()}/deadline.ics").status == 409
+    assert site.get(site.link(LET_GO)).status == 409
+    assert site.press(site.link(LET_GO), **NAMED).status == 409
+    assert site.press(site.link(), until=OFFERED).status == 409
+    assert site.recorded == before
 
 
 def test_looking_at_the_page_that_asks_changes_nothing() -> None:

@@ -22,9 +22,11 @@ from tests.browser.site import (
 )
 
 from janitor.core.links import EXTEND, LET_GO, SLACK, Claims, Links
-from janitor.core.model import Contact, ContactKind
+from janitor.core.model import OPERATORS, Contact, ContactKind
+from janitor.core.policy import Policy
 
 MUTATED = 2_400
+WITH_FALLBACK = Policy.model_validate({"defaults": {"fallback_contact": "team@example.com"}})
 FORM = urlencode({"until": OFFERED, "name": LEASE.name, "reason": "x"}).encode()
 """Right for both forms, so that only the link is wrong."""
 ACTIONS = [EXTEND, LET_GO]
@@ -154,13 +156,27 @@ def test_a_token_of_another_stack_touches_that_one_alone() -> None:
 
 def test_who_a_link_was_sent_to_is_who_is_recorded() -> None:
     """Nobody acts under another name by changing a form."""
-    site = Site()
     eve = Contact(ContactKind.EMAIL, "eve@example.com")
+    site = Site(replace(LEASE, contacts=(ANA, eve)))
     link = f"/extend/{token(EXTEND, contact=eve)}"
     body = FORM + b"&contact=ana%40example.com"
     assert site.send("POST", link, FROM_OUR_PAGE, body).status == 200
     (event,) = site.ledger.chain(STACK_ID)
     assert event.body["actor"]["id"] == "eve@example.com"
+
+
+@pytest.mark.parametrize("reader, kind", [
+    (ANA, "owner"),
+    (Contact(ContactKind.EMAIL, "team@example.com"), "fallback"),
+    (OPERATORS, "operator"),
+])  # fmt: skip
+def test_the_record_says_as_what_somebody_acted(reader: Contact, kind: str) -> None:
+    """An owner, who is told in their place, an operator. Fails if `_actor` says "owner"."""
+    site = Site(reader=reader, policy=WITH_FALLBACK)
+    assert site.press(site.link(), until=OFFERED).status == 200
+    (event,) = site.ledger.chain(STACK_ID)
+    actor = event.body["actor"]
+    assert (actor["type"], actor["id"]) == (kind, reader.address)
 
 
 AHEAD = [

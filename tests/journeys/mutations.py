@@ -184,6 +184,7 @@ MUTATIONS = (
     ),
     # 9. Missing or partial data never means expired or gone.
     Mutation(9, "core/plan.py", "        if listing.error:\n            continue\n", ""),
+    Mutation(9, "core/plan.py", " and lease.region not in errors:", ":"),
 )
 
 

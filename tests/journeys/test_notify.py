@@ -8,10 +8,25 @@ from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, POLICY, THERE
 
 from janitor.adapters.memory import MemoryChannel
 from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.core.errors import DeliveryFailed, JanitorError, Undeliverable
+from janitor.adapters.sns import MAX_BYTES
+from janitor.core.contacts import standing_of
+from janitor.core.errors import (
+    DeliveryFailed,
+    ExtensionRefused,
+    JanitorError,
+    TooLong,
+    Undeliverable,
+)
 from janitor.core.links import Claims
 from janitor.core.model import OPERATORS, Contact, ContactKind, LeaseState, Mode, Status
-from janitor.core.requests import Message, NoticeItem, NoticeRequest, Sent
+from janitor.core.requests import (
+    Message,
+    NoticeItem,
+    NoticeRequest,
+    RevisionRequest,
+    Sent,
+    notice_body,
+)
 
 ANA = Contact(ContactKind.EMAIL, "ana@example.com")
 BO = Contact(ContactKind.EMAIL, "bo@example.com")
@@ -194,6 +209,28 @@ def test_a_second_owner_who_comes_late_is_told_before_anything_goes() -> None:
     story.wait(hours=1)
     story.sweep()
     assert story.lease(stack_id).state is LeaseState.DELETING
+
+
+def test_a_link_is_good_for_as_long_as_the_one_it_was_sent_to_is_an_owner() -> None:
+    """Who leaves has no say, who comes is told, and who stays is not told again.
+
+    Fails if `link_refusal` does not ask `is_replaced`, and if contacts move the generation.
+    """
+    story = Story()
+    two = {**OWNED, "janitor:owner": "ana@example.com cy@example.com"}
+    stack_id = story.deploy(tags=two)
+    story.sweep()
+    story.wait(1, hours=1)
+    story.sweep()
+    story.stacks.redeploy(stack_id, {**two, "janitor:owner": "bo@example.com cy@example.com"})
+    story.wait(hours=1)
+    story.sweep()
+    cy = Contact(ContactKind.EMAIL, "cy@example.com")
+    assert [message.contact for message in story.channel.sent] == [ANA, cy, BO]
+    with pytest.raises(ExtensionRefused, match="feat belongs to bo@"):
+        story.extend(stack_id, by=DAY, generation=1, sent_to=ANA)
+    story.extend(stack_id, by=DAY, generation=1, sent_to=cy)
+    story.extend(stack_id, by=DAY, generation=2, sent_to=BO)
 
 
 def test_a_problem_is_told_once_and_told_again_when_it_is_another() -> None:
@@ -389,6 +426,38 @@ def test_who_is_told_in_an_owners_place_is_not_recorded_as_the_owner() -> None:
     story.sweep()
     assert [n.recipient for n in story.lease(kept).notices] == ["U-ana@example.com"]
     assert {n.recipient for n in story.lease(lost).notices} == {""}
+
+
+@pytest.mark.parametrize("policy, reader, kind", [
+    ("defaults: {fallback_contact: bo@example.com}\n", BO, "fallback"),
+    ("", OPERATORS, "operator"),
+])  # fmt: skip
+def test_who_is_told_in_an_owners_place_acts_in_their_own_name(
+    policy: str, reader: Contact, kind: str
+) -> None:
+    """By the link, and by that of the same message once it was shown anew.
+
+    Fails without `to` in the claims of `item_of`, and in the second part without `_reader`.
+    """
+    story = Story(POLICY + policy)
+    stack_id = story.deploy()
+    story.channel.refuse(ANA, Undeliverable("nobody has this address"))
+    story.sweep()
+    story.wait(2)
+    story.sweep()
+    (sent,) = [message for message in story.channel.sent if message.contact == reader][-1:]
+    (notice,) = [one for one in story.lease(stack_id).notices if one.message_id]
+    assert (notice.contact, notice.instead) == (ANA, reader)
+    story.janitor.queue.notify(RevisionRequest(ANA, notice.message_id, (stack_id,)))
+    story.janitor.drain()
+    for message in (sent, story.channel.revised[-1][1]):
+        (entry,) = message.words.entries
+        links = story.janitor.links
+        assert links is not None
+        claims = links.verify(entry.link.rpartition("/")[2], story.now)
+        assert claims.contact == reader
+        lease, terms = story.lease(stack_id), story.policies.policy().defaults
+        assert standing_of(claims.contact, lease, terms) == kind
 
 
 # In several messages, and by way of others.
@@ -623,6 +692,60 @@ def test_operators_are_told_once_when_the_breaker_trips() -> None:
     assert to_operators(story) == ["[janitor] deletions are stopped: too many stacks are due"]
 
 
+def test_operators_are_told_once_of_each_region_that_is_refused() -> None:
+    """And anew when it is refused again. Fails without REGION in `_items`, or its pruning."""
+    story = Story()
+    for error in ("AccessDenied", "Throttling", "", "AccessDenied"):
+        story.stacks.refuse(THERE, error)
+        for _ in range(3):
+            story.sweep()
+            story.wait(hours=1)
+    assert to_operators(story) == ["[janitor] a region cannot be listed"] * 2
+    assert "A region cannot be listed: us-east-1 (AccessDenied)." in story.channel.sent[0].text
+    assert story.channel.sent[0].regions == (THERE,)
+    story.stacks.refuse(HERE, "AccessDenied")
+    story.sweep()
+    assert to_operators(story)[2:] == ["[janitor] a region cannot be listed"]
+    assert story.ledger.account().told == ("region eu-central-1", "region us-east-1")
+    assert story.findings() == []
+
+
+@pytest.mark.parametrize("lost", ["by the queue", "by the channel"])
+def test_a_notice_about_the_account_that_was_lost_is_asked_for_again(lost: str) -> None:
+    """The breaker's and a region's. Fails if they are asked for only with the event."""
+    story = Story(POLICY + "limits: {max_due: 0}")
+    story.until_marked()
+    story.wait(1)
+    story.stacks.refuse(THERE, "AccessDenied")
+    if lost == "by the queue":
+        story.look()
+        story.janitor.queue.notices.clear()
+    else:
+        story.channel.refuse(OPERATORS, DeliveryFailed("down"))
+        story.sweep()
+        story.channel.accept(OPERATORS)
+    assert to_operators(story) == []
+    for _ in range(3):
+        story.wait(hours=1)
+        story.sweep()
+    assert to_operators(story) == [
+        "[janitor] deletions are stopped: too many stacks are due, and 1 more"
+    ]
+
+
+def test_a_notice_about_the_account_that_no_longer_holds_is_not_sent() -> None:
+    """It was queued while a region was refused. Fails if `_still_wanted` does not ask."""
+    story = Story()
+    story.stacks.refuse(THERE, "AccessDenied")
+    story.look()
+    waiting = dict(story.janitor.queue.notices)
+    story.stacks.refuse(THERE, "")
+    story.look()
+    story.janitor.queue.notices.update(waiting)
+    story.janitor.drain()
+    assert to_operators(story) == []
+
+
 def test_operators_are_told_once_of_a_deletion_that_needs_attention() -> None:
     """With whose stack it is and what CloudFormation said."""
     story = Story(POLICY + "limits: {max_attempts: 1}")
@@ -636,6 +759,53 @@ def test_operators_are_told_once_of_a_deletion_that_needs_attention() -> None:
     (message,) = [m for m in story.channel.sent if m.contact == OPERATORS]
     assert "bucket not empty" in message.text
     assert "Owner: ana@example.com." in message.text
+
+
+# Long reasons.
+
+
+class Narrow(MemoryChannel):
+    """A channel that takes so many bytes, like a topic."""
+
+    def send(self, message: Message) -> Sent:
+        """Keep the message if it is short enough."""
+        if len(message.text.encode()) > MAX_BYTES:
+            raise TooLong("too long")
+        return super().send(message)
+
+
+def test_failures_with_long_reasons_are_all_told_in_as_many_messages_as_it_takes() -> None:
+    """A hundred deletions, each stuck on ten resources: more than a queue or a topic takes.
+
+    The requests fail without MOST_BYTES_OF_TEXT, the messages if `notify` divides by number alone.
+    """
+    limits = "limits: {max_attempts: 1, max_due: 100, max_deletes_fraction: 1}"
+    story = Story(f"{POLICY}{limits}")
+    channel = Narrow()
+    story.janitor = replace(story.janitor, channel=channel)
+    story.deploy()
+    story.sweep()
+    (lease,) = story.ledger.open_records()[1].values()
+    reasons = "DELETE_FAILED: " + "security group in use, é, " * 220
+    for number in range(100):
+        stuck = replace(
+            lease,
+            stack_id=f"{lease.stack_id}{number}",
+            state=LeaseState.NEEDS_ATTENTION,
+            last_error=reasons,
+        )
+        story.ledger.records[stuck.stack_id] = stuck
+        item = NoticeItem(stuck.stack_id, "attention", stuck.expires_at, reasons)
+        story.janitor.queue.notify(NoticeRequest(OPERATORS, (item,)))
+    requests = list(story.janitor.queue.take_notices())
+    assert all(len(notice_body().dump_json(request)) < 200_000 for request in requests)
+    whole = [item for one in requests if isinstance(one, NoticeRequest) for item in one.items]
+    assert len(whole) == 100
+    outcomes = story.janitor._tell(NoticeRequest(OPERATORS, tuple(whole)))
+    assert {outcome.status for outcome in outcomes} == {Status.DONE}
+    told = [entry.stack_id for message in channel.sent for entry in message.words.entries]
+    assert sorted(told) == sorted(item.stack_id for item in whole)
+    assert len(channel.sent) == 4
 
 
 # Races between sending and recording.

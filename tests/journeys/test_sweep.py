@@ -169,6 +169,7 @@ def test_a_region_that_refuses_is_left_alone_and_told_once() -> None:
         "mode.changed",
         "policy.changed",
         "region.refused",
+        "operators.told",
         "region.listed",
     ]
     assert story.lease(stack_id).state is LeaseState.DELETING
@@ -235,6 +236,7 @@ def test_too_many_due_stop_everything_until_an_operator_lifts_it_for_a_day() -> 
         "mode.changed",
         "policy.changed",
         "breaker.tripped",
+        "operators.told",
         "breaker.lifted",
         "breaker.cleared",
     ]

@@ -1,9 +1,10 @@
 """Tracking: how a deletion ended, asked by id, and what comes next."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, POLICY, Story
+from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, POLICY, THERE, Story
 
 from janitor.core.model import OPERATORS, LeaseState, Mode, Outcome, Status
 
@@ -249,6 +250,22 @@ def test_what_goes_after_an_attempt_of_ours_is_not_laid_on_another_hand_alone() 
     assert story.reason(stack_id, "lease.closed") == (
         "deleted by another hand, or late by an attempt of the janitor's, confirmed by id"
     )
+
+
+def test_a_deletion_that_fails_in_a_region_that_was_dropped_is_told() -> None:
+    """The policy no longer names its region. Fails without the branch for it in `survey`."""
+    story = Story()
+    stack_id = story.until_deleting(region=THERE)
+    story.stacks.fail(stack_id, reason="bucket not empty")
+    story.stacks.finish(stack_id)
+    story.janitor = replace(story.janitor, regions=(HERE,))
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.FAILED
+    assert story.subjects()[-1].startswith("[janitor] feat could not be deleted")
+    calls = len(story.calls("delete"))
+    story.wait(30)
+    story.sweep()
+    assert len(story.calls("delete")) == calls
 
 
 def test_a_region_that_refuses_closes_nothing() -> None:

@@ -6,8 +6,8 @@ import pytest
 from tests.browser.site import DAY, HOUR, LEASE, MARKED, NOW, POLICY, TAKEN
 
 from janitor.core.lease import LET_GO
-from janitor.core.model import Lease, LeaseState, Mode
-from janitor.core.page_refusals import ANEW, refused
+from janitor.core.model import Contact, ContactKind, Lease, LeaseState, Mode
+from janitor.core.page_refusals import ANEW, Spent, not_let_go, refused
 from janitor.core.page_words import PageWords, Standing
 from janitor.core.policy import Policy
 from janitor.journeys.extend import is_extended, outdated, refusal
@@ -357,8 +357,49 @@ def test_a_link_that_does_nothing_more(lease: Lease, generation: int, text: list
     """Why, and what to do next."""
     old = generation != lease.generation
     why = outdated(lease, POLICY, NOW) if old else refusal(lease, POLICY, NOW)
-    told = refused(words(lease), why, outdated=old, extended=is_extended(lease, NOW))
+    spent = Spent.NOT if not old else Spent.OUTDATED
+    if old and is_extended(lease, NOW):
+        spent = Spent.EXTENDED
+    told = refused(words(lease), why, spent)
     assert whole(told) == text
+
+
+@pytest.mark.parametrize(
+    "ownerless, text",
+    [
+        (
+            False,
+            [
+                "feat-basket has changed hands",
+                "It belongs to bob@example.com now, so your link only shows it.",
+                (
+                    "If you still need it, ask them to keep it, or name yourself in its owner tag"
+                    " again: soon after that, this link or that of the newest notice works for you."
+                ),
+                "calm",
+            ],
+        ),
+        (
+            True,
+            [
+                "feat-basket has changed hands",
+                "No tag names its owner any more, so your link only shows it.",
+                (
+                    "If you still need it, ask your operators to keep it, or name yourself in its"
+                    " owner tag again: soon after that, this link or that of the newest notice"
+                    " works for you."
+                ),
+                "calm",
+            ],
+        ),
+    ],
+)
+def test_an_owner_who_was_replaced_reads_whom_to_ask(ownerless: bool, text: list[str]) -> None:
+    """The same whether the link was to keep it or to let it go."""
+    bob = Contact(ContactKind.EMAIL, "bob@example.com")
+    of_bob = words(replace(LEASE, contacts=(bob,), ownerless=ownerless))
+    assert whole(refused(of_bob, "", Spent.REPLACED)) == text
+    assert whole(not_let_go(of_bob, "", Spent.REPLACED)) == text
 
 
 def test_an_extension_is_confirmed_with_the_date_that_holds() -> None:

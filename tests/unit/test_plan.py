@@ -281,6 +281,17 @@ def test_a_region_that_is_no_longer_asked_about_leaves_its_leases_alone() -> Non
     )
 
 
+def test_a_deletion_under_way_is_tracked_where_the_region_was_dropped() -> None:
+    """But a region that refuses is left alone as a whole.
+
+    Fails without `lease.region not in errors`, and without the branch.
+    """
+    lease = replace(due(a_stack("there", THERE)), state=LeaseState.DELETING)
+    assert named(plan_of([Listing(HERE)], [lease])) == {"there": "track"}
+    refused = plan_of([Listing(HERE), Listing(THERE, error="AccessDenied")], [lease])
+    assert named(refused) == {"there": "wait"}
+
+
 def test_an_empty_region_is_listed_all_the_same() -> None:
     """No stacks is an answer: what was there is gone."""
     plan = plan_of([Listing(HERE)], [due(a_stack("gone"))])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from janitor.core import records
 from janitor.core.decisions import Reason
 from janitor.core.journal import JANITOR_TARGET, Actor, Draft, entry
-from janitor.core.model import Account, Contact, ContactKind, Lease, Notice
+from janitor.core.model import OPERATORS, Account, Contact, ContactKind, Lease, Notice
 
 instants = st.datetimes(timezones=st.just(UTC))
 st.register_type_strategy(datetime, instants)
@@ -131,9 +131,11 @@ def test_a_lease_of_an_earlier_release_is_read_and_written_back_the_same() -> No
 
 
 def test_a_notice_keeps_how_it_can_be_shown_anew() -> None:
-    """The channel's id, the person found, and the stacks beside it."""
+    """The channel's id, the person found, the stacks beside it, and who got it instead."""
     owner = Contact(ContactKind.EMAIL, "a@b.c")
-    notice = Notice("24h", NOON, owner, NOON, "slack", "", "C1:17.1", "U012ABCDEF", ("arn:b",))
+    notice = Notice(
+        "24h", NOON, owner, NOON, "slack", "", "C1:17.1", "U012ABCDEF", ("arn:b",), OPERATORS
+    )
     lease = Lease("arn", "feat", "eu-central-1", "all", NOON, NOON, notices=(notice,))
     text = json.dumps(records.lease_document(lease))
     assert records.lease_from(json.loads(text)).notices == (notice,)

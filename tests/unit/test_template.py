@@ -211,7 +211,7 @@ def test_there_is_an_alarm_for_everything_that_must_not_go_unseen() -> None:
         *(f"{queue}DeadLettersAlarm" for queue in ("Sweep", "Notice", "Deletion", "Track")),
         "ArchiveDeadLettersAlarm", "ArchiveAgeAlarm", "JournalTamperedAlarm",
         "NoticeAgeAlarm", "DeletionAgeAlarm", "DeletionsFailedAlarm", "NoticesFailedAlarm",
-        "BreakerAlarm", "NoSweepAlarm", "ApiFaultsAlarm",
+        "BreakerAlarm", "RegionsAlarm", "NoSweepAlarm", "ApiFaultsAlarm",
     }  # fmt: skip
     assert all(
         one["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for one in alarms.values()

@@ -183,8 +183,8 @@ class Channel(Protocol):
     def send(self, message: Message) -> Sent:
         """Send a message, whole.
 
-        Raises `Undeliverable` if this contact can never be reached, `DeliveryFailed` if
-        it failed this time.
+        Raises `Undeliverable` if this contact can never be reached, `TooLong` if fewer
+        stacks have to be in it, `DeliveryFailed` if it failed this time.
         """
         ...
 

@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from janitor.adapters.aws_errors import AwsError, message_of
-from janitor.core.errors import DeliveryFailed
+from janitor.core.errors import DeliveryFailed, TooLong
 from janitor.core.requests import AnswerRequest, Message, Sent
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class SnsChannel:
         size = len(text.encode())
         if size > MAX_BYTES:
             # Cut short it would count as delivered to those whom it no longer names.
-            raise DeliveryFailed(f"the notice has {size} bytes, and SNS takes {MAX_BYTES}")
+            raise TooLong(f"the notice has {size} bytes, and SNS takes {MAX_BYTES}")
         attributes: dict[str, MessageAttributeValueTypeDef] = {
             "owner": {
                 "DataType": "String",

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from janitor.core.model import OPERATORS, Contact, ContactKind
+from janitor.core.model import OPERATORS, Contact, ContactKind, Lease
 from janitor.core.policy import Terms
 
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
@@ -63,3 +63,15 @@ def owners_of(tags: Mapping[str, str], terms: Terms) -> tuple[tuple[Contact, ...
 def fallback_of(terms: Terms) -> Contact:
     """Return who is told where an owner is missing or cannot be reached."""
     return contact_from(terms.fallback_contact or "") or OPERATORS
+
+
+def standing_of(contact: Contact, lease: Lease, terms: Terms) -> str:
+    """Return as what somebody may act on a stack by a link that was sent to them.
+
+    Nothing for an owner who was replaced: a link gives no right that the tags have taken.
+    """
+    if contact == OPERATORS:
+        return "operator"
+    if contact in lease.contacts:
+        return "owner"
+    return "fallback" if contact == fallback_of(terms) else ""

@@ -56,6 +56,10 @@ class DeliveryFailed(JanitorError):
         self.retry_after = retry_after
 
 
+class TooLong(DeliveryFailed):
+    """The channel takes no message of this size, now or later: send it in parts."""
+
+
 class BadLink(JanitorError):
     """An extension link that is forged, too old, or meant for something else."""
 

@@ -28,7 +28,7 @@ class Actor:
     """Who acted, and by which way."""
 
     type: str
-    """`janitor`, `owner`, `operator` or `cloudformation`."""
+    """`janitor`, `owner`, `fallback` (told for want of an owner), `operator` or `cloudformation`."""
     id: str
     via: str
     """`sweep`, `notify`, `delete`, `track`, `link`, `slack` or `cli`."""

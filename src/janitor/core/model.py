@@ -24,6 +24,7 @@ PROBLEM = "problem"
 DELETED = "deleted"
 ATTENTION = "attention"
 BREAKER = "breaker"
+REGION = "region"
 IN_USE = "in-use"
 PROTECTED = "protected"
 STUCK = "stuck"
@@ -132,6 +133,8 @@ class Notice:
     """Whom the channel found behind the contact: a Slack user, who may then act in Slack."""
     beside: tuple[str, ...] = ()
     """The other stacks in the same message, for revising it."""
+    instead: Contact | None = None
+    """Who got it in the contact's place, where the contact cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,8 @@ class Account:
     refused_regions: tuple[str, ...] = ()
     breaker_tripped_at: datetime | None = None
     breaker_lifted_until: datetime | None = None
+    told: tuple[str, ...] = ()
+    """What of `standing` the operators have been told."""
     week_told: str = ""
     """The ISO week whose look back the operators were sent last: `2026-W23`."""
     updated_at: datetime | None = None
@@ -231,6 +236,12 @@ class Account:
     def key(self) -> str:
         """Return the key of the record and of its chain."""
         return ACCOUNT_KEY
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """Return what operators have to be told of as it is: `breaker`, `region us-east-1`."""
+        regions = (f"{REGION} {name}" for name in self.refused_regions)
+        return (*([BREAKER] if self.breaker_tripped_at else ()), *regions)
 
 
 class Status(StrEnum):

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from janitor.core.contacts import clean
 from janitor.core.ladder import REASONS_APART, Rung
-from janitor.core.letter import Item
-from janitor.core.model import FAILED_RUNG, Lease
+from janitor.core.letter import Entry, Item
+from janitor.core.model import FAILED_RUNG, REGION, Lease
 
 MOST_LINES = 12
 _RUNGS: dict[str, str] = {
@@ -103,3 +103,20 @@ def _deleted(lease: Lease) -> Iterator[str]:
     if count > MOST_LINES:
         yield f"The journal has {count - MOST_LINES} more."
     yield "Please look at what was left, and delete it by hand if nobody needs it."
+
+
+def account_entry(item: Item) -> Entry:
+    """Tell operators what is about the account as a whole: the breaker, or a region."""
+    if item.stage == REGION:
+        return Entry(
+            item.stage,
+            f"A region cannot be listed: {clean(item.text)}.",
+            fate="Until it can, nobody is reminded of what is there, and none of it is marked or"
+            " deleted. Look at `janitor doctor`.",
+        )
+    return Entry(
+        item.stage,
+        f"Nothing is being deleted: {clean(item.text)}.",
+        fate="Look at `janitor plan`. If all of that may go, `janitor breaker lift` lets it go"
+        " for one day.",
+    )

@@ -1,8 +1,10 @@
 """What the extension page says when a link does nothing more: why, and what to do next."""
 
+from enum import Enum, auto
 from typing import assert_never
 
 from janitor.core.contacts import clean
+from janitor.core.journal import owners_text
 from janitor.core.lease import LET_GO
 from janitor.core.model import LeaseState
 from janitor.core.page_words import PageWords, Standing, Tone
@@ -11,18 +13,28 @@ ANEW = "If you need it again, deploy it again: the new stack gets a lease of its
 BEGUN = "Part of it may be gone already; a later tag janitor:expires keeps what is whole."
 
 
-def refused(words: PageWords, why: str, *, outdated: bool, extended: bool) -> Standing:
-    """Say why a link does nothing more for this stack, and what does.
+class Spent(Enum):
+    """In which way a link is of no use any more."""
 
-    `outdated` if it was made for another deadline than the present one, `extended` if
-    the present one is due to an extension.
-    """
+    NOT = auto()
+    OUTDATED = auto()
+    """Made for another deadline than the present one."""
+    EXTENDED = auto()
+    """The same, and the present one is due to an extension."""
+    REPLACED = auto()
+    """Sent to somebody who is no longer an owner."""
+
+
+def refused(words: PageWords, why: str, spent: Spent) -> Standing:
+    """Say why a link does nothing more for this stack, and what does."""
     lease = words.lease
     match lease.state:
-        case LeaseState.ACTIVE | LeaseState.MARKED if not outdated:
+        case LeaseState.ACTIVE | LeaseState.MARKED if spent is Spent.NOT:
             return _at_its_limits(words, why)
+        case LeaseState.ACTIVE | LeaseState.MARKED if spent is Spent.REPLACED:
+            return _replaced(words)
         case LeaseState.ACTIVE | LeaseState.MARKED:
-            return _outdated(words, why, extended=extended)
+            return _outdated(words, why, extended=spent is Spent.EXTENDED)
         case LeaseState.DELETING:
             since = f" since {words.when(lease.claimed_at)}" if lease.claimed_at else ""
             lead = f"It is being deleted{since}, and that cannot be taken back."
@@ -79,6 +91,19 @@ def _at_its_limits(words: PageWords, why: str) -> Standing:
     return Standing(title, stands.lead, f"{why_text(why)} {hint}", tone)
 
 
+def _replaced(words: PageWords) -> Standing:
+    lease = words.lease
+    owners, ask = clean(owners_text(lease.contacts)), "them"
+    lead = f"It belongs to {owners} now, so your link only shows it."
+    if lease.ownerless:
+        lead, ask = "No tag names its owner any more, so your link only shows it.", "your operators"
+    hint = (
+        f"If you still need it, ask {ask} to keep it, or name yourself in its owner tag again:"
+        " soon after that, this link or that of the newest notice works for you."
+    )
+    return Standing(f"{words.name} has changed hands", lead, hint)
+
+
 def _outdated(words: PageWords, why: str, *, extended: bool) -> Standing:
     newest = "The newest notice about this stack has a link that works."
     if words.lease.deadline_source == LET_GO:
@@ -97,11 +122,11 @@ def no_date() -> Standing:
     return Standing("No date for a calendar", text, "The link itself shows how things stand.")
 
 
-def not_let_go(words: PageWords, why: str, *, outdated: bool, extended: bool) -> Standing:
-    """Say why a stack cannot be let go; the two flags are those of `refused`."""
+def not_let_go(words: PageWords, why: str, spent: Spent) -> Standing:
+    """Say why a stack cannot be let go."""
     running = words.lease.state in (LeaseState.ACTIVE, LeaseState.MARKED)
-    if outdated or not running or words.lease.problem:
-        return refused(words, why, outdated=outdated, extended=extended)
+    if spent is not Spent.NOT or not running or words.lease.problem:
+        return refused(words, why, spent)
     stands = words.standing()
     more = "" if words.lease.protection else stands.lead
     return Standing(stands.title, why_text(why), more, stands.tone)

@@ -13,11 +13,12 @@ from janitor.core.decisions import (
     Ignore,
     Reason,
     Retry,
+    Track,
     Wait,
     decision_name,
 )
 from janitor.core.lifecycle import decide
-from janitor.core.model import Account, Lease, Mode, Stack
+from janitor.core.model import Account, Lease, LeaseState, Mode, Stack
 from janitor.core.order import Imports, in_order, unknown
 from janitor.core.policy import Limits, Policy
 
@@ -83,7 +84,8 @@ def survey(
 ) -> Survey:
     """Decide on every stack that was listed and on every open lease.
 
-    A lease whose region could not be listed, or is no longer asked about, is left alone.
+    A lease whose region could not be listed, or is no longer asked about, is left alone; but
+    of a deletion under way the outcome is asked for where the policy has dropped the region.
     """
     decisions: list[Decision] = []
     regions: list[tuple[str, str]] = []
@@ -104,6 +106,9 @@ def survey(
         if lease.region in listed:
             if stack_id not in seen:
                 decisions.append(decide(None, lease, policy, now))
+        elif lease.state is LeaseState.DELETING and lease.region not in errors:
+            text = f"deletion under way in {lease.region}, which the policy no longer names"
+            decisions.append(Track(Reason(text), None, lease))
         else:
             why = errors.get(lease.region) or "it is not among the policy's regions"
             text = f"left alone: region {lease.region} was not listed ({why})"

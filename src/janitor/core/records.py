@@ -81,6 +81,7 @@ def _notices_document(notices: tuple[Notice, ...]) -> list[dict[str, Any]]:
                 for name in ("message_id", "recipient", "beside")
                 if (value := getattr(notice, name))
             },
+            **({"instead": _contacts_document((notice.instead,))[0]} if notice.instead else {}),
         }
         for notice in notices
     ]
@@ -100,6 +101,7 @@ def _notices_from(document: list[dict[str, Any]]) -> tuple[Notice, ...]:
                 message_id=notice.get("message_id", ""),
                 recipient=notice.get("recipient", ""),
                 beside=tuple(notice.get("beside", ())),
+                instead=_contacts_from([notice["instead"]])[0] if "instead" in notice else None,
             )
             for notice in document
         ]

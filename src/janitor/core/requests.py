@@ -21,6 +21,13 @@ class NoticeItem:
     """What a `problem` or an outcome is about."""
     resources: int | None = None
     """How many resources the stack has, where that was counted for this notice."""
+    region: str = ""
+    """Which one, where a region as a whole cannot be listed."""
+
+    @property
+    def about(self) -> str:
+        """Return what it tells of the account as a whole, as `Account.standing` names that."""
+        return f"{self.stage} {self.region}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from janitor.core.model import (
     IN_USE,
     PROBLEM,
     PROTECTED,
+    REGION,
     SETTLED,
     STUCK,
     Contact,
@@ -31,7 +32,7 @@ from janitor.core.model import (
     Mode,
 )
 from janitor.core.notices import is_about_an_outcome
-from janitor.core.outcomes import outcome_headline, outcome_lines
+from janitor.core.outcomes import account_entry, outcome_headline, outcome_lines
 from janitor.core.policy import Policy
 from janitor.core.summary import summary
 from janitor.core.times import instant_text, relative_text, short_text, span_text
@@ -39,7 +40,7 @@ from janitor.core.times import instant_text, relative_text, short_text, span_tex
 SUBJECT_LENGTH = 99
 """SNS wants fewer than 100 characters."""
 
-URGENCY = (BREAKER, ATTENTION, STUCK, FINAL, IN_USE, PROTECTED, PROBLEM)
+URGENCY = (BREAKER, REGION, ATTENTION, STUCK, FINAL, IN_USE, PROTECTED, PROBLEM)
 """The order of a digest; reminders follow by deadline, and what is over comes last."""
 
 TO_OPERATORS = "To the operators of the janitor:"
@@ -114,6 +115,8 @@ def _headline(item: Item, now: datetime) -> str:
     match item.stage:
         case "breaker":
             return "deletions are stopped: too many stacks are due"
+        case "region":
+            return "a region cannot be listed"
         case "final":
             return f"{name} will be deleted"
         case "settled":
@@ -148,12 +151,7 @@ def _is_other(item: Item, contact: Contact) -> bool:
 
 def _entry(item: Item, reader: Contact, now: datetime, policy: Policy, mode: Mode) -> Entry:
     if item.lease is None:
-        return Entry(
-            item.stage,
-            f"Nothing is being deleted: {clean(item.text)}.",
-            fate="Look at `janitor plan`. If all of that may go, `janitor breaker lift` lets it go"
-            " for one day.",
-        )
+        return account_entry(item)
     lease = item.lease
     fate, *lines = _lines(item, lease, now, policy, mode)
     if reader.kind is ContactKind.OPERATORS:
@@ -250,7 +248,10 @@ def _facts(lease: Lease) -> tuple[tuple[str, str], ...]:
 
 
 def _foot(items: Iterable[Item]) -> str:
-    if all(item.stage in {BREAKER, SETTLED} or is_about_an_outcome(item.stage) for item in items):
+    if all(
+        item.stage in {BREAKER, REGION, SETTLED} or is_about_an_outcome(item.stage)
+        for item in items
+    ):
         return ""
     return (
         "If you no longer need a stack, delete it now, or let it go by itself."

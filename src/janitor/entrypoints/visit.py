@@ -6,18 +6,25 @@ from datetime import datetime
 
 from janitor.adapters.ports import Ledger, Queue
 from janitor.core.console import console_page
-from janitor.core.contacts import clean
+from janitor.core.contacts import clean, standing_of
 from janitor.core.errors import ExtensionRefused, StackNotFound
 from janitor.core.ical import calendar_of
 from janitor.core.journal import Actor
 from janitor.core.links import EXTEND, LET_GO, Claims, Links
 from janitor.core.model import Lease, Mode
 from janitor.core.page_facts import facts
-from janitor.core.page_refusals import no_date, not_let_go, refused
+from janitor.core.page_refusals import Spent, no_date, not_let_go, refused
 from janitor.core.page_words import PageWords, Standing
 from janitor.core.policy import Policy
 from janitor.entrypoints.http import LONGEST_REASON, NotTheForm, Request, read_form, read_name
-from janitor.journeys.extend import choices, extend, is_extended, outdated, refusal
+from janitor.journeys.extend import (
+    choices,
+    extend,
+    is_extended,
+    is_replaced,
+    link_refusal,
+    refusal,
+)
 from janitor.journeys.let_go import hindrance, let_go
 from janitor.pages import render
 
@@ -59,13 +66,9 @@ class Visit:
         """Show the stack and the form, with what was wrong with it; or why there is no form."""
         lease = self._lease()
         words = self._words(lease)
-        is_old = lease.generation != self.claims.generation
-        why = outdated(lease, self.policy, self.now) if is_old else self._refusal(lease)
-        if why:
-            extended = is_extended(lease, self.now)
-            standing = refused(words, why, outdated=is_old, extended=extended)
-        else:
-            standing = words.standing()
+        spent = self._spent(lease)
+        why = spent or self._refusal(lease)
+        standing = refused(words, why, self._kind(lease)) if why else words.standing()
         return self._page(
             409 if why else 400 if complaint else 200,
             "extend",
@@ -74,9 +77,9 @@ class Visit:
             complaint="" if why else complaint,
             offers=[] if why else self._offers(lease),
             longest_reason=LONGEST_REASON,
-            let_go="" if is_old or hindrance(lease, self.policy) else self._link(LET_GO),
+            let_go="" if spent or hindrance(lease, self.policy) else self._link(LET_GO),
             asking=words.asking_to_let_go(),
-            calendar="" if is_old else self._calendar(lease, self.claims),
+            calendar="" if spent else self._calendar(lease, self.claims),
         )
 
     def post(self) -> Page:
@@ -95,6 +98,7 @@ class Visit:
                 policy=self.policy,
                 ledger=self.ledger,
                 generation=self.claims.generation,
+                sent_to=self.claims.contact,
                 queue=self.queue,
             )
         except ExtensionRefused as error:
@@ -107,7 +111,7 @@ class Visit:
         """Return the deadline as a calendar file."""
         lease = self._lease()
         text = calendar_of(lease, self.now, self.policy.window.window.zone)
-        if lease.generation != self.claims.generation or not text:
+        if self._spent(lease) or not text:
             # No other page: its links would be relative to another address.
             return Page(409, render("message", standing=no_date()))
         headers = {
@@ -119,16 +123,10 @@ class Visit:
     def ask_to_let_go(self, complaint: str = "") -> Page:
         """Show what letting it go means, and ask for the stack's name."""
         lease = self._lease()
-        is_old = lease.generation != self.claims.generation
-        why = outdated(lease, self.policy, self.now) if is_old else hindrance(lease, self.policy)
+        why = self._spent(lease) or hindrance(lease, self.policy)
         words = self._words(lease)
         if why:
-            return self._page(
-                409,
-                "done",
-                lease,
-                not_let_go(words, why, outdated=is_old, extended=is_extended(lease, self.now)),
-            )
+            return self._page(409, "done", lease, not_let_go(words, why, self._kind(lease)))
         return self._page(
             400 if complaint else 200,
             "let-go",
@@ -156,6 +154,7 @@ class Visit:
                 policy=self.policy,
                 ledger=self.ledger,
                 generation=self.claims.generation,
+                sent_to=self.claims.contact,
                 queue=self.queue,
             )
         except ExtensionRefused:
@@ -172,14 +171,28 @@ class Visit:
     def _words(self, lease: Lease) -> PageWords:
         return PageWords(lease, self.policy, self.mode, self.now)
 
+    def _spent(self, lease: Lease) -> str:
+        """Say why the link is of no use by now, whatever it is for; nothing if it is good."""
+        claims = self.claims
+        return link_refusal(lease, claims.generation, claims.contact, self.policy, self.now)
+
+    def _kind(self, lease: Lease) -> Spent:
+        """Return in which way the link is spent."""
+        if is_replaced(self.claims.contact, lease, self.policy):
+            return Spent.REPLACED
+        if lease.generation == self.claims.generation:
+            return Spent.NOT
+        return Spent.EXTENDED if is_extended(lease, self.now) else Spent.OUTDATED
+
     def _refusal(self, lease: Lease) -> str:
         return refusal(lease, self.policy, self.now)
 
     @property
     def _actor(self) -> Actor:
         user_agent = clean(self.request.header("User-Agent") or "")[:LONGEST_USER_AGENT]
-        address = self.claims.contact.address
-        return Actor("owner", address, "link", self.request.ip, user_agent)
+        lease, contact = self._lease(), self.claims.contact
+        standing = standing_of(contact, lease, self.policy.terms(lease.rule))
+        return Actor(standing, contact.address, "link", self.request.ip, user_agent)
 
     def _renewed(self, lease: Lease) -> Claims:
         """Return the claims of a link for the generation that this visit has made."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from janitor.adapters.ports import Ledger
 from janitor.core.decisions import Reason
 from janitor.core.journal import JANITOR_TARGET, Actor, Draft, entry
-from janitor.core.model import ACCOUNT_KEY, BREAKER, OPERATORS, Account, Outcome, Status
+from janitor.core.model import ACCOUNT_KEY, BREAKER, OPERATORS, REGION, Account, Outcome, Status
 from janitor.core.plan import BREAKER_LIFT, Plan
 from janitor.core.policy import Policy
 from janitor.core.requests import NoticeItem, NoticeRequest
@@ -20,18 +20,28 @@ Note = tuple[str, str, str]
 def record_sweep(account: Account, applying: Applying) -> Iterable[Outcome]:
     """Journal what changed for the account as a whole; an unchanged sweep writes nothing.
 
-    Operators are told of a breaker once, when it trips.
+    Operators are told once of a breaker that tripped and of a region that is refused: it is
+    asked for at every sweep until it was delivered.
     """
     plan = applying.plan
     changed, notes = _changes(account, plan, applying.policy)
     if notes:
         drafts = _drafts(notes, applying.actor, plan.now, applying.policy)
         applying.ledger.commit(entry(account, changed, *drafts))
-    for action, text, _ in notes:
-        if action == "breaker.tripped" and plan.mode.notifies:
-            item = NoticeItem(ACCOUNT_KEY, BREAKER, None, plan.tripped)
+    for item in _items(plan):
+        if plan.mode.notifies and item.about not in changed.told:
             applying.queue.notify(NoticeRequest(OPERATORS, (item,)))
+    for action, text, _ in notes:
         yield Outcome(ACCOUNT_KEY, action, Status.DONE, text)
+
+
+def _items(plan: Plan) -> Iterable[NoticeItem]:
+    """Yield what operators have to know of the account as a whole, as this sweep found it."""
+    if plan.tripped:
+        yield NoticeItem(ACCOUNT_KEY, BREAKER, None, plan.tripped)
+    for region, error in plan.regions:
+        if error:
+            yield NoticeItem(ACCOUNT_KEY, REGION, None, f"{region} ({error})", region=region)
 
 
 def lift_breaker(
@@ -81,4 +91,5 @@ def _changes(account: Account, plan: Plan, policy: Policy) -> tuple[Account, lis
     elif account.breaker_tripped_at and not plan.tripped:
         notes.append(("breaker.cleared", "deletions go on", "ok"))
         changed = replace(changed, breaker_tripped_at=None)
-    return changed, notes
+    told = tuple(one for one in changed.told if one in changed.standing)
+    return replace(changed, told=told), notes

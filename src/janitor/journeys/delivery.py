@@ -1,12 +1,13 @@
 """Delivery: write into lease and journal that a notice was sent, once for each stack in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from janitor.adapters.ports import Ledger
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict
-from janitor.core.journal import Actor, about, entry
+from janitor.core.journal import JANITOR_TARGET, Actor, Draft, about, entry
 from janitor.core.lease import AWAITING_DELETION, is_named, promise
 from janitor.core.model import (
     ACCOUNT_KEY,
@@ -55,6 +56,7 @@ class Delivery:
             message_id=self.sent.message_id if self.sent.can_change else "",
             recipient=self.sent.recipient if self.to == self.contact else "",
             beside=tuple(beside) if self.sent.can_change else (),
+            instead=self.to if self.to != self.contact else None,
         )
 
 
@@ -97,6 +99,37 @@ def record(
         return Outcome(item.stack_id, "notify", Status.DONE)
     why = "delivered, but the lease changed too often to record it"
     return Outcome(item.stack_id, "notify", Status.FAILED, why)
+
+
+def record_for_account(
+    items: Sequence[NoticeItem], delivery: Delivery, policy: Policy, ledger: Ledger
+) -> Outcome:
+    """Write that operators were told what these say of the account as a whole."""
+    matters = [item.about for item in items]
+    facts = {"about": ", ".join(matters), "channel": delivery.sent.channel}
+    draft = Draft(
+        delivery.at,
+        ACTOR,
+        "operators.told",
+        JANITOR_TARGET,
+        Reason(f"{facts['about']} notice delivered to {delivery.to.address}", facts),
+        request_ids=(delivery.sent.message_id,),
+        policy_version=policy.version,
+    )
+    why = "the record changed too often to say so there"
+    for _ in range(TRIES):
+        account = ledger.account()
+        told = tuple(one for one in account.standing if one in (*account.told, *matters))
+        try:
+            ledger.commit(entry(account, replace(account, told=told), draft))
+        except Conflict:
+            continue  # a sweep was faster
+        except Exception as error:
+            why = str(error)
+            break
+        return Outcome(ACCOUNT_KEY, "notify", Status.DONE)
+    why = f"delivered, but not recorded, so it may be sent again: {why}"
+    return Outcome(ACCOUNT_KEY, "notify", Status.FAILED, why)
 
 
 def _told(lease: Lease, item: NoticeItem, delivery: Delivery, policy: Policy) -> Lease:

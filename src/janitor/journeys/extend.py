@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from janitor.adapters.ports import Ledger, Queue
-from janitor.core.contacts import clean
+from janitor.core.contacts import clean, standing_of
 from janitor.core.decisions import Reason
 from janitor.core.errors import ExtensionRefused
-from janitor.core.journal import Actor, about
-from janitor.core.model import Lease, LeaseState
+from janitor.core.journal import Actor, about, owners_text
+from janitor.core.model import Contact, Lease, LeaseState
 from janitor.core.policy import Policy, Terms
 from janitor.core.times import instant_text
 from janitor.core.wording import kept
@@ -31,19 +31,22 @@ def extend(
     policy: Policy,
     ledger: Ledger,
     generation: int | None = None,
+    sent_to: Contact | None = None,
     queue: Queue | None = None,
 ) -> Lease:
     """Give the lease a deadline of `until`, or `by` after the later of now and its deadline.
 
-    `generation` is the one a link was made for; a link is good for that one alone. By way
-    of `queue` earlier messages about the stack are shown anew.
+    `generation` is the one a link was made for; a link is good for that one alone, and for
+    as long as the one it was `sent_to` has a say. By way of `queue` earlier messages about
+    the stack are shown anew.
     Returns the lease as written: an extension that was acknowledged is in the ledger.
     Raises `StackNotFound` or `ExtensionRefused`, whose text says what to do.
     """
     zone = policy.window.window.zone
 
     def decide(lease: Lease) -> Change:
-        check_link(lease, generation, policy, now)
+        if why := link_refusal(lease, generation, sent_to, policy, now):
+            raise ExtensionRefused(why)
         if why := refusal(lease, policy, now):
             raise ExtensionRefused(why)
         length = timedelta(days=1) if by is None else by
@@ -146,10 +149,25 @@ def _check(wanted: datetime, lease: Lease, policy: Policy, now: datetime) -> Non
         )
 
 
-def check_link(lease: Lease, generation: int | None, policy: Policy, now: datetime) -> None:
-    """Raise `ExtensionRefused` for a link that was made for another generation of the lease."""
+def link_refusal(
+    lease: Lease, generation: int | None, sent_to: Contact | None, policy: Policy, now: datetime
+) -> str:
+    """Say why a link is of no use by now, whatever it is for; nothing if it is good.
+
+    It was made for another generation, or for somebody who has no say any more.
+    """
+    if sent_to is not None and is_replaced(sent_to, lease, policy):
+        owners = "nobody" if lease.ownerless else owners_text(lease.contacts)
+        return f"{lease.name} belongs to {owners} now, and no longer to {sent_to.address}"
     if generation is not None and generation != lease.generation:
-        raise ExtensionRefused(outdated(lease, policy, now))
+        return outdated(lease, policy, now)
+    return ""
+
+
+def is_replaced(sent_to: Contact, lease: Lease, policy: Policy) -> bool:
+    """Tell whether somebody whom a notice once reached has no say about a running lease."""
+    is_running = lease.state in (LeaseState.ACTIVE, LeaseState.MARKED)
+    return is_running and not standing_of(sent_to, lease, policy.terms(lease.rule))
 
 
 def outdated(lease: Lease, policy: Policy, now: datetime) -> str:

@@ -1,7 +1,7 @@
 """Gathered: what a sweep queues at its end, in the place of the queue until then."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from janitor.core.model import Contact
@@ -17,6 +17,8 @@ from janitor.core.requests import (
 
 MOST_IN_ONE_REQUEST = 100
 """Stacks in one request: a queue's message has its limits. Channels have their own."""
+MOST_BYTES_OF_TEXT = 100_000
+"""Of what is said of them; ids and the rest of a hundred stacks come to half as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +57,19 @@ class Gathered:
         while self.notices:
             contact = min(self.notices)
             items = self.notices.pop(contact)
-            for first in range(0, len(items), MOST_IN_ONE_REQUEST):
-                yield NoticeRequest(contact, tuple(items[first : first + MOST_IN_ONE_REQUEST]))
+            yield from (NoticeRequest(contact, part) for part in _parts(items))
+
+
+def _parts(items: Iterable[NoticeItem]) -> Iterator[tuple[NoticeItem, ...]]:
+    """Divide a digest into such as a queue takes; whoever is left over comes in the next."""
+    part: list[NoticeItem] = []
+    size = 0
+    for item in items:
+        own = len(item.text.encode())
+        if part and (len(part) == MOST_IN_ONE_REQUEST or size + own > MOST_BYTES_OF_TEXT):
+            yield tuple(part)
+            part, size = [], 0
+        part.append(item)
+        size += own
+    if part:
+        yield tuple(part)

@@ -9,12 +9,12 @@ from janitor.core.decisions import Reason
 from janitor.core.errors import ExtensionRefused
 from janitor.core.journal import Actor, about
 from janitor.core.lease import LET_GO
-from janitor.core.model import Lease, LeaseState
+from janitor.core.model import Contact, Lease, LeaseState
 from janitor.core.policy import Policy
 from janitor.core.times import instant_text
 from janitor.core.wording import let_go as said_of
 from janitor.journeys.change import Change, change_lease, way_of
-from janitor.journeys.extend import check_link
+from janitor.journeys.extend import link_refusal
 
 
 def let_go(
@@ -26,19 +26,20 @@ def let_go(
     policy: Policy,
     ledger: Ledger,
     generation: int | None = None,
+    sent_to: Contact | None = None,
     queue: Queue | None = None,
 ) -> Lease:
     """Move the deadline to `now`; the next sweep marks the stack and sends the final notice.
 
     Nothing is deleted by this: until the grace is over, an extension takes it back, and so
-    does another deployment. `generation` is the one that a link was made for. Raises
-    `StackNotFound` or `ExtensionRefused`, whose text says what to do.
+    does another deployment. `generation` and `sent_to` are those of a link, as for `extend`.
+    Raises `StackNotFound` or `ExtensionRefused`, whose text says what to do.
     """
     zone = policy.window.window.zone
 
     def decide(lease: Lease) -> Change:
-        check_link(lease, generation, policy, now)
-        if why := hindrance(lease, policy):
+        why = link_refusal(lease, generation, sent_to, policy, now) or hindrance(lease, policy)
+        if why:
             raise ExtensionRefused(why)
         facts = {"from": instant_text(lease.expires_at, zone), "until": instant_text(now, zone)}
         changed = replace(

@@ -7,7 +7,7 @@ from functools import partial
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
 from janitor.core.contacts import fallback_of
-from janitor.core.errors import DeliveryFailed, JanitorError, Undeliverable
+from janitor.core.errors import DeliveryFailed, JanitorError, TooLong, Undeliverable
 from janitor.core.lease import AWAITING_DELETION, is_told, promise
 from janitor.core.letter import Item
 from janitor.core.links import SLACK, Claims, Links
@@ -15,6 +15,7 @@ from janitor.core.model import (
     ACCOUNT_KEY,
     FINAL,
     OPERATORS,
+    Account,
     Contact,
     ContactKind,
     Lease,
@@ -27,7 +28,7 @@ from janitor.core.notices import is_about_an_outcome, still_holds
 from janitor.core.policy import Policy
 from janitor.core.requests import Message, NoticeItem, NoticeRequest
 from janitor.core.wording import digest, urgency
-from janitor.journeys.delivery import Delivery, counted, record
+from janitor.journeys.delivery import Delivery, counted, record, record_for_account
 from janitor.journeys.extend import choices, refusal
 from janitor.journeys.unreachable import name_to_operators
 
@@ -46,8 +47,9 @@ def notify(
 ) -> tuple[Outcome, ...]:
     """Send one owner's digest of what still holds, and record it stack by stack.
 
-    Where a channel cannot take it in one message it goes in several, the most urgent first,
-    each recorded before the next: one that fails leaves the rest for another try.
+    Where a channel cannot take it in one message, for the number of stacks or for its size,
+    it goes in several, the most urgent first, each recorded before the next: one that fails
+    leaves the rest for another try.
     """
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
@@ -57,8 +59,9 @@ def notify(
     ids = [item.stack_id for item in asked if item.stack_id != ACCOUNT_KEY]
     leases = dict(zip(ids, side_by_side(partial(ledger.lease, i) for i in ids), strict=True))
     found = [(item, leases.get(item.stack_id)) for item in asked]
+    account = ledger.account() if any(i.stack_id == ACCOUNT_KEY for i in asked) else Account()
     # Decide.
-    wanted = [(i, le) for i, le in found if _still_wanted(i, le, request.contact, now)]
+    wanted = [(i, le) for i, le in found if _still_wanted(i, le, account, request.contact, now)]
     if not wanted:
         return (_outcome(request, Status.SKIPPED, "nothing of it holds any more"),)
     wanted.sort(key=lambda one: urgency(one[0].stage, one[1]))
@@ -66,10 +69,15 @@ def notify(
     sending = _Sending(request.contact, clock, policy, mode, ledger, channel, links, side_by_side)
     said = ""
     unrecorded: list[Outcome] = []
-    for first in range(0, len(wanted), channel.most):
+    parts = [wanted[at : at + channel.most] for at in range(0, len(wanted), channel.most)]
+    while parts:
+        part = parts.pop(0)
         try:
-            subject, outcomes = sending.part(wanted[first : first + channel.most])
+            subject, outcomes = sending.part(part)
         except JanitorError as error:
+            if isinstance(error, TooLong) and (half := len(part) // 2):
+                parts[:0] = part[:half], part[half:]
+                continue
             after = error.retry_after if isinstance(error, DeliveryFailed) else 0
             return (_outcome(request, Status.FAILED, str(error), after), *unrecorded)
         said = said or subject
@@ -81,10 +89,12 @@ def _outcome(request: NoticeRequest, status: Status, detail: str, retry_after: i
     return Outcome(request.contact.address, "notify", status, detail, retry_after)
 
 
-def _still_wanted(item: NoticeItem, lease: Lease | None, contact: Contact, now: datetime) -> bool:
+def _still_wanted(
+    item: NoticeItem, lease: Lease | None, account: Account, contact: Contact, now: datetime
+) -> bool:
     """Tell whether the notice is still true and not yet delivered to this contact."""
     if item.stack_id == ACCOUNT_KEY:
-        return True
+        return item.about in account.standing and item.about not in account.told
     if lease is None or lease.expires_at != item.deadline or is_told(lease, item.stage, contact):
         return False
     if is_about_an_outcome(item.stage):
@@ -131,18 +141,21 @@ class _Sending:
             delivery = Delivery(
                 self.contact, to, sent, now, word, tuple(item.stack_id for item, _ in wanted)
             )
-            return message.subject, self.side_by_side(
+            outcomes = self.side_by_side(
                 partial(record, item, lease, delivery, self.policy, self.ledger)
                 for item, lease in wanted
                 if lease is not None
             )
+            if matters := [item for item, _ in wanted if item.stack_id == ACCOUNT_KEY]:
+                outcomes.append(record_for_account(matters, delivery, self.policy, self.ledger))
+            return message.subject, outcomes
         raise Undeliverable(unreached)
 
     def _message(
         self, to: Contact, wanted: Sequence[Wanted], now: datetime, unreached: str
     ) -> Message:
         items = [
-            item_of(item, lease, self.contact, now, self.policy, self.links)
+            item_of(item, lease, self.contact, now, self.policy, self.links, to=to)
             for item, lease in wanted
         ]
         reader = OPERATORS if to == OPERATORS and not unreached else self.contact
@@ -150,7 +163,9 @@ class _Sending:
             to,
             digest(reader, items, now=now, policy=self.policy, mode=self.mode, unreached=unreached),
             kinds=tuple(sorted({item.stage for item, _ in wanted})),
-            regions=tuple(sorted({lease.region for _, lease in wanted if lease})),
+            regions=tuple(
+                sorted({i.region or (le.region if le else "") for i, le in wanted} - {""})
+            ),
         )
 
 
@@ -161,13 +176,18 @@ def item_of(
     now: datetime,
     policy: Policy,
     links: Links | None,
+    *,
+    to: Contact,
 ) -> Item:
-    """Return what a digest says of one stack: its link and its choices are this contact's."""
+    """Return what a digest for this contact says of one stack.
+
+    Its link is for whoever it goes `to`: the contact, or who is told in their place.
+    """
     if lease is None or is_about_an_outcome(item.stage):
         return Item(item.stage, lease, item.text)
-    claims = Claims(lease.stack_id, lease.generation, contact, now)
+    claims = Claims(lease.stack_id, lease.generation, to, now)
     # To be in a channel gives nobody a right, so no buttons go to one that a tag names.
-    is_of_a_tag = contact.kind is ContactKind.SLACK_CHANNEL and contact != fallback_of(
+    is_of_a_tag = to.kind is ContactKind.SLACK_CHANNEL and to != fallback_of(
         policy.terms(lease.rule)
     )
     after = promise(lease, policy, now) if item.stage == FINAL else None

@@ -9,6 +9,7 @@ from janitor.core.links import Links
 from janitor.core.model import (
     FINAL,
     SETTLED,
+    Contact,
     Lease,
     LeaseState,
     Outcome,
@@ -46,7 +47,7 @@ def revise(
         stage = _standing(lease, request.message_id, now)
         notice = NoticeItem(lease.stack_id, stage, lease.expires_at, lease.problem)
         items.append(
-            item_of(notice, lease, request.contact, now, policy, links)
+            item_of(notice, lease, request.contact, now, policy, links, to=_reader(lease, request))
             if stage != SETTLED
             else Item(SETTLED, lease)
         )
@@ -62,6 +63,12 @@ def revise(
         after = error.retry_after if isinstance(error, DeliveryFailed) else 0
         return Outcome(request.contact.address, "revise", Status.FAILED, str(error), after)
     return Outcome(request.contact.address, "revise", Status.DONE, message.subject)
+
+
+def _reader(lease: Lease, request: RevisionRequest) -> Contact:
+    """Return who got the message: its contact, or whoever was told in their place."""
+    got = (one.instead for one in lease.notices if one.message_id == request.message_id)
+    return next(filter(None, got), request.contact)
 
 
 def _standing(lease: Lease, message_id: str, now: datetime) -> str:
