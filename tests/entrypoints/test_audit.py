@@ -182,7 +182,7 @@ def test_a_stack_that_is_no_janitor_has_no_archive(lived: CommandLine) -> None:
     """And one that is not there is not found."""
     ran = lived("audit", "verify", "--archive", "feat-stays")
     assert ran.code == 2
-    assert "the stack feat-stays has no archive: Archive is not on" in ran.err
+    assert "the stack feat-stays is no deployed janitor" in ran.err
     assert lived("audit", "verify", "--archive", "no-such-stack").code == 1
 
 

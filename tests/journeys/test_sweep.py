@@ -22,7 +22,8 @@ from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.core.errors import ClockError, ConfigurationError
 from janitor.core.journal import Actor
 from janitor.core.model import OPERATORS, Account, Lease, LeaseState, Mode
-from janitor.core.plan import Listing, plan_document
+from janitor.core.plan import Listing
+from janitor.entrypoints.plan_tables import plan_document
 from janitor.journeys.account import lift_breaker
 
 OPERATOR = Actor("operator", "olga", "cli")

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from janitor.core.decisions import Delete, decision_name
 from janitor.core.model import Account, Contact, ContactKind, Lease, LeaseState, Mode, Notice, Stack
 from janitor.core.order import Imports
-from janitor.core.plan import Listing, Plan, breaker, make_plan, plan_document, survey
+from janitor.core.plan import Listing, Plan, breaker, make_plan, survey
 from janitor.core.policy import Limits, Policy
 from janitor.core.policy_file import parse_policy
 from janitor.core.protection import unknown_protection
+from janitor.entrypoints.plan_tables import plan_document
 
 CREATED = datetime(2026, 6, 1, 8, tzinfo=UTC)
 EXPIRES = CREATED + timedelta(days=3)

@@ -224,7 +224,7 @@ class Account:
     breaker_tripped_at: datetime | None = None
     breaker_lifted_until: datetime | None = None
     told: tuple[str, ...] = ()
-    """What of `standing` the operators have been told."""
+    """What of `notices.matters_of` the operators have been told."""
     week_told: str = ""
     """The ISO week whose look back the operators were sent last: `2026-W23`."""
     updated_at: datetime | None = None
@@ -236,12 +236,6 @@ class Account:
     def key(self) -> str:
         """Return the key of the record and of its chain."""
         return ACCOUNT_KEY
-
-    @property
-    def standing(self) -> tuple[str, ...]:
-        """Return what operators have to be told of as it is: `breaker`, `region us-east-1`."""
-        regions = (f"{REGION} {name}" for name in self.refused_regions)
-        return (*([BREAKER] if self.breaker_tripped_at else ()), *regions)
 
 
 class Status(StrEnum):

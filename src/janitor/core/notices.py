@@ -11,13 +11,16 @@ from janitor.core.decisions import Blocked, Decision
 from janitor.core.ladder import failed_stage, is_failing, stuck_since
 from janitor.core.model import (
     ATTENTION,
+    BREAKER,
     DELETED,
     FAILED_RUNG,
     IN_USE,
     OPERATORS,
     PROBLEM,
     PROTECTED,
+    REGION,
     STUCK,
+    Account,
     Contact,
     Lease,
     LeaseState,
@@ -35,6 +38,12 @@ class Standing:
     contacts: tuple[Contact, ...]
     """Some may be in it twice: owners may be operators too."""
     text: str = ""
+
+
+def matters_of(account: Account) -> tuple[str, ...]:
+    """Return what operators have to be told of as it is: `breaker`, `region us-east-1`."""
+    regions = (f"{REGION} {name}" for name in account.refused_regions)
+    return (*([BREAKER] if account.breaker_tripped_at else ()), *regions)
 
 
 def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterator[Standing]:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from janitor.core.decisions import (
     Blocked,
@@ -222,41 +221,3 @@ def _place(decision: Decision) -> tuple[bool, datetime, str]:
     comes into the line at every sweep.
     """
     return decision.lease is not None and decision.lease.blocked, *_by_deadline(decision)
-
-
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """Return the plan as the one JSON object that `plan --json` prints."""
-    return {
-        "now": iso(plan.now),
-        "mode": plan.mode.value,
-        "regions": [{"region": name, "error": error or None} for name, error in plan.regions],
-        "decisions": [_decision_document(decision) for decision in plan.decisions],
-        "summary": {
-            "managed": plan.managed,
-            "due": plan.due,
-            "breaker": plan.tripped or None,
-            "breaker_lifted": plan.lifted,
-            **dict(sorted(plan.counts.items())),
-        },
-    }
-
-
-def _decision_document(decision: Decision) -> dict[str, Any]:
-    lease, stack = decision.lease, decision.stack
-    subject = lease or stack
-    return {
-        "stack_id": subject.stack_id if subject else None,
-        "name": subject.name if subject else None,
-        "region": subject.region if subject else None,
-        "decision": decision_name(decision),
-        "reason": str(decision.reason),
-        "state": lease.state.value if lease and decision_name(decision) != "open" else None,
-        "expires_at": iso(lease.expires_at) if lease else None,
-        "delete_after": iso(lease.delete_after) if lease else None,
-        "owners": [contact.address for contact in lease.contacts] if lease else [],
-    }
-
-
-def iso(when: datetime | None) -> str | None:
-    """Return an instant as JSON shows it: ISO 8601 in UTC, with `Z`."""
-    return when.isoformat().replace("+00:00", "Z") if when else None

@@ -26,7 +26,7 @@ class NoticeItem:
 
     @property
     def about(self) -> str:
-        """Return what it tells of the account as a whole, as `Account.standing` names that."""
+        """Return what it tells of the account as a whole, as `notices.matters_of` names that."""
         return f"{self.stage} {self.region}".rstrip()
 
 

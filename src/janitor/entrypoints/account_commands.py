@@ -11,7 +11,6 @@ from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.examples import examples
 from janitor.core.journal import Actor
 from janitor.core.model import Status
-from janitor.core.plan import iso
 from janitor.core.policy import default_policy
 from janitor.core.policy_file import parse_policy
 from janitor.core.times import instant_text
@@ -25,6 +24,7 @@ from janitor.entrypoints.options import (
     taking,
     taking_only,
 )
+from janitor.entrypoints.plan_tables import iso
 from janitor.journeys.account import lift_breaker
 from janitor.journeys.doctor import examine
 from janitor.journeys.weekly import look_back, queue_week

@@ -9,9 +9,9 @@ from janitor import __version__
 from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.journal import Actor
 from janitor.core.model import Status
-from janitor.core.plan import plan_document
 from janitor.entrypoints import account_commands, audit_commands, plan_tables, stack_commands
 from janitor.entrypoints.options import Options, err, out, print_json, taking
+from janitor.entrypoints.plan_tables import plan_document
 from janitor.journeys.sweep import Report
 
 

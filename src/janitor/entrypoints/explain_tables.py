@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 from janitor.core.decisions import decision_name
 from janitor.core.outlook import Notice
-from janitor.core.plan import iso
 from janitor.core.times import instant_text, relative_text
+from janitor.entrypoints.plan_tables import iso
 from janitor.journeys.explain import Explained
 
 

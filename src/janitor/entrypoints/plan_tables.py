@@ -1,8 +1,9 @@
-"""How plans and what came of them are shown, as rich renderables: nothing here prints."""
+"""How plans and what came of them are shown, as rich renderables and as JSON: nothing here prints."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -164,3 +165,41 @@ def outcomes_view(outcomes: Iterable[Outcome]) -> RenderableType:
 def _counted(action: str, count: int) -> str:
     one, _, several = DONE.get(action, action).partition("|")
     return f"{count} {several if several and count > 1 else one}"
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return the plan as the one JSON object that `plan --json` prints."""
+    return {
+        "now": iso(plan.now),
+        "mode": plan.mode.value,
+        "regions": [{"region": name, "error": error or None} for name, error in plan.regions],
+        "decisions": [_decision_document(decision) for decision in plan.decisions],
+        "summary": {
+            "managed": plan.managed,
+            "due": plan.due,
+            "breaker": plan.tripped or None,
+            "breaker_lifted": plan.lifted,
+            **dict(sorted(plan.counts.items())),
+        },
+    }
+
+
+def _decision_document(decision: Decision) -> dict[str, Any]:
+    lease, stack = decision.lease, decision.stack
+    subject = lease or stack
+    return {
+        "stack_id": subject.stack_id if subject else None,
+        "name": subject.name if subject else None,
+        "region": subject.region if subject else None,
+        "decision": decision_name(decision),
+        "reason": str(decision.reason),
+        "state": lease.state.value if lease and decision_name(decision) != "open" else None,
+        "expires_at": iso(lease.expires_at) if lease else None,
+        "delete_after": iso(lease.delete_after) if lease else None,
+        "owners": [contact.address for contact in lease.contacts] if lease else [],
+    }
+
+
+def iso(when: datetime | None) -> str | None:
+    """Return an instant as JSON shows it: ISO 8601 in UTC, with `Z`."""
+    return when.isoformat().replace("+00:00", "Z") if when else None

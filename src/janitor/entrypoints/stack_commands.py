@@ -7,10 +7,10 @@ import typer
 from janitor.core.errors import ConfigurationError, StackNotFound
 from janitor.core.expiry import Unreadable, parse_duration, parse_instant
 from janitor.core.journal import Actor
-from janitor.core.plan import iso
 from janitor.core.times import instant_text
 from janitor.entrypoints import explain_tables, tables
 from janitor.entrypoints.options import Options, Reason, out, print_json, taking
+from janitor.entrypoints.plan_tables import iso
 from janitor.journeys.explain import explain as explain_stack
 from janitor.journeys.extend import extend as extend_lease
 

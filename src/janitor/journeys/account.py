@@ -8,6 +8,7 @@ from janitor.adapters.ports import Ledger
 from janitor.core.decisions import Reason
 from janitor.core.journal import JANITOR_TARGET, Actor, Draft, entry
 from janitor.core.model import ACCOUNT_KEY, BREAKER, OPERATORS, REGION, Account, Outcome, Status
+from janitor.core.notices import matters_of
 from janitor.core.plan import BREAKER_LIFT, Plan
 from janitor.core.policy import Policy
 from janitor.core.requests import NoticeItem, NoticeRequest
@@ -91,5 +92,5 @@ def _changes(account: Account, plan: Plan, policy: Policy) -> tuple[Account, lis
     elif account.breaker_tripped_at and not plan.tripped:
         notes.append(("breaker.cleared", "deletions go on", "ok"))
         changed = replace(changed, breaker_tripped_at=None)
-    told = tuple(one for one in changed.told if one in changed.standing)
+    told = tuple(one for one in changed.told if one in matters_of(changed))
     return replace(changed, told=told), notes

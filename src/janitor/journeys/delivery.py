@@ -21,6 +21,7 @@ from janitor.core.model import (
     Outcome,
     Status,
 )
+from janitor.core.notices import matters_of
 from janitor.core.policy import Policy
 from janitor.core.requests import NoticeItem, Sent
 from janitor.journeys.unreachable import named
@@ -119,7 +120,7 @@ def record_for_account(
     why = "the record changed too often to say so there"
     for _ in range(TRIES):
         account = ledger.account()
-        told = tuple(one for one in account.standing if one in (*account.told, *matters))
+        told = tuple(one for one in matters_of(account) if one in (*account.told, *matters))
         try:
             ledger.commit(entry(account, replace(account, told=told), draft))
         except Conflict:

@@ -24,7 +24,7 @@ from janitor.core.model import (
     Outcome,
     Status,
 )
-from janitor.core.notices import is_about_an_outcome, still_holds
+from janitor.core.notices import is_about_an_outcome, matters_of, still_holds
 from janitor.core.policy import Policy
 from janitor.core.requests import Message, NoticeItem, NoticeRequest
 from janitor.core.wording import digest, urgency
@@ -94,7 +94,7 @@ def _still_wanted(
 ) -> bool:
     """Tell whether the notice is still true and not yet delivered to this contact."""
     if item.stack_id == ACCOUNT_KEY:
-        return item.about in account.standing and item.about not in account.told
+        return item.about in matters_of(account) and item.about not in account.told
     if lease is None or lease.expires_at != item.deadline or is_told(lease, item.stage, contact):
         return False
     if is_about_an_outcome(item.stage):
