@@ -81,11 +81,6 @@ class Settings(BaseModel):
     """The secret with which Slack signs what it reports."""
     slack_url: str = Field("https://slack.com/api/", pattern=_SAFE_URL)
 
-    @property
-    def deployed_as(self) -> str:
-        """Return the stack that is named as the deployed janitor, be it for its archive alone."""
-        return self.deployment or ("" if self.archive.startswith("s3://") else self.archive)
-
     def require(self, *fields: str) -> None:
         """Raise `ConfigurationError` naming each of the variables that is not set."""
         missing = [_ALL_VARIABLES[field] for field in fields if not getattr(self, field)]

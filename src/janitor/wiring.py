@@ -46,17 +46,17 @@ DEPLOYED_AS = {
 
 def policies_of(settings: Settings, aws: Aws | None) -> Policies:
     """Return where the policy comes from: a file, a parameter, or the built-in one."""
+    policies: Policies = DefaultPolicies(settings.mode)
     if settings.policy.startswith("ssm:"):
         if aws is None:
             raise ConfigurationError("a policy in SSM needs an AWS session")
         name = settings.policy.removeprefix("ssm:")
         policies = ParameterPolicies(aws.client("ssm"), name, settings.mode)
-        if settings.mode_parameter and settings.mode is None:
-            return ModeParameter(policies, aws.client("ssm"), settings.mode_parameter)
-        return policies
-    if settings.policy:
-        return FilePolicies(Path(settings.policy), settings.mode)
-    return DefaultPolicies(settings.mode)
+    elif settings.policy:
+        policies = FilePolicies(Path(settings.policy), settings.mode)
+    if aws is not None and settings.mode_parameter and settings.mode is None:
+        return ModeParameter(policies, aws.client("ssm"), settings.mode_parameter)
+    return policies
 
 
 def channel_of(settings: Settings, aws: Aws, write: Callable[[str], None]) -> Channel | None:
@@ -143,11 +143,11 @@ def as_deployed(settings: Settings, aws: Aws) -> Settings:
 
     Raises `StackNotFound`, or `ConfigurationError` where the stack is no janitor.
     """
-    if not settings.deployed_as:
+    if not settings.deployment:
         return settings
-    outputs = deployment_of(settings.deployed_as, aws).outputs()
+    outputs = deployment_of(settings.deployment, aws).outputs()
     if not outputs.keys() >= set(DEPLOYED_AS.values()):
-        raise ConfigurationError(f"the stack {settings.deployed_as} is no deployed janitor")
+        raise ConfigurationError(f"the stack {settings.deployment} is no deployed janitor")
     has = {field: outputs[output] for field, output in DEPLOYED_AS.items()}
     has["policy"] = f"ssm:{has['policy']}"
     given = settings.model_fields_set

@@ -246,7 +246,7 @@ def test_what_the_door_archived_is_what_a_table_is_measured_by(
 ) -> None:
     """From the stream's event to the words of `audit verify`."""
     stack_id = archived.deploy("feat-a", ttl="3d")
-    assert archived("sweep", "--apply", JANITOR_POLICY="", JANITOR_ARCHIVE="").code == 0
+    assert archived("sweep", "--apply", JANITOR_POLICY="", JANITOR_MODE_PARAMETER="").code == 0
     batch = stream(archived)
     count = len(batch["Records"])
     assert archive_door.archive(batch, Context()) == {"archived": count, "tampered": 0}
@@ -298,7 +298,7 @@ def test_no_row_makes_the_door_fail(archived: CommandLine) -> None:
 def test_an_archive_of_another_place_is_no_proof(archived: CommandLine) -> None:
     """A prefix with nothing below it says that it is empty."""
     archived.deploy("feat-a", ttl="3d")
-    archived("sweep", "--apply", JANITOR_POLICY="", JANITOR_ARCHIVE="")
+    archived("sweep", "--apply", JANITOR_POLICY="", JANITOR_MODE_PARAMETER="")
     ran = verify(archived, where="s3://archive/elsewhere")
     assert ran.code == 1
     assert "the archive is empty, and the journal is not" in ran.out

@@ -1,6 +1,7 @@
 """The command line on the tables, policy and mode of a deployed copy."""
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.entrypoints.command_line import CommandLine
@@ -69,6 +70,27 @@ def test_the_mode_parameter_of_the_deployed_copy_still_stops_it(deployed: Comman
     ran = deployed("sweep", "--apply", "--json", *NAMED)
     assert ran.json["mode"] == "off"
     assert deployed.client("dynamodb").scan(TableName="dev-leases")["Count"] == 1  # the account's
+
+
+def test_a_policy_file_does_not_override_the_deployed_mode(
+    deployed: CommandLine, tmp_path: Path
+) -> None:
+    """The switch that stops the functions stops whoever works beside them.
+
+    Fails if only a policy in SSM is read with the mode's parameter.
+    """
+    deployed.client("ssm").put_parameter(Name="/janitor-dev/Mode", Value="off", Overwrite=True)
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps({**POLICY, "mode": "enforce"}))
+    ran = deployed("plan", "--json", "--policy", str(policy), *NAMED)
+    assert ran.json["mode"] == "off"
+    assert deployed("plan", "--json", *NAMED, "--mode", "observe").json["mode"] == "observe"
+
+
+def test_an_archive_that_is_set_takes_nothing_else_over(deployed: CommandLine) -> None:
+    """It is for verifying. Fails if `session` took it for the deployment."""
+    ran = deployed("plan", "--json", JANITOR_ARCHIVE="janitor-dev")
+    assert (ran.json["mode"], decisions(ran)["feat-a"]) == ("observe", "ignore")
 
 
 @pytest.mark.parametrize(

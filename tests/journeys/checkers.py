@@ -38,6 +38,7 @@ STATE_AFTER = {
     "deletion.failed": "failed",
     "deletion.refused": "failed",
     "deletion.paused": "failed",
+    "deletion.withdrawn": "marked",
     "deletion.given_up": "needs_attention",
     "deletion.confirmed": "deleted",
 }

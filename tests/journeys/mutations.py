@@ -176,7 +176,6 @@ MUTATIONS = (
     # 8. Off and observe change nothing; the mode is read again before each delete.
     Mutation(8, "journeys/delete.py", "if mode is not Mode.ENFORCE:", "if False:"),
     Mutation(8, "journeys/delete.py", "if not mode.notifies:", "if False:"),
-    Mutation(8, "journeys/attempt.py", "if not is_known and", "if False and"),
     Mutation(8, "journeys/notify.py", "if not mode.notifies:", "if False:"),
     Mutation(8, "journeys/revise.py", "if not mode.notifies:", "if False:"),
     Mutation(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.journeys.stories import MONDAY, OWNED, POLICY, Story
+from tests.journeys.stories import DAY, MONDAY, OWNED, POLICY, Story
 
 from janitor.adapters.ports import Purged, Purger
 from janitor.core.errors import JanitorError
@@ -297,9 +297,12 @@ def test_a_plain_attempt_reads_the_mode_again_only_if_that_took_a_while(
     is_deleted = reads == 1
     assert bool(story.calls("delete")) is bool(story.calls("unprotect")) is is_deleted
     if not is_deleted:
-        assert story.reason(stack_id, "deletion.paused") == (
+        assert story.reason(stack_id, "deletion.withdrawn") == (
             "nothing is deleted now: mode is off by now"
         )
+        lease = story.lease(stack_id)
+        assert (lease.state, lease.attempts, lease.unprotected) == (LeaseState.MARKED, 0, False)
+        assert story.extend(stack_id, by=DAY).state is LeaseState.ACTIVE
 
 
 def test_a_mode_that_cannot_be_read_lets_nothing_be_deleted() -> None:

@@ -1,13 +1,22 @@
 """Owners, read from tags that anybody may write."""
 
 import unicodedata
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from janitor.core.contacts import clean, contact_from, contacts_from, fallback_of, owners_of
-from janitor.core.model import OPERATORS, Contact, ContactKind
+from janitor.core.contacts import (
+    clean,
+    contact_from,
+    contacts_from,
+    fallback_of,
+    owners_of,
+    standing_of,
+)
+from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, Notice
 from janitor.core.policy import Terms
 
 EMAIL, USER, CHANNEL, NAME = (
@@ -150,3 +159,18 @@ def test_any_tag_has_at_most_five_owners_with_clean_addresses(text: str) -> None
     for contact in contacts:
         assert contact.address
         assert clean(contact.address) == contact.address
+
+
+def test_who_may_act_by_a_link_follows_tags_policy_and_who_was_told() -> None:
+    """Fails without `instead` in `standing_of`, or without the owners of today there."""
+    ana, bo, team, other = (Contact(EMAIL, f"{name}@x.org") for name in ("ana", "bo", "team", "o"))
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    told = Notice("final", None, ana, now, "slack", instead=team)
+    lease = Lease("arn", "feat", "here", "default", now, now, contacts=(ana,), notices=(told,))
+    terms = Terms(fallback_contact="o@x.org")
+    people = (ana, bo, team, other, OPERATORS)
+    standings = [standing_of(one, lease, terms) for one in people]
+    assert standings == ["owner", "", "fallback", "fallback", "operator"]
+    replaced = replace(lease, contacts=(bo,))
+    standings = [standing_of(one, replaced, terms) for one in people]
+    assert standings == ["", "owner", "", "fallback", "operator"]

@@ -193,7 +193,20 @@ def test_names_are_no_words_of_cloudformations() -> None:
 )
 def test_which_failures_count(cause: Cause, refusals: int, counts: bool) -> None:
     """Those that another rung may help with, and those that do not end by themselves."""
-    assert is_an_attempt(cause, a_lease(refusals=refusals)) is counts
+    assert is_an_attempt(cause, a_lease(refusals=refusals, cause=cause.value)) is counts
+
+
+def test_one_throttled_call_after_other_refusals_is_no_attempt() -> None:
+    """Only throttling that lasts is. Fails without `lease.cause` in `is_an_attempt`."""
+    paused = a_lease(refusals=9, cause=Cause.IN_USE.value)
+    assert not is_an_attempt(Cause.THROTTLED, paused)
+
+
+def test_a_record_without_a_cause_has_it_in_words() -> None:
+    """It was written before the cause was kept. Fails without `or cause_of` in `_role`."""
+    lease = a_lease(attempts=1, last_error=GONE)
+    step = next_step(lease, OWNED, (QUEUE,), Terms(cleanup_role=CLEANUP), LIMITS)
+    assert step == Step(Rung.ROLE, role=CLEANUP)
 
 
 @pytest.mark.parametrize(

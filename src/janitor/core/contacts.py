@@ -68,10 +68,12 @@ def fallback_of(terms: Terms) -> Contact:
 def standing_of(contact: Contact, lease: Lease, terms: Terms) -> str:
     """Return as what somebody may act on a stack by a link that was sent to them.
 
-    Nothing for an owner who was replaced: a link gives no right that the tags have taken.
+    Nothing for an owner who was replaced: a link gives no right that the tags have taken. The
+    policy's fallback may act, and whoever was told in the place of an owner of today.
     """
     if contact == OPERATORS:
         return "operator"
     if contact in lease.contacts:
         return "owner"
-    return "fallback" if contact == fallback_of(terms) else ""
+    instead = {one.instead for one in lease.notices if one.contact in lease.contacts}
+    return "fallback" if contact in {fallback_of(terms), *instead} else ""

@@ -112,7 +112,7 @@ def is_an_attempt(cause: Cause, lease: Lease) -> bool:
     Throttling that does not end counts, so that a person hears of it.
     """
     if cause is Cause.THROTTLED:
-        return lease.refusals >= MOST_THROTTLED
+        return lease.cause == cause and lease.refusals >= MOST_THROTTLED
     return cause is not Cause.IN_USE
 
 
@@ -140,7 +140,9 @@ def _role(lease: Lease, stack: Stack, terms: Terms) -> str:
     """Return the role to pass: only where the stack's own one is gone or refused."""
     if not stack.role or terms.cleanup_role is None:
         return ""
-    needs_it = lease.cause in (Cause.ROLE_GONE, Cause.DENIED)
+    # A record from before it was kept has it in words.
+    cause = lease.cause or cause_of(lease.last_error, (stack.name, stack.stack_id))
+    needs_it = cause in (Cause.ROLE_GONE, Cause.DENIED)
     return terms.cleanup_role if needs_it or stack.role == terms.cleanup_role else ""
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -130,6 +131,9 @@ def verify(
     except Unreadable as error:
         raise ConfigurationError(f"--lag {error}") from error
     settings = options.settings()
+    if settings.archive and not settings.archive.startswith("s3://") and not settings.deployment:
+        # The archive of a deployed copy is of that copy's tables.
+        options = replace(options, deployment=settings.archive)
     with options.session() as (janitor, aws):
         memory: Memory | None = None
         if settings.archive:

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from janitor.adapters.ports import Clock, Ledger, Purger, Stacks
 from janitor.core.contacts import clean
@@ -17,6 +18,7 @@ from janitor.core.journal import Actor, Draft, Entry, about, entry
 from janitor.core.ladder import PURGEABLE, Step, cause_of
 from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
+from janitor.core.statuses import HALF_DELETED
 from janitor.journeys.failed import failed_attempt
 
 ACTOR = Actor("janitor", "janitor", "delete")
@@ -160,22 +162,20 @@ class Attempt:
             result = "failed" if done.problem else "ok"
             lease = self._note(lease, "resource.purged", Reason(text, facts), result=result)
             if not done.is_empty and not done.problem and lease.refusals < MOST_PAUSES:
-                text = f"{clean(str(resource))} is emptied further in the next run"
-                return self._pause(lease, text), True
+                why = self._why_not() or "more is emptied in the next run"
+                return self._pause(lease, f"{clean(str(resource))} is not empty yet: {why}"), True
         return lease, False
 
     def _pause(self, lease: Lease, text: str) -> Lease:
-        """Give the claim back: this was no attempt yet, and the next sweep goes on."""
-        return self._note(
-            lease,
-            "deletion.paused",
-            Reason(text),
-            state=LeaseState.FAILED,
-            attempts=lease.attempts - 1,
-            refusals=lease.refusals + 1,
-            last_error=text,
-            rung="",
-        )
+        """Give the claim back: this was no attempt yet, and a later sweep goes on."""
+        is_off = lease.unprotected and not self.stack.termination_protection
+        back: dict[str, Any] = {"attempts": lease.attempts - 1, "rung": "", "unprotected": is_off}
+        if lease.attempts == 1 and self.stack.status != HALF_DELETED:
+            # Nothing was asked of AWS yet, so its owner may still keep it.
+            back |= {"state": LeaseState.MARKED, "claimed_at": None}
+            return self._note(lease, "deletion.withdrawn", Reason(text), **back)
+        back |= {"state": LeaseState.FAILED, "refusals": lease.refusals + 1, "last_error": text}
+        return self._note(lease, "deletion.paused", Reason(text), **back)
 
     def _note(
         self,

@@ -99,7 +99,7 @@ def settle(
             draft = about(
                 lease,
                 "tags.written",
-                Reason("its last update was that of its tags, whose answer was lost"),
+                Reason("its last update was that of its tags, whose time was not known yet"),
                 actor=actor,
                 now=now,
                 policy_version=policy_version,
