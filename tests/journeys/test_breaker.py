@@ -1,13 +1,15 @@
 """The breaker counts what would go: who stays stops nobody, and is told what holds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from tests.journeys.stories import DAY, OWNED, POLICY, Story
+from tests.journeys.stories import DAY, OWNED, POLICY, SWEEPER, Story
 
+from janitor.adapters.ports import Result, in_turn
 from janitor.core.errors import JanitorError
 from janitor.core.model import LeaseState, Stack
+from janitor.journeys.sweep import Report, sweep
 
 LATER = {**OWNED, "janitor:ttl": "29d"}
 WHY = "protected by CloudFormation's termination protection"
@@ -137,3 +139,49 @@ def test_nobody_is_described_where_the_breaker_lets_all_go() -> None:
     before = len(story.calls("describe"))
     story.look()
     assert len(story.calls("describe")) == before
+
+
+def test_a_sweep_without_time_asks_about_no_due_stack_and_tells_of_the_breaker() -> None:
+    """What was not asked counts as due, and what there was time for is done.
+
+    Fails if `_is_protected` or `_importers_of` does not ask `may_go_on`.
+    """
+    story = Story()
+    story.deploy("alive", tags={"owner": "bob@example.com"}, imports=("x",))
+    twenty(story, exports=("x",), termination_protection=True)
+    before = list(story.stacks.calls)
+    report = swept(story, may_go_on=lambda: False)
+    assert report.plan.due == 6
+    assert {call[0] for call in story.stacks.calls[len(before) :]} <= {"list"}
+    assert story.ledger.account().breaker_tripped_at == story.now
+
+
+def test_due_stacks_are_asked_about_side_by_side() -> None:
+    """Fails if either is asked one after the other."""
+    story = Story()
+    story.deploy("alive", tags={"owner": "bob@example.com"}, imports=("x",))
+    twenty(story, exports=("x",))
+    sizes: list[int] = []
+
+    def side_by_side(acts: Iterable[Callable[[], Result]]) -> list[Result]:
+        results = in_turn(acts)
+        sizes.append(len(results))
+        return results
+
+    swept(story, side_by_side=side_by_side)
+    assert sizes[:2] == [6, 6]
+
+
+def swept(story: Story, **how: Any) -> Report:
+    """Sweep once, and leave the queues as they are."""
+    return sweep(
+        clock=story.janitor.clock,
+        policies=story.policies,
+        regions=story.janitor.regions,
+        stacks=story.stacks,
+        ledger=story.ledger,
+        queue=story.janitor.queue,
+        actor=SWEEPER,
+        apply=True,
+        **how,
+    )

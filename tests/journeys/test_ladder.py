@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.journeys.stories import DAY, MONDAY, OWNED, POLICY, Story
+from tests.journeys.stories import DAY, MONDAY, OWNED, POLICY, THERE, Story
 
 from janitor.adapters.ports import Purged, Purger
 from janitor.core.errors import JanitorError
@@ -727,6 +727,21 @@ def test_a_request_of_before_still_deletes() -> None:
     """It may lie in the queue while a new version is deployed."""
     body = b'{"stack_id": "arn", "decided_at": "2026-06-01T08:00:00Z"}'
     assert deletion_body().validate_json(body) == DeletionRequest("arn", MONDAY)
+
+
+def test_protection_comes_back_in_a_region_that_was_dropped() -> None:
+    """No sweep lists the stack any more, and its deletion came to nothing.
+
+    Fails if a sweep asks for it only where it sees the stack.
+    """
+    story, stack_id = fallen_back()
+    story.janitor = replace(story.janitor, regions=(THERE,))
+    story.sweep()
+    assert story.stack(stack_id).termination_protection
+    assert story.calls("delete") == [stack_id]
+    before = list(story.actions(stack_id))
+    story.sweep()
+    assert story.actions(stack_id) == before
 
 
 def test_a_stack_that_is_set_free_gets_its_protection_back_first() -> None:

@@ -208,7 +208,7 @@ def test_who_is_held_up_is_told_while_the_breaker_stops_everything() -> None:
 def test_a_protected_importer_is_not_waited_for() -> None:
     """Its owner is told, and so is that of the exporter.
 
-    Fails without the look at `blocked` in `_leaves` of core/order.py.
+    Fails if `unknown_protection` asks nobody while the breaker lets all go.
     """
     story = Story(POLICY + BREAKER_OFF)
     story.deploy("feat-net", exports=("net",))
@@ -221,6 +221,27 @@ def test_a_protected_importer_is_not_waited_for() -> None:
     assert decided(story)["feat-net"] == f"due, but {why}"
     told = [m.contact.address for m in story.channel.sent if "in-use" in m.kinds]
     assert sorted(told) == ["ana@example.com", "bob@example.com"]
+
+
+def test_an_importer_that_is_protected_no_more_is_waited_for() -> None:
+    """It goes in this very sweep, and nobody is told that it stays.
+
+    Fails if `_leaves` goes by `lease.blocked`, which is what an earlier look found.
+    """
+    story = Story(POLICY + BREAKER_OFF)
+    lock = {**OWNED, "janitor:owner": "bob@example.com"}
+    importer = story.deploy("shop", tags=lock, imports=("net",), termination_protection=True)
+    due_stacks(story)
+    story.sweep()
+    assert story.lease(importer).blocked
+    exporter = story.deploy("feat-net", exports=("net",))
+    due_stacks(story)
+    story.stacks.lock(importer, on=False)
+    assert decided(story)["feat-net"] == "due, but shop imports what it exports and goes first"
+    story.sweep()
+    assert story.calls("delete") == [importer]
+    assert story.lease(exporter).blocker == ""
+    assert [m for m in story.channel.sent if "in-use" in m.kinds] == []
 
 
 def test_a_nested_importer_goes_with_its_root() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from janitor.core.decisions import Delete, decision_name
 from janitor.core.model import Account, Contact, ContactKind, Lease, LeaseState, Mode, Notice, Stack
 from janitor.core.order import Imports
-from janitor.core.plan import Listing, Plan, breaker, make_plan, survey
+from janitor.core.plan import Listing, Plan, breaker, make_plan, survey, unknown_imports
 from janitor.core.policy import Limits, Policy
 from janitor.core.policy_file import parse_policy
 from janitor.core.protection import unknown_protection
@@ -185,22 +185,39 @@ def test_not_managed_stacks_do_not_water_the_share_down() -> None:
     assert plan.tripped
 
 
-@pytest.mark.parametrize("lifted", [None, NOW + timedelta(days=1)])
-def test_so_many_are_looked_at_while_the_breaker_trips_and_none_while_it_does_not(
-    lifted: datetime | None,
+@pytest.mark.parametrize(
+    "lifted,asked", [(None, slice(0, 300)), (NOW + timedelta(days=1), slice(350, 400))]
+)
+def test_so_many_are_described_while_the_breaker_trips_and_the_known_while_it_does_not(
+    lifted: datetime | None, asked: slice
 ) -> None:
-    """Of a flood a hundred, beside those that were protected the last time.
+    """Of a flood three hundred; else those that were protected the last time.
 
-    Fails without `MOST_LOOKED_AT` or without `known` in core/protection.py.
+    Fails without `MOST_ASKED`, or without the look at `blocked` in core/protection.py.
     """
-    stacks = [a_stack(f"due-{number:03}") for number in range(250)]
-    leases = [replace(due(stack, 26), blocked=n >= 200) for n, stack in enumerate(stacks)]
+    stacks = [a_stack(f"due-{number:03}") for number in range(400)]
+    leases = {s.stack_id: replace(due(s, 26), blocked=n >= 350) for n, s in enumerate(stacks)}
     policy = parse_policy("", "p")
-    by_id = {lease.stack_id: lease for lease in leases}
-    found = survey([Listing(HERE, tuple(stacks))], by_id, policy, NOW)
-    asked = unknown_protection(found, Account(breaker_lifted_until=lifted), policy)
-    known, others = stacks[200:], stacks[:100]
-    assert asked == (() if lifted else (*known, *others))
+    found = survey([Listing(HERE, tuple(stacks))], leases, policy, NOW)
+    account = Account(breaker_lifted_until=lifted)
+    assert unknown_protection(found, account, policy) == tuple(stacks[asked])
+
+
+def test_so_many_calls_are_made_for_importers_while_the_breaker_trips() -> None:
+    """One for each export: who is held up makes no room for more.
+
+    Fails if `unknown_imports` counts stacks, or asks on with the answers.
+    """
+    exports = tuple(f"x-{number}" for number in range(40))
+    stacks = [a_stack(f"due-{number:02}", exports=exports) for number in range(100)]
+    policy = parse_policy("", "p")
+    found = survey(
+        [Listing(HERE, tuple(stacks))], {s.stack_id: due(s, 26) for s in stacks}, policy, NOW
+    )
+    asked = unknown_imports(found, Account(), policy, {})
+    assert asked == tuple(stacks[:7])
+    held = {stack.stack_id: Imports({"x-0": ("alive",)}) for stack in asked}
+    assert unknown_imports(found, Account(), policy, held) == ()
 
 
 # The pace.

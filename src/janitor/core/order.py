@@ -199,7 +199,7 @@ class _Use:
 
 def _leaves(importer: Decision | None) -> bool:
     """Tell whether an importer is on its way out, so that waiting for it is enough."""
-    if importer is None or (importer.lease is not None and importer.lease.blocked):
+    if importer is None:
         return False
     if isinstance(importer, Delete | Retry | Track | Mark):
         return True

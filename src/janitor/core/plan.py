@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 from janitor.core.decisions import (
     Blocked,
@@ -24,8 +25,8 @@ from janitor.core.policy import Limits, Policy
 BREAKER_LIFT = timedelta(days=1)
 """For so long an operator's acknowledgement holds."""
 
-MOST_LOOKED_AT = 100
-"""Of the stacks that trip the breaker, so many are asked about to see whether they can go."""
+MOST_ASKED = 300
+"""So often CloudFormation is asked, for protection and for importers each, while it trips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ def survey(
 ) -> Survey:
     """Decide on every stack that was listed and on every open lease.
 
-    A lease whose region could not be listed, or is no longer asked about, is left alone; but
-    of a deletion under way the outcome is asked for where the policy has dropped the region.
+    A lease whose region could not be listed, or is not looked at, is left alone; but the
+    outcome of a deletion under way is asked for where this sweep does not look at the region.
     """
     decisions: list[Decision] = []
     regions: list[tuple[str, str]] = []
@@ -106,7 +107,7 @@ def survey(
             if stack_id not in seen:
                 decisions.append(decide(None, lease, policy, now))
         elif lease.state is LeaseState.DELETING and lease.region not in errors:
-            text = f"deletion under way in {lease.region}, which the policy no longer names"
+            text = f"deletion under way in {lease.region}, which this sweep does not look at"
             decisions.append(Track(Reason(text), None, lease))
         else:
             why = errors.get(lease.region) or "it is not among the policy's regions"
@@ -120,12 +121,16 @@ def unknown_imports(
 ) -> tuple[Stack, ...]:
     """Return the stacks whose importers have to be asked for before the plan can be made.
 
-    Only those that would go now; while the breaker stops everything, those that it counts.
+    Only those that would go now; while the breaker stops everything, the first in line, as
+    far as `MOST_ASKED` calls reach, one for each export: the others count as due.
     """
     ordered = in_order(found.decisions, imports, policy)
-    is_stopped = bool(stopped(found, ordered, account, policy)[1])
-    most = MOST_LOOKED_AT if is_stopped else policy.limits.max_deletes_per_sweep
-    return unknown(found.due, imports, most)
+    if not stopped(found, ordered, account, policy)[1]:
+        return unknown(found.due, imports, policy.limits.max_deletes_per_sweep)
+    line = [d.stack for d in found.due if d.stack and d.stack.exports]
+    calls = accumulate(len(stack.exports) for stack in line)
+    within = (stack for stack, most in zip(line, calls, strict=True) if most <= MOST_ASKED)
+    return tuple(stack for stack in within if stack.stack_id not in imports)
 
 
 def make_plan(

@@ -1,29 +1,28 @@
-"""Termination protection among so many due stacks that the breaker trips.
+"""Termination protection of due stacks, as far as a sweep has to know of it.
 
-The list of stacks does not show it. Who has it never goes, and must not stop the others.
+The list of stacks does not show it. Who has it never goes: it must not stop the others, and
+nobody must wait for it.
 """
 
 from collections.abc import Collection
 from dataclasses import replace
+from itertools import islice
 
 from janitor.core.decisions import Blocked, Decision, Delete, Retry
 from janitor.core.lifecycle import decide
 from janitor.core.model import Account, Stack
-from janitor.core.plan import MOST_LOOKED_AT, Survey, stopped
+from janitor.core.plan import MOST_ASKED, Survey, stopped
 from janitor.core.policy import Policy
 
 
 def unknown_protection(found: Survey, account: Account, policy: Policy) -> tuple[Stack, ...]:
-    """Return the stacks to describe before the plan can be made; none if all may go on.
+    """Return the due stacks to describe before the plan can be made, `MOST_ASKED` at most.
 
-    Those that were protected the last time, and of the others as many as is reasonable.
+    Those that were protected the last time; while the breaker stops everything, any.
     """
-    if not stopped(found, found.decisions, account, policy)[1]:
-        return ()
-    due = [(d.stack, d.lease is not None and d.lease.blocked) for d in found.due]
-    known = [stack for stack, blocked in due if stack and blocked]
-    others = [stack for stack, blocked in due if stack and not blocked]
-    return (*known, *others[:MOST_LOOKED_AT])
+    is_stopped = bool(stopped(found, found.decisions, account, policy)[1])
+    asked = (d.stack for d in found.due if is_stopped or (d.lease and d.lease.blocked))
+    return tuple(islice(filter(None, asked), MOST_ASKED))
 
 
 def with_protection(found: Survey, protected: Collection[str], policy: Policy) -> Survey:

@@ -110,10 +110,15 @@ class Applying:
                 self._ask(lease, notice)
         if isinstance(decision, Delete | Retry) and self.plan.mode is Mode.ENFORCE:
             self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now))
-        elif lacks_protection(lease, decision.stack) and self.plan.mode.notifies:
+        elif self._may_lack_protection(lease, decision.stack) and self.plan.mode.notifies:
             # It is not to go now, and `delete` alone may switch its protection.
             self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now, restore_only=True))
         yield from self._tags(decision.stack, lease, decision.tags)
+
+    def _may_lack_protection(self, lease: Lease, stack: Stack | None) -> bool:
+        """Tell of a stack in a region that this sweep does not look at, too: `delete` looks."""
+        is_seen = stack is not None or lease.region in dict(self.plan.regions)
+        return lacks_protection(lease, stack) if is_seen else lease.unprotected
 
     def _write(
         self, lease: Lease, action: str, decision: Decision, stored: Lease | None = None

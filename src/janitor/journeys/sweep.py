@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import compress
 
 from janitor.adapters.ports import (
     Clock,
@@ -59,9 +60,10 @@ def sweep(
 ) -> Report:
     """Make one pass over the account. Raises `ClockError` if the clock went backwards.
 
-    `may_go_on` is asked before each decision is applied: what is left when it says no is
-    for the next sweep, and what was gathered until then is still queued. Decisions are applied
-    `side_by_side`, all that belongs to one stack in order.
+    `may_go_on` is asked before CloudFormation is asked about a stack that is due, and before
+    each decision is applied: what is left when it says no is for the next sweep, and what was
+    gathered until then is still queued. Both are done `side_by_side`, all that belongs to one
+    stack in order.
     """
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
@@ -81,12 +83,13 @@ def sweep(
     )
     # Decide, and ask what keeps the stacks that would go from going, as far as that decides it.
     found = survey(listings, leases, policy, now)
-    asked_about = unknown_protection(found, account, policy)
-    protected = {stack.stack_id for stack in asked_about if _is_protected(stack, stacks)}
-    found = with_protection(found, protected, policy)
+    due = [stack.stack_id for stack in unknown_protection(found, account, policy)]
+    answers = side_by_side(partial(_is_protected, stack_id, stacks, may_go_on) for stack_id in due)
+    found = with_protection(found, set(compress(due, answers)), policy)
     imports: dict[str, Imports] = {}
     while asked := unknown_imports(found, account, policy, imports):
-        imports |= {stack.stack_id: importers_of(stack, stacks) for stack in asked}
+        who = side_by_side(partial(_importers_of, stack, stacks, may_go_on) for stack in asked)
+        imports |= zip((stack.stack_id for stack in asked), who, strict=True)
     plan = make_plan(found, account, policy, mode, imports)
     if not does_act:
         return Report(plan)
@@ -104,20 +107,25 @@ def sweep(
     return Report(plan, tuple(outcomes))
 
 
-def _is_protected(stack: Stack, stacks: Stacks) -> bool:
+def _is_protected(stack_id: str, stacks: Stacks, may_go_on: Callable[[], bool]) -> bool:
     """Ask whether a stack has termination protection; where that fails it counts as one to go."""
     with suppress(JanitorError):
-        seen = stacks.describe(stack.stack_id)
+        seen = stacks.describe(stack_id) if may_go_on() else None
         return seen is not None and seen.termination_protection
     return False
 
 
-def importers_of(stack: Stack, stacks: Stacks) -> Imports:
+def _importers_of(stack: Stack, stacks: Stacks, may_go_on: Callable[[], bool]) -> Imports:
     """Ask who imports what a stack exports; what cannot be read holds the stack up."""
+    names: dict[str, tuple[str, ...]] = {}
     try:
-        return Imports({name: stacks.importers(stack.stack_id, name) for name in stack.exports})
+        for export in stack.exports:
+            if not may_go_on():
+                return Imports(error="the sweep is out of time")
+            names[export] = stacks.importers(stack.stack_id, export)
     except JanitorError as error:
         return Imports(error=str(error))
+    return Imports(names)
 
 
 def _acts(
