@@ -52,7 +52,7 @@ demo: setup ## play ten days of a development account on an embedded AWS
 # The tests of an acceptance file share a deployment, and they mostly wait: by file, after the others.
 # -rs says at the end what was left out and why: without Chromium the tests in a browser are.
 PYTEST := $(BIN)/python -m pytest -n 2
-ACCEPTANCE := tests/acceptance --dist loadfile
+ACCEPTANCE := tests/acceptance --dist loadfile --no-loadscope-reorder
 test: setup $(FOR_ACCEPTANCE) ## run all tests
 	@$(PYTEST) -rs --ignore tests/acceptance
 	@$(PYTEST) $(ACCEPTANCE)

@@ -268,8 +268,8 @@ The janitor makes more calls: it writes what it is about to do before it does it
 stack right before it changes it, so that nobody's newer tags are lost and no protected stack is
 deleted, reads resources and template of what it deletes for the record, and tells the owners: six
 calls of CloudFormation for a stack, where Custodian makes two, by the list that it began with. Each
-such call costs boto3 0.8 to 0.9 ms of CPU, here and there, so without a delay on the wire the ratio of
-the CPU is about that of the calls; with one, working side by side is what counts.
+such call costs boto3 0.8 to 0.9 ms of CPU, here and there, so without a delay on the wire the janitor
+is the dearer of the two; with one, working side by side is what counts.
 """
 
 
