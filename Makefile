@@ -147,10 +147,12 @@ BUILD_FOR ?= aarch64
 WHEELS_FOR_host := --python $(BIN)/python
 WHEELS_FOR = $(or $(WHEELS_FOR_$*),--python-platform $*-manylinux2014 --python-version 3.13)
 POWERTOOLS := $(addprefix aws_lambda_powertools/,event_handler $(addprefix utilities/,\
-  data_masking feature_flags idempotency kafka parser streaming validation))
+  auth_alpha circuit_breaker data_masking feature_flags idempotency kafka parameters parser streaming \
+  validation))
 SLACK := $(addprefix slack_sdk/,audit_logs oauth rtm rtm_v2 scim socket_mode signature \
   web/async_*.py web/legacy_*.py webhook/async_client.py)
-UNUSED := bin .lock *.dist-info/RECORD slack $(POWERTOOLS) $(SLACK) pydantic/v1 pydantic/mypy.py yaml/_yaml.cpython-*
+UNUSED := bin .lock *.dist-info/RECORD *.dist-info/sboms slack $(POWERTOOLS) $(SLACK) pydantic/v1 pydantic/mypy.py \
+  tzdata/zoneinfo/*.zi tzdata/zoneinfo/*.tab yaml/_yaml.cpython-*
 # Of ours, what the command line alone needs.
 COMMAND_LINE := $(addprefix janitor/entrypoints/,cli.py demo*.py emulator.py options.py removal.py web.py \
   *_commands.py *tables.py) $(addprefix janitor/journeys/,doctor.py explain.py inprocess.py report.py verify.py) \
@@ -170,7 +172,7 @@ compile = for python in $(call COMPILERS,$(1)); do if "$$python" -c '' 2>/dev/nu
 	@set -e; rm -rf $(@D); mkdir -p $(@D); \
 	$(BIN)/uv pip install --quiet --no-deps --require-hashes --only-binary :all: --link-mode copy \
 	  $(WHEELS_FOR) --target $(@D) -r requirements/lambda.txt; \
-	cd $(@D); rm -rf $(UNUSED); find . -name __pycache__ -type d -prune -exec rm -rf {} +; \
+	cd $(@D); rm -rf $(UNUSED); find . \( -name __pycache__ -o -name "*.pyi" \) -prune -exec rm -rf {} +; \
 	$(call compile,$*,-b "$$PWD",find . -name '*.py' -exec rm {} +;); touch .made
 build-%Function: .cache/wheels/$(BUILD_FOR)/.made
 	@set -e; cp -R .cache/wheels/$(BUILD_FOR)/. src/janitor "$(ARTIFACTS_DIR)"; cd "$(ARTIFACTS_DIR)"; \

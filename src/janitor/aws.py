@@ -1,11 +1,11 @@
 """An AWS session: the one place where clients are made."""
 
-import gc
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from janitor.core.errors import ConfigurationError
 from janitor.settings import Settings
@@ -13,16 +13,8 @@ from janitor.settings import Settings
 if TYPE_CHECKING:
     import boto3
 
-COLLECT_AFTER = 50_000
-"""Objects before Python looks for cycles: a sweep makes many objects and next to no cycles.
 
-At Python's 700 the looking takes a fifth of the CPU time at 10,000 stacks, and grows
-faster than their number.
-"""
-
-
-@dataclass(frozen=True)
-class Aws:
+class Aws(Struct, frozen=True):
     """An AWS session whose clients are made once per service and region."""
 
     session: "boto3.Session"
@@ -95,7 +87,6 @@ def connect(settings: Settings, *, check_regions: bool = True) -> Aws:
         raise translated(error, "reading the AWS settings") from error
     if not session.region_name:
         raise ConfigurationError("no AWS region is set: set AWS_REGION to where the tables are")
-    gc.set_threshold(COLLECT_AFTER)
     speed_up_timestamps(session._session)  # noqa: SLF001 - boto3 has no other way to botocore's
     aws = Aws(session, session.region_name)
     if check_regions:

@@ -45,7 +45,7 @@ _SAFE_URL = r"^(https://\S+|http://(127\.0\.0\.1|localhost)(:\d+)?/\S*)$"
 class Settings(BaseModel):
     """The settings in force."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     deployment: str = Field("", pattern=r"^(|[A-Za-z][A-Za-z0-9-]{0,127})$")
     """The stack of a deployed janitor: its tables, policy and mode hold where nothing is said."""

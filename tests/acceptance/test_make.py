@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.acceptance.conftest import ROOT, run
-from tests.acceptance.deployed import Account, Stage
+from tests.acceptance.deployed import Account, Stage, until
 from tests.acceptance.lacking import without_what_lacks
 from tests.cloudformation_template import read_template
 
@@ -23,7 +23,7 @@ def make(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Any:
     samconfig = folder / "samconfig.toml"
     samconfig.write_bytes((ROOT / "samconfig.toml").read_bytes())
 
-    def make(target: str, stage: str, typed: str | None = None) -> str:
+    def make(target: str, stage: str = "", typed: str | None = None, **variables: str) -> str:
         keyboard, terminal = pty.openpty()
         try:
             os.write(keyboard, (typed or "").encode())
@@ -32,6 +32,7 @@ def make(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Any:
                 f"SAMCONFIG={samconfig}", "BUILD_FOR=host", f"BUILD_DIR={folder / 'build'}",
                 stdin=None if typed is None else terminal,
                 AWS_ENDPOINT_URL=account.url,
+                **variables,
             )  # fmt: skip
         finally:
             os.close(keyboard)
@@ -113,3 +114,22 @@ def test_destroying_says_what_stays(account: Account, make: Any, four: Stage) ->
     }
     assert "janitor-four" not in names
     assert table in account.client("dynamodb").list_tables()["TableNames"]
+
+
+def test_a_preview_is_a_stack_for_three_days_and_takes_all_with_it(
+    account: Account, make: Any
+) -> None:
+    """Branch, author and number are other people's text, and nothing but names."""
+    said = make("preview", BRANCH="fix/New $(false) `Basket`", AUTHOR='ann"; false #', NUMBER="'42")
+    name = "feat-New-false-Ba-42"
+    assert "policy, mode, secrets and a dry sweep are fine" in said
+    assert account.tags(name) == {"janitor:ttl": "3d", "janitor:owner": "ann-false"}
+    preview = account.stack(name)
+    given = {p["ParameterKey"]: p["ParameterValue"] for p in preview["Parameters"]}
+    assert given.items() >= {"Stage": "pr-42", "Mode": "observe", "Archive": "off"}.items()
+    cloudformation = account.client("cloudformation")
+    cloudformation.delete_stack(StackName=name)
+    until(lambda: account.status(preview["StackId"]) == "DELETE_COMPLETE")
+    tables = account.client("dynamodb").list_tables()["TableNames"]
+    groups = account.client("logs").describe_log_groups()["logGroups"]
+    assert not [one for one in (*tables, *(g["logGroupName"] for g in groups)) if name in one]

@@ -4,10 +4,12 @@ import copy
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import urlencode
+
+from msgspec.structs import replace
 
 from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue
 from janitor.core.errors import JanitorError
@@ -202,7 +204,7 @@ def of(lease: Lease | None, mode: Mode = Mode.ENFORCE) -> Callable[[], Site]:
 
 def changed(**changes: object) -> Callable[[], Site]:
     """Return how to make a site with the usual lease, but for `changes`."""
-    return of(replace(LEASE, **changes))  # type: ignore[arg-type]
+    return of(replace(LEASE, **changes))
 
 
 def to_let_go(site: Site) -> str:

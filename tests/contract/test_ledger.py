@@ -3,11 +3,11 @@
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from janitor.adapters.dynamodb import DynamoLedger
 from janitor.adapters.memory import MemoryLedger

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 from slack_sdk import WebClient
 from tests.slack_server import TOKEN, Reply, Workspace, slack_server
 from tests.unit.test_slack_blocks import ENTRY, HOSTILE, WORDS

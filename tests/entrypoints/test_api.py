@@ -2,7 +2,6 @@
 
 import copy
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import urlencode
@@ -10,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from janitor.adapters.memory import MemoryLedger, MemoryPolicies
 from janitor.core.errors import JanitorError
@@ -484,7 +484,7 @@ def test_a_link_for_another_stack_does_not_touch_this_one() -> None:
 
 def later(**changes: object) -> Lease:
     """Return the lease in another state."""
-    return replace(LEASE, **changes)  # type: ignore[arg-type]
+    return replace(LEASE, **changes)
 
 
 @pytest.mark.parametrize(

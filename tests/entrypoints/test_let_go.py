@@ -1,10 +1,10 @@
 """Letting a stack go by the page: the name typed, nothing deleted at once, and a way back."""
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.browser.site import (
     ANA,
     BOB,

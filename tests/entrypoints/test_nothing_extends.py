@@ -4,11 +4,11 @@ import random
 import re
 import string
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode, urljoin
 
 import pytest
+from msgspec.structs import replace
 from tests.browser.site import (
     ANA,
     FROM_OUR_PAGE,
@@ -38,7 +38,7 @@ OTHER_ACCOUNT = STACK_ID.replace("123456789012", "210987654321")
 def claims(**changes: object) -> Claims:
     """Return the claims of a good link, but for `changes`."""
     good = Claims(STACK_ID, 1, ANA, NOW - timedelta(hours=1))
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)
 
 
 def token(action: str, key: str = KEY, **changes: object) -> str:

@@ -3,7 +3,6 @@
 import copy
 import hashlib
 import json
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -11,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.entrypoints.test_api import ANA, LEASE, LINKS, NOW, POLICY, STACK_ID, TOMORROW
 from tests.slack_server import Shown, Workspace
 

@@ -1,9 +1,9 @@
 """5: once faults stop, some sweeps bring the account to its right end, and then to rest."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
 from tests.journeys import truth
 from tests.journeys.checkers import Checkers
 from tests.journeys.faults import Schedule

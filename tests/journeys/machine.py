@@ -1,11 +1,11 @@
 """A machine that plays everybody in an account at once."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from msgspec.structs import replace
 from tests.journeys.checkers import Checkers
 from tests.journeys.drawn import (
     CLEANUP_ROLE,
@@ -126,7 +126,7 @@ class Account(RuleBasedStateMachine):
         self.turn(0, bob)
         self.world.terms = replace(self.world.terms, **terms)
         for edit in edits:
-            self.world.terms = replace(self.world.terms, **edit)  # type: ignore[arg-type]
+            self.world.terms = replace(self.world.terms, **edit)
         for name in NAMES[:some]:
             self.world.create(name, REGIONS[0], self.tags("3h", owner, fast=False), nested=False)
         stacks = self.world.stacks
@@ -299,7 +299,7 @@ class Account(RuleBasedStateMachine):
             case None:
                 self.world.lift(Schedule(faults))
             case edit:
-                self.world.terms = replace(self.world.terms, **edit)  # type: ignore[arg-type]
+                self.world.terms = replace(self.world.terms, **edit)
         self.step()
 
     @rule(n=which, how=st.integers(0, 6))
@@ -433,7 +433,7 @@ class Account(RuleBasedStateMachine):
         if isinstance(order, Mode):
             self.world.mode = order
         elif order is not None:
-            self.world.terms = replace(terms, **order)  # type: ignore[arg-type]
+            self.world.terms = replace(terms, **order)
             self._sweep(Schedule())
         for n in range(len(self.world.queue)):
             self.world.deliver(0, self.plan(delivering[n % len(delivering)], other, n))

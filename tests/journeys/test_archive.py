@@ -1,11 +1,11 @@
 """Archiving and verifying together: a ledger whose every write goes to an archive."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from janitor.adapters.memory import MemoryLedger
 from janitor.adapters.memory_archive import MemoryArchive

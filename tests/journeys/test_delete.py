@@ -1,8 +1,7 @@
 """Deleting: everything is read and decided again, the intent is written, then AWS is asked."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, Story
 
 from janitor.adapters.memory import MemoryLedger

@@ -1,12 +1,12 @@
 """Explain: every rule that looked, where the deadline comes from, and what a deletion still needs."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from janitor.adapters.memory import MemoryStacks
 from janitor.core.errors import JanitorError, StackNotFound

@@ -1,11 +1,11 @@
 """Extending: one write, within the caps, and whoever loses a race is told."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.journeys.stories import ANA, DAY, HOUR, MONDAY, OWNED, POLICY, Story
 
 from janitor.adapters.memory import MemoryLedger

@@ -1,17 +1,17 @@
 """A deletion that fails: each rung of the ladder, from the policy or a tag to the journal."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.journeys.stories import DAY, MONDAY, OWNED, POLICY, THERE, Story
 
 from janitor.adapters.ports import Purged, Purger
 from janitor.core.errors import JanitorError
 from janitor.core.ladder import MOST_THROTTLED
 from janitor.core.model import OPERATORS, LeaseState, Mode, Stack
-from janitor.core.requests import DeletionRequest, deletion_body
+from janitor.core.requests import DeletionRequest, deletion_from
 from janitor.core.resources import Resource, Snapshot
 from janitor.journeys.attempt import MOST_PAUSES
 from janitor.journeys.delete import delete
@@ -725,8 +725,8 @@ def test_protection_is_not_put_back_while_a_deletion_is_under_way() -> None:
 
 def test_a_request_of_before_still_deletes() -> None:
     """It may lie in the queue while a new version is deployed."""
-    body = b'{"stack_id": "arn", "decided_at": "2026-06-01T08:00:00Z"}'
-    assert deletion_body().validate_json(body) == DeletionRequest("arn", MONDAY)
+    body = '{"stack_id": "arn", "decided_at": "2026-06-01T08:00:00Z"}'
+    assert deletion_from(body) == DeletionRequest("arn", MONDAY)
 
 
 def test_protection_comes_back_in_a_region_that_was_dropped() -> None:

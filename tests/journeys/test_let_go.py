@@ -1,9 +1,9 @@
 """Letting go: the owner ends the lease now, and the way to the end is that of any deadline."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.journeys.stories import ANA, DAY, HOUR, MONDAY, OWNED, POLICY, SWEEPER, Story
 
 from janitor.adapters.memory_stacks import MemoryStacks

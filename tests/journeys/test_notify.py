@@ -1,9 +1,9 @@
 """Notices: one digest per owner, each stage once, delivery recorded stack by stack."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, POLICY, THERE, Story, failures
 
 from janitor.adapters.memory import MemoryChannel
@@ -25,7 +25,7 @@ from janitor.core.requests import (
     NoticeRequest,
     RevisionRequest,
     Sent,
-    notice_body,
+    body_of,
 )
 
 ANA = Contact(ContactKind.EMAIL, "ana@example.com")
@@ -798,7 +798,7 @@ def test_failures_with_long_reasons_are_all_told_in_as_many_messages_as_it_takes
         item = NoticeItem(stuck.stack_id, "attention", stuck.expires_at, reasons)
         story.janitor.queue.notify(NoticeRequest(OPERATORS, (item,)))
     requests = list(story.janitor.queue.take_notices())
-    assert all(len(notice_body().dump_json(request)) < 200_000 for request in requests)
+    assert all(len(body_of(request)) < 200_000 for request in requests)
     whole = [item for one in requests if isinstance(one, NoticeRequest) for item in one.items]
     assert len(whole) == 100
     outcomes = story.janitor._tell(NoticeRequest(OPERATORS, tuple(whole)))

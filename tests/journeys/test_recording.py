@@ -1,8 +1,8 @@
 """What was delivered is on record, whatever happens to the lease or the ledger meanwhile."""
 
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from tests.journeys.stories import SWEEPER, Story, failures
 
 from janitor.adapters.memory import MemoryLedger

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from janitor.adapters.memory import MemoryLedger
 from janitor.core.decisions import Reason

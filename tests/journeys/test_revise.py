@@ -1,8 +1,7 @@
 """A message that was sent earlier, shown as things stand now."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.journeys.stories import DAY, MONDAY, OWNED, POLICY, Story
 
 from janitor.adapters.memory import MemoryChannel

@@ -3,11 +3,11 @@
 import random
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.journeys.faults import Crash
 from tests.journeys.stories import DAY, HERE, HOUR, POLICY, SWEEPER, THERE, Story, failures
 

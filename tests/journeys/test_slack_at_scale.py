@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
+from msgspec.structs import replace
 from slack_sdk import WebClient
 from tests.journeys.stories import DAY, HERE, POLICY, THERE, Story
 from tests.slack_server import TOKEN, Reply, Workspace, slack_server

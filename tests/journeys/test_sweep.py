@@ -1,9 +1,9 @@
 """Sweeping: gather, decide, apply; nothing it does not know for certain is acted upon."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.journeys.stories import (
     DAY,
     HERE,

@@ -1,10 +1,10 @@
 """Tags that mirror the lease: written once, never the truth, a refusal changes nothing else."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 from tests.journeys.stories import DAY, MONDAY, OWNED, POLICY, SWEEPER, Story, failures
 
 from janitor.adapters.memory_stacks import MemoryStacks

@@ -1,9 +1,9 @@
 """Tracking: how a deletion ended, asked by id, and what comes next."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, POLICY, THERE, Story
 
 from janitor.core.model import OPERATORS, LeaseState, Mode, Outcome, Status

@@ -1,8 +1,7 @@
 """The week is looked back at, queued, and told to the operators once."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.journeys.stories import ANA, DAY, OWNED, Story
 
 from janitor.adapters.memory import MemoryChannel, MemoryQueue

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import cache
 
+from msgspec import Struct
+
 from janitor.core.model import Stack
 from janitor.core.policy import Policy
 from janitor.core.resources import Resource
@@ -27,8 +29,7 @@ NEVER_DELETED = ("CDKToolkit", "SC-*", "keep-*")
 RESTING = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_FAILED"})
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What operators may change in the policy."""
 
     grace: int = 24

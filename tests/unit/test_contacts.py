@@ -1,12 +1,12 @@
 """Owners, read from tags that anybody may write."""
 
 import unicodedata
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from janitor.core.contacts import (
     clean,

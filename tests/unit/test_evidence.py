@@ -1,11 +1,11 @@
 """What a stack was and what of it stayed, whatever its size."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from janitor.adapters.tables import event_row
 from janitor.core.evidence import (
@@ -29,7 +29,7 @@ QUEUE = Resource("Queue", "AWS::SQS::Queue", "feat-queue", "DELETE_COMPLETE")
 
 def drafts_of(snapshot: Snapshot, **stack: object) -> list[dict[str, str]]:
     """Return the facts of each part, which must fit into what DynamoDB takes."""
-    seen = replace(STACK, **stack)  # type: ignore[arg-type]  # fields of a stack, by name
+    seen = replace(STACK, **stack)
     drafts = snapshot_drafts(LEASE, seen, snapshot, actor=ACTOR, now=NOW, policy_version="p")
     written = entry(LEASE, LEASE, *drafts)
     rows = [len(json.dumps(event_row(event))) for event in written.events]

@@ -1,10 +1,10 @@
 """The calendar file: readable by a strict reader, the same event for the same deadline, harmless."""
 
-from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 from tests.browser.site import HOSTILE_TAG, HOUR, LEASE, MARKED, NOW, RTL, ZERO_WIDTH
 
 from janitor.core.ical import calendar_of

@@ -1,10 +1,10 @@
 """Which rung comes next, how long to wait, when to stop, and what it is called in plain words."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from janitor.core.ladder import (
     Cause,

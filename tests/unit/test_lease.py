@@ -1,10 +1,10 @@
 """A lease beside its stack: what is seen, who was told, which tags would mirror it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from janitor.core.decisions import TagChange
 from janitor.core.lease import (

@@ -3,12 +3,12 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import botocore.session
 import pytest
+from msgspec.structs import replace
 
 from janitor.core.decisions import Close, Delete, Mark, Remind, Retry, Unmark, decision_name
 from janitor.core.lifecycle import decide

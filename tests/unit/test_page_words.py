@@ -1,8 +1,7 @@
 """The head of the extension page, as whole texts: which stack, what, when, and what to do."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.browser.site import DAY, HOUR, LEASE, MARKED, NOW, POLICY, TAKEN
 
 from janitor.core.lease import LET_GO

@@ -1,13 +1,13 @@
 """A sweep's decisions together: breaker, pace, order, and the document of them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from janitor.core.decisions import Delete, decision_name
 from janitor.core.model import Account, Contact, ContactKind, Lease, LeaseState, Mode, Notice, Stack

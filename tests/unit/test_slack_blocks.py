@@ -1,12 +1,12 @@
 """Digests in Block Kit: what is read first, what can be pressed, and nothing that misleads."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.slack_server import _parsed, _strings, what_is_wrong
 
 from janitor.adapters.slack_blocks import MOST, blocks_of, escaped, summary_of

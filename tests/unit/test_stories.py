@@ -1,7 +1,6 @@
 """Lives told from events, the running check, the numbers, and the questions: all in one pass."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from janitor.core.decisions import Reason
 from janitor.core.errors import ConfigurationError

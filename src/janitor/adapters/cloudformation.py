@@ -4,11 +4,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
 from janitor.adapters.aws_errors import (
     AwsError,

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from janitor.adapters.aws_errors import AwsError, code_of, translated
 from janitor.core.errors import ConfigurationError, StackNotFound
@@ -13,8 +14,7 @@ QUIET_FOR = timedelta(days=2)
 """How far back to look for a completed sweep."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     """One deployed stack; every method asks AWS anew."""
 
     clients: Callable[[str], Any]

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Purged
 from janitor.core.ladder import PURGEABLE, Rung, Step

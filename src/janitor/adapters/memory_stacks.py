@@ -1,8 +1,9 @@
 """CloudFormation as an object in memory: its refusals, and deletions that end later."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from janitor.adapters.memory_resources import MemoryResources
 from janitor.adapters.ports import PLAIN, Clock
@@ -218,7 +219,6 @@ class MemoryStacks:
         return self.importing(found, export) if found else ()
 
     def count(self, stack_id: str) -> int:
-        """Count what a stack consists of."""
         self.calls.append(("count", stack_id))
         self._find(stack_id)
         return len(self.resources.of(stack_id))
@@ -230,7 +230,6 @@ class MemoryStacks:
         return Snapshot(self.resources.of(stack.stack_id), f"sha256:{stack.name}")
 
     def fates(self, stack_id: str) -> tuple[Resource, ...]:
-        """Return what became of each resource."""
         self.calls.append(("fates", stack_id))
         self._find(stack_id)
         return self.resources.fates(stack_id)

@@ -5,9 +5,10 @@ of the one stack that it befell.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from msgspec import Struct
 
 from janitor.core.journal import Entry, Event
 from janitor.core.ladder import Step
@@ -109,8 +110,7 @@ class Stacks(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Purged:
+class Purged(Struct, frozen=True):
     """What was taken out of a bucket or repository, by kind; whether nothing is left in it."""
 
     counts: Mapping[str, int]

@@ -1,7 +1,8 @@
 """Which way a notice goes in a deployment that has Slack and a topic."""
 
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Channel, Policies
 from janitor.adapters.slack_errors import SlackClosed

@@ -4,7 +4,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from janitor.adapters.aws_errors import AwsError, translated
-from janitor.core.requests import DeletionRequest, Telling, deletion_body, notice_body
+from janitor.core.requests import DeletionRequest, Telling, body_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -29,12 +29,10 @@ class SqsQueue:
     def notify(self, request: Telling) -> None:
         contact = request.contact
         group = f"{contact.kind.value}:{contact.address}"
-        self._send(self._notice_url, group, notice_body().dump_json(request).decode())
+        self._send(self._notice_url, group, body_of(request))
 
     def delete(self, request: DeletionRequest) -> None:
-        self._send(
-            self._deletion_url, request.stack_id, deletion_body().dump_json(request).decode()
-        )
+        self._send(self._deletion_url, request.stack_id, body_of(request))
 
     def _send(self, url: str, group: str, body: str) -> None:
         try:

@@ -8,11 +8,13 @@ locked, so it is what a table is measured by.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import Any, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from janitor.core.audit import Finding
 from janitor.core.errors import JanitorError
@@ -35,8 +37,7 @@ class UnreadableArchive(JanitorError):
     """An object of the archive is not what the janitor wrote."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """One write to the journal table, as its stream told of it."""
 
     key: str
@@ -50,8 +51,7 @@ class Written:
     """The event as the row had it; None for a row that was removed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """What is kept in memory of one line, to compare by."""
 
     seq: int
@@ -61,8 +61,7 @@ class Trace:
     mark: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveObject:
+class ArchiveObject(Struct, frozen=True):
     """One object of the archive; its name says what is in it, so a repeat is the same object."""
 
     name: str
@@ -141,8 +140,7 @@ def _digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """One chain of the table beside the archive."""
 
     findings: tuple[Finding, ...] = ()

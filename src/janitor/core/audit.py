@@ -5,13 +5,13 @@ the hash that each event has of the one before it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from janitor.core.journal import FIRST_PREVIOUS, Event, digest
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Something wrong with a chain: which event, and what."""
 
     key: str
@@ -36,8 +36,7 @@ def verify(
     return sorted(walk.findings, key=lambda finding: finding.seq)
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     """One walk through a chain, and what it has met so far."""
 
     key: str

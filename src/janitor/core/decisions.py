@@ -1,13 +1,13 @@
 """What can become of a stack: the closed set of decisions, each with its reason."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from janitor.core.model import Contact, Lease, LeaseState, Stack
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """A sentence that a person can read, and the facts under it."""
 
     sentence: str
@@ -17,8 +17,7 @@ class Reason:
         return self.sentence
 
 
-@dataclass(frozen=True, slots=True)
-class TagChange:
+class TagChange(Struct, frozen=True):
     """Tags to set and to remove on a stack, so that they mirror the lease."""
 
     put: Mapping[str, str]
@@ -26,8 +25,7 @@ class TagChange:
     attempt: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
+class _Decided(Struct, frozen=True):
     """What all decisions share.
 
     `lease` is the stored one brought up to what was just seen (deadline, owners, name
@@ -41,59 +39,56 @@ class _Decided:
     tags: TagChange | None = None
 
 
-class Ignore(_Decided):
+class Ignore(_Decided, frozen=True):
     """Not managed, and no lease to close."""
 
 
-class Open(_Decided):
+class Open(_Decided, frozen=True):
     """A managed stack seen for the first time: open `lease`."""
 
 
-class Keep(_Decided):
+class Keep(_Decided, frozen=True):
     """Nothing is due."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remind(_Decided):
+class Remind(_Decided, frozen=True):
     """A notice is due and not yet delivered to everybody."""
 
     stage: str = ""
 
 
-class Mark(_Decided):
+class Mark(_Decided, frozen=True):
     """The deadline has come: mark, tag, send the final notice."""
 
 
-class Unmark(_Decided):
+class Unmark(_Decided, frozen=True):
     """Marked once, but the deadline has moved: take the mark and its tags away."""
 
 
-class Wait(_Decided):
+class Wait(_Decided, frozen=True):
     """Due, but not now: grace, window, a busy status, the pace of deletions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked(_Decided):
+class Blocked(_Decided, frozen=True):
     """Due, but something forbids it until a person acts."""
 
     also: tuple[Contact, ...] = ()
     """Who is told besides the owners: those of the stacks that stand in the way."""
 
 
-class Delete(_Decided):
+class Delete(_Decided, frozen=True):
     """Told, waited for, and still there: delete."""
 
 
-class Retry(_Decided):
+class Retry(_Decided, frozen=True):
     """An earlier attempt failed and its back-off is over: delete again."""
 
 
-class Track(_Decided):
+class Track(_Decided, frozen=True):
     """A deletion is under way: ask how it ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Close(_Decided):
+class Close(_Decided, frozen=True):
     """The lease ends without the janitor deleting anything."""
 
     outcome: LeaseState = LeaseState.GONE

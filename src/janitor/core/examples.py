@@ -1,8 +1,9 @@
 """What a policy would do to a few example stacks, so that its author sees what it means."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from janitor.core.decisions import Open
 from janitor.core.lease import promise
@@ -12,8 +13,7 @@ from janitor.core.policy import BUILT_IN_NEVER_DELETE, Policy, Selector
 from janitor.core.times import instant_text
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Struct, frozen=True):
     """A made-up stack, created now, and what becomes of it if nobody does anything."""
 
     name: str

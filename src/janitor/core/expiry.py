@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from janitor.core.errors import JanitorError
 from janitor.core.model import EXPIRES_TAG, TTL_TAG
@@ -35,8 +36,7 @@ class Unreadable(JanitorError):
     """A lifetime or date that cannot be read; the text shows what is right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(Struct, frozen=True):
     """When a lease ends (None: never), and where that comes from."""
 
     at: datetime | None
@@ -167,8 +167,7 @@ def effective_deadline(
     return Deadline(at, source)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """When deletions may run: days of the week (0 is Monday) and hours, in a zone.
 
     `end` at or before `start` means the window runs past midnight and belongs to the

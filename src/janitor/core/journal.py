@@ -10,9 +10,11 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from janitor import __version__
 from janitor.core.decisions import Reason
@@ -23,8 +25,7 @@ FIRST_PREVIOUS = "0" * 64
 _NAMESPACE = uuid.UUID("6f1b3c9e-2d0a-5d53-9a55-6a616e69746f")
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(Struct, frozen=True):
     """Who acted, and by which way."""
 
     type: str
@@ -36,8 +37,7 @@ class Actor:
     user_agent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What was acted upon, as it was then."""
 
     id: str
@@ -47,8 +47,7 @@ class Target:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """An event that has no place in a chain yet."""
 
     occurred_at: datetime
@@ -63,8 +62,7 @@ class Draft:
     policy_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """An event in its place: `body` is what the hash covers."""
 
     key: str
@@ -91,8 +89,7 @@ class Event:
 Record = TypeVar("Record", Lease, Account)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[Record]):
+class Entry(Struct, Generic[Record], frozen=True):
     """A change of one record together with its events: one transaction.
 
     It holds only while the stored record still has `expected_version` (0: no record).

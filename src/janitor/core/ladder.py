@@ -7,9 +7,10 @@ policy says so, the stack goes without what cannot be deleted. `docs/adr/0009` h
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.model import FAILED_RUNG, PURGE_TAG, Lease, LeaseState, Stack
@@ -52,8 +53,7 @@ class Rung(StrEnum):
         return self in (Rung.RETAIN, Rung.FORCE)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One attempt: its rung, what to empty before, and how to ask CloudFormation."""
 
     rung: Rung = Rung.PLAIN

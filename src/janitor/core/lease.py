@@ -1,7 +1,8 @@
 """A lease beside its stack: deadline and owners as they are now, who was told, which tags."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from janitor.core.contacts import clean, owners_of
 from janitor.core.decisions import TagChange

@@ -1,8 +1,9 @@
 """A digest as a structure: what channels lay out, each in its own way; here as plain text."""
 
 import textwrap
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from janitor.core.model import Lease
 
@@ -10,8 +11,7 @@ WIDTH = 78
 """Columns of plain text: many mail programs do not break the lines of one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One stack in a digest, before it is put into words."""
 
     stage: str
@@ -30,16 +30,14 @@ class Item:
     """What a button carries, to be signed for what it does; empty without buttons."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """A later deadline on offer."""
 
     label: str
     until: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One stack in a digest, in words."""
 
     stage: str
@@ -68,8 +66,7 @@ class Entry:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(Struct, frozen=True):
     """A digest in words, ready to be laid out and sent."""
 
     subject: str

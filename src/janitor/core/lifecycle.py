@@ -3,9 +3,10 @@
 Deciding is a function of values and `now`. Every branch carries its reason.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
+
+from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.decisions import (
@@ -96,8 +97,7 @@ def _why_not_managed(stack: Stack, policy: Policy) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     """One managed stack with its lease, as seen now."""
 
     stack: Stack

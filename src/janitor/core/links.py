@@ -2,10 +2,10 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from itsdangerous import BadData, URLSafeSerializer, base64_decode, base64_encode
+from msgspec import Struct
 
 from janitor.core.errors import BadLink, ExpiredLink
 from janitor.core.model import Contact, ContactKind
@@ -18,8 +18,7 @@ LEAST_KEY = 32
 """Characters that a signing key has at least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(Struct, frozen=True):
     """What a link says: which stack, which of its deadlines, to whom it was sent."""
 
     stack_id: str
@@ -28,8 +27,7 @@ class Claims:
     issued_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(Struct, frozen=True):
     """Signs and verifies with a list of keys: the last one signs, all of them verify."""
 
     keys: Sequence[str]

@@ -4,9 +4,10 @@ Instants are aware UTC datetimes. A deadline of None means "never".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 TTL_TAG = "janitor:ttl"
 EXPIRES_TAG = "janitor:expires"
@@ -82,8 +83,7 @@ class ContactKind(StrEnum):
     OPERATORS = "operators"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Contact:
+class Contact(Struct, frozen=True, order=True):
     """Where an owner is reached. The address comes from a tag: hostile text."""
 
     kind: ContactKind
@@ -93,8 +93,7 @@ class Contact:
 OPERATORS = Contact(ContactKind.OPERATORS, "operators")
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(Struct, frozen=True):
     """A CloudFormation stack as one API answer showed it."""
 
     stack_id: str
@@ -116,8 +115,7 @@ class Stack:
     drift: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A delivered notice, with the deadline that it spoke of."""
 
     stage: str
@@ -137,8 +135,7 @@ class Notice:
     """Who got it in the contact's place, where the contact cannot be reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """The janitor's record of one managed stack, and the head of its journal chain."""
 
     stack_id: str
@@ -213,8 +210,7 @@ class Lease:
         return self.stack_id
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """The janitor's own record, and the head of the chain of sweep-wide events."""
 
     mode: Mode | None = None
@@ -246,8 +242,7 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What came of an intent: done, skipped for a reason, or failed with its error."""
 
     key: str

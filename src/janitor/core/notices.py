@@ -4,8 +4,9 @@ The same is asked for at every sweep until it was delivered, so that no notice i
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from janitor.core.decisions import Blocked, Decision
 from janitor.core.ladder import failed_stage, is_failing, stuck_since
@@ -30,8 +31,7 @@ PAST_MARK = frozenset({LeaseState.MARKED, LeaseState.FAILED})
 ABOUT_AN_OUTCOME = frozenset({DELETED, ATTENTION, PROBLEM, IN_USE, PROTECTED, STUCK})
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """A notice that is due for as long as things stand as they do."""
 
     stage: str

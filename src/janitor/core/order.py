@@ -5,7 +5,9 @@ asked only about stacks that would go in this very sweep.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from janitor.core.contacts import clean, owners_of
 from janitor.core.decisions import Blocked, Decision, Delete, Mark, Reason, Retry, Track, Wait
@@ -17,8 +19,7 @@ LEAVING = frozenset({LeaseState.MARKED, LeaseState.DELETING, LeaseState.FAILED})
 MOST_NAMED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Imports:
+class Imports(Struct, frozen=True):
     """Who imports what one stack exports: names of stacks by export; or why that is unknown."""
 
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -181,8 +182,7 @@ class _Order:
         return owners_of(tags, self._policy.defaults)[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
+class _Use(Struct, frozen=True):
     """One import: the export, and the stack that imports it (None: not in the listing)."""
 
     export: str

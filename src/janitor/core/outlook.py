@@ -5,8 +5,9 @@ not, in the order in which it comes; it decides nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.durations import duration_text
@@ -17,8 +18,7 @@ from janitor.core.statuses import DELETABLE
 from janitor.core.times import instant_text, relative_text
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """One thing that a deletion needs: whether it holds, and what about it."""
 
     what: str
@@ -28,8 +28,7 @@ class Condition:
     """Whether time and the janitor bring it about; else a person has to do something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Struct, frozen=True):
     """All conditions of one stack, and the earliest deletion (None: not as things stand)."""
 
     conditions: tuple[Condition, ...]
@@ -41,8 +40,7 @@ class Outlook:
         return tuple(c for c in self.conditions if not c.holds and not c.by_itself)
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """One notice to one contact: delivered, ahead, or missed."""
 
     stage: str
@@ -63,8 +61,7 @@ def outlook(
     return Outlook(conditions, None if stopped else case.earliest())
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     stack: Stack | None
     lease: Lease
     account: Account

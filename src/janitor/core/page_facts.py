@@ -1,6 +1,6 @@
 """What the extension page shows of a stack, line by line. Much of it is from tags."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.labels import COST, cost_text
@@ -9,8 +9,7 @@ from janitor.core.page_words import PageWords
 from janitor.core.times import instant_text
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One line of the table about a stack. The text is from tags in part: show it isolated."""
 
     name: str

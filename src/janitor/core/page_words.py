@@ -3,9 +3,10 @@
 The first two lines are for a busy person on a phone: which stack, what, when.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.lease import LET_GO, grace_of, promise
@@ -24,8 +25,7 @@ class Tone(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """The head of a page: what it is about, what is so, and what follows from it."""
 
     title: str
@@ -34,8 +34,7 @@ class Standing:
     tone: Tone = Tone.CALM
 
 
-@dataclass(frozen=True, slots=True)
-class PageWords:
+class PageWords(Struct, frozen=True):
     """Words about one lease at one instant."""
 
     lease: Lease

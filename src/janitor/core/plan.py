@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
+
+from msgspec import Struct
 
 from janitor.core.decisions import (
     Blocked,
@@ -29,8 +30,7 @@ MOST_ASKED = 300
 """So often CloudFormation is asked, for protection and for importers each, while it trips."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """All stacks of a region, or the reason why they could not be listed in full."""
 
     region: str
@@ -38,8 +38,7 @@ class Listing:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What a sweep would do, for every stack of every region that could be listed."""
 
     now: datetime
@@ -60,8 +59,7 @@ class Plan:
         return Counter(decision_name(decision) for decision in self.decisions)
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """Each stack and lease decided upon for itself, before they are looked at together."""
 
     now: datetime

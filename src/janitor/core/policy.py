@@ -38,7 +38,11 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+    """Made ready when first used: what is only a part of a policy never needs its own check."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, ignored_types=(cached_property,), defer_build=True
+    )
 
 
 class Selector(_Model):
@@ -187,12 +191,12 @@ class Policy(_Model):
     mode: Mode = Mode.OBSERVE
     regions: tuple[str, ...] = ()
     """Empty: the region of the AWS settings in use."""
-    defaults: Terms = Terms()
+    defaults: Terms = Terms.model_construct()
     rules: tuple[Rule, ...] = Field(min_length=1)
-    window: WindowSpec = WindowSpec()
-    limits: Limits = Limits()
+    window: WindowSpec = WindowSpec.model_construct()
+    limits: Limits = Limits.model_construct()
     never_delete: tuple[str, ...] = ()
-    operators: Operators = Operators()
+    operators: Operators = Operators.model_construct()
 
     @model_validator(mode="before")
     @classmethod

@@ -5,8 +5,9 @@ nobody must wait for it.
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 from itertools import islice
+
+from msgspec.structs import replace
 
 from janitor.core.decisions import Blocked, Decision, Delete, Retry
 from janitor.core.lifecycle import decide

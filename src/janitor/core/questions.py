@@ -1,6 +1,6 @@
 """What somebody asks of the journal: which events fit."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.errors import ConfigurationError
@@ -10,8 +10,7 @@ from janitor.core.reading import read_event
 RESULTS = ("ok", "refused", "failed", "unverified", "leftovers")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What an event must be like; what is empty asks for nothing.
 
     Raises `ConfigurationError` for a result that no event has.

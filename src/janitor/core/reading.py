@@ -4,16 +4,16 @@ A row may have been tampered with, and much of it is text from tags.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.journal import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """One event in plain values; what cannot be read is empty."""
 
     key: str

@@ -5,9 +5,11 @@ does not know: a field may be added within a schema. Anything else needs a new o
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
 from datetime import datetime
 from typing import Any
+
+from msgspec import NODEFAULT
+from msgspec.structs import fields
 
 from janitor.core.journal import Event
 from janitor.core.model import Account, Contact, ContactKind, Lease, LeaseState, Mode, Notice
@@ -147,7 +149,7 @@ def _document(record: Lease | Account, layout: list[tuple[str, Any, _Codec]]) ->
     document: dict[str, Any] = {}
     for name, default, (write, _) in layout:
         value = getattr(record, name)
-        if default is MISSING or value != default:
+        if default is NODEFAULT or value != default:
             document[name] = value if write is None else write(value)
     return document
 

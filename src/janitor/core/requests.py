@@ -1,17 +1,15 @@
 """What queues carry and what channels take."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from typing import Any
 
-from pydantic import TypeAdapter
+from msgspec import Struct, convert, json
 
 from janitor.core.letter import Wording
 from janitor.core.model import Contact
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeItem:
+class NoticeItem(Struct, frozen=True):
     """One stack in a notice: the stage, and the deadline that it speaks of."""
 
     stack_id: str
@@ -30,16 +28,14 @@ class NoticeItem:
         return f"{self.stage} {self.region}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeRequest:
+class NoticeRequest(Struct, frozen=True):
     """One owner's digest, to be rendered and sent."""
 
     contact: Contact
     items: tuple[NoticeItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RevisionRequest:
+class RevisionRequest(Struct, frozen=True):
     """A message that was sent earlier, to be shown as things stand now."""
 
     contact: Contact
@@ -50,8 +46,7 @@ class RevisionRequest:
     """What happened, for the message's thread; without it, only the message changes."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerRequest:
+class AnswerRequest(Struct, frozen=True):
     """A word to one person alone, in the channel where they pressed a button."""
 
     contact: Contact
@@ -59,8 +54,7 @@ class AnswerRequest:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class WeeklyRequest:
+class WeeklyRequest(Struct, frozen=True):
     """The operators' look back at a week, in words; sent once for each week."""
 
     contact: Contact
@@ -73,8 +67,7 @@ Telling = NoticeRequest | RevisionRequest | AnswerRequest | WeeklyRequest
 """What the queue of notices carries."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeletionRequest:
+class DeletionRequest(Struct, frozen=True):
     """A stack that a sweep found due, to be decided upon again and deleted."""
 
     stack_id: str
@@ -83,23 +76,33 @@ class DeletionRequest:
     """Nothing is to be deleted: only a protection that was taken off is to be put back."""
 
 
-@lru_cache
-def notice_body() -> TypeAdapter[Telling]:
-    """Return how what is to be told looks in a message; what does not fit is a ValueError.
-
-    Built when first needed: it takes time that not every function's start has to spend.
-    """
-    return TypeAdapter(Telling)
-
-
-@lru_cache
-def deletion_body() -> TypeAdapter[DeletionRequest]:
-    """Return how a deletion looks in a message, as `notice_body` does."""
-    return TypeAdapter(DeletionRequest)
+_TELLINGS: dict[str, type[Telling]] = {
+    "items": NoticeRequest,
+    "message_id": RevisionRequest,
+    "channel_id": AnswerRequest,
+    "week": WeeklyRequest,
+}
+"""By a field that no other has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+def body_of(request: Telling | DeletionRequest) -> str:
+    """Return the message in which a queue carries it."""
+    return json.encode(request).decode()
+
+
+def telling_from(body: str) -> Telling:
+    """Read what is to be told. Raises `msgspec.MsgspecError` for what does not fit."""
+    document = json.decode(body, type=dict[str, Any])
+    kinds = (kind for name, kind in _TELLINGS.items() if name in document)
+    return convert(document, next(kinds, NoticeRequest))
+
+
+def deletion_from(body: str) -> DeletionRequest:
+    """Read what is to be deleted, as `telling_from` does."""
+    return json.decode(body, type=DeletionRequest)
+
+
+class Message(Struct, frozen=True):
     """A digest in words, with attributes to filter by."""
 
     contact: Contact
@@ -118,8 +121,7 @@ class Message:
         return self.words.text
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """What a channel says of a message that it took."""
 
     message_id: str

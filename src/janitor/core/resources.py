@@ -1,7 +1,9 @@
 """What a stack consists of, as CloudFormation tells it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from janitor.core.errors import JanitorError
 from janitor.core.statuses import GONE, HALF_DELETED
@@ -11,8 +13,7 @@ MOST_NESTED = 200
 """Nested stacks that are asked for what became of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """A resource of a stack. Its ids and its reason are other people's text."""
 
     logical_id: str
@@ -27,8 +28,7 @@ class Resource:
         return f"{self.logical_id} ({self.type} {self.physical_id or 'without an id'})"
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """What a stack consists of right before it is deleted."""
 
     resources: tuple[Resource, ...] = ()

@@ -5,14 +5,14 @@ each event is the one that was hashed and follows the one before it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from janitor.core.audit import Finding
 from janitor.core.journal import FIRST_PREVIOUS, Event, digest
 
 
-@dataclass(slots=True)
-class _Chain:
+class _Chain(Struct):
     """From where to where a chain was seen, and what came ahead of its turn."""
 
     first: int
@@ -23,8 +23,7 @@ class _Chain:
     """Previous and own hash by number. Clocks differ, so events may come out of order."""
 
 
-@dataclass(slots=True)
-class RunningCheck:
+class RunningCheck(Struct):
     """What has passed, and what was wrong with it."""
 
     events: int = 0

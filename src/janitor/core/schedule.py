@@ -5,7 +5,8 @@ Refused is what can never be one. What only AWS can know (a thirtieth of Februar
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from janitor.core.errors import ConfigurationError
 from janitor.core.expiry import shown
@@ -19,8 +20,7 @@ _CRON = re.compile(r"cron\((.*)\)")
 _NUMBER = re.compile(r"[0-9]{1,4}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Struct, frozen=True):
     """One of the six fields of a cron expression."""
 
     name: str

@@ -1,6 +1,6 @@
 """Which rules of the policy look at a stack, and why each does not select it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.expiry import shown
@@ -8,8 +8,7 @@ from janitor.core.model import Stack
 from janitor.core.policy import Policy, Selector
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What one rule made of a stack."""
 
     rule: str

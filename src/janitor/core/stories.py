@@ -1,11 +1,12 @@
 """The life of a stack, told from its events: who was asked, who extended, how it ended."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, field
 
 from janitor.core.journal import Event
 from janitor.core.model import ACCOUNT_KEY
@@ -36,8 +37,7 @@ class Ending(StrEnum):
         return self in (Ending.DELETED, Ending.LEFTOVERS, Ending.GONE, Ending.RELEASED)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """One delivered notice."""
 
     at: datetime | None
@@ -48,8 +48,7 @@ class Told:
     """Who got it where `to` could not be reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extended:
+class Extended(Struct, frozen=True):
     """One extension."""
 
     at: datetime | None
@@ -58,8 +57,7 @@ class Extended:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Struct, frozen=True):
     """One stack from its first event to its last."""
 
     key: str
@@ -191,8 +189,7 @@ def _extended(readings: Sequence[Reading]) -> Iterator[Extended]:
             yield Extended(reading.at, reading.who, until, reading.sentence)
 
 
-@dataclass(slots=True)
-class Stories:
+class Stories(Struct):
     """Lives told from all events as they pass by: only those that go on are in memory."""
 
     _going_on: dict[str, list[Event]] = field(default_factory=dict)

@@ -1,17 +1,17 @@
 """The journal in numbers: counted while it passes by."""
 
 from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
+
+from msgspec import Struct, field
 
 from janitor.core.journal import Event
 from janitor.core.reading import fact_of, instant_of, read_event
 from janitor.core.stories import Ending, Life
 
 
-@dataclass(slots=True)
-class Week:
+class Week(Struct):
     """What became of stacks in one week, which begins on a Monday, in UTC."""
 
     deleted: int = 0
@@ -19,8 +19,7 @@ class Week:
     given_up: int = 0
 
 
-@dataclass(slots=True)
-class Totals:
+class Totals(Struct):
     """What has passed, in numbers."""
 
     events: int = 0

@@ -6,11 +6,12 @@ text comes cleaned, since most of it is from tags.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.journal import Event
@@ -22,8 +23,7 @@ REPEATED = 2
 OLDEST = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One stack, or one owner, and what is to be said of them."""
 
     name: str
@@ -32,8 +32,7 @@ class Line:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Survivor:
+class Survivor(Struct, frozen=True):
     """An old stack that is still there."""
 
     name: str
@@ -43,8 +42,7 @@ class Survivor:
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Week:
+class Week(Struct, frozen=True):
     """What there is to tell of one week, each list in an order that does not change."""
 
     since: datetime

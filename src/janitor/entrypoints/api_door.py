@@ -2,12 +2,12 @@
 
 import base64
 import binascii
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Ledger, Policies, Queue
 from janitor.core.links import Links

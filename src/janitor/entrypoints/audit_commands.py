@@ -3,10 +3,10 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Annotated
 
 import typer
+from msgspec.structs import replace
 
 from janitor.core.errors import ConfigurationError, StackNotFound
 from janitor.core.expiry import Unreadable, parse_duration

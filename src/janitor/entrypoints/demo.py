@@ -6,12 +6,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+from msgspec.structs import replace
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
@@ -105,8 +106,7 @@ def stage(console: Console) -> Iterator["Story"]:
             yield Story(screen, clock, janitor, account, policy)
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(Struct, frozen=True):
     """The days, in order."""
 
     screen: Screen

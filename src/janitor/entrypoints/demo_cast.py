@@ -1,10 +1,11 @@
 """The cast of the demo: a policy, and stacks of every interesting kind."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from janitor.core.model import Mode
 
@@ -69,8 +70,7 @@ _FUNCTION, LOCK, BUCKET = "release-data", "/payments/dump", "feature-templates"
 QUEUE = {"Queue": {"Type": "AWS::SQS::Queue"}}
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyFile:
+class PolicyFile(Struct, frozen=True):
     """Where the policy is written, in the zone of the story."""
 
     path: Path
@@ -83,8 +83,7 @@ class PolicyFile:
         return text
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class Part(Struct, frozen=True, eq=False):
     """One stack of the cast."""
 
     name: str

@@ -1,9 +1,9 @@
 """How the demo shows Slack: messages with buttons, pressed and then shown anew, in a terminal."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct, field
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
@@ -19,8 +19,7 @@ from janitor.journeys.press import Pressed, press
 USER = "U0DEMOINES"
 
 
-@dataclass
-class Chat:
+class Chat(Struct):
     """One owner's direct messages with the app, and the newest buttons that keep a stack."""
 
     address: str

@@ -6,7 +6,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from html import unescape
 from itertools import count
@@ -29,16 +28,13 @@ _LINK = re.compile(r"http://127\.0\.0\.1:\d+/extend/[\w.-]+", flags=re.ASCII)
 _SHOWN_OF_TOKEN = 12
 
 
-@dataclass
 class Clock:
     """A clock that stands still until the story moves it."""
 
-    start: datetime
-    zone: ZoneInfo
-    now: datetime = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.now = self.start
+    def __init__(self, start: datetime, zone: ZoneInfo) -> None:
+        self.start = start
+        self.zone = zone
+        self.now = start
 
     def __call__(self) -> datetime:
         """Return the instant at which the clock stands."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
+
+from msgspec import Struct
 
 from janitor.adapters.ports import (
     Archive,
@@ -18,6 +19,7 @@ from janitor.adapters.ports import (
 from janitor.aws import Aws, connect
 from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.links import Links
+from janitor.core.policy import Policy
 from janitor.entrypoints.logged import log_event
 from janitor.settings import Settings, is_lambda, settings_now
 from janitor.wiring import (
@@ -34,8 +36,7 @@ from janitor.wiring import (
 from janitor.wiring_slack import postpone_of, signing_secret_of
 
 
-@dataclass(frozen=True)
-class Deployed:
+class Deployed(Struct, frozen=True, dict=True):
     """One function's view of the world; it has only what its role lets it reach."""
 
     settings: Settings
@@ -130,6 +131,7 @@ def warm() -> None:
     wrong with the settings is said by that call, which somebody hears.
     """
     with suppress(Exception):
+        Policy.model_rebuild()
         for part in ("policies", "ledger"):
             getattr(of_this_process(), part)
 

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Struct
 
 from janitor.core.contacts import clean
 
@@ -18,8 +19,7 @@ _INSTANT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """An HTTP request, from whichever door it came."""
 
     method: str
@@ -36,8 +36,7 @@ class Request:
         return next((v for n, v in self.headers.items() if n.lower() == wanted), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """The answer, with every header that it needs but Content-Length."""
 
     status: int
@@ -45,8 +44,7 @@ class Response:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a request gets no further, as the page that says so."""
 
     status: int

@@ -18,7 +18,7 @@ from janitor.core.contacts import clean
 from janitor.core.errors import DeliveryFailed
 from janitor.core.journal import Actor
 from janitor.core.model import Outcome, Status
-from janitor.core.requests import deletion_body, notice_body
+from janitor.core.requests import deletion_from, telling_from
 from janitor.entrypoints.deployed import Deployed, deployed
 from janitor.journeys.delete import delete as delete_stack
 from janitor.journeys.sweep import sweep as sweep_account
@@ -95,7 +95,7 @@ def _notify(record: SQSRecord) -> None:
     janitor = _to_notify()
     try:
         first, *others = tell(
-            notice_body().validate_json(record.body),
+            telling_from(record.body),
             clock=now,
             policies=janitor.policies,
             ledger=janitor.ledger,
@@ -125,7 +125,7 @@ def delete(event: dict[str, Any], context: LambdaContext) -> Any:
 def _delete(record: SQSRecord, lambda_context: LambdaContext) -> None:
     janitor = deployed()
     outcome = delete_stack(
-        deletion_body().validate_json(record.body),
+        deletion_from(record.body),
         clock=now,
         policies=janitor.policies,
         stacks=janitor.stacks,

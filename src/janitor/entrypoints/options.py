@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -12,6 +11,8 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 from zoneinfo import ZoneInfo
 
 import typer
+from msgspec import Struct
+from msgspec.structs import fields
 from rich.console import Console
 
 from janitor.aws import Aws, connect
@@ -124,8 +125,7 @@ def print_json(document: Any) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What was said on the command line of the options that commands share."""
 
     regions: list[str] | None = None

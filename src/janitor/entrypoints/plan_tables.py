@@ -1,11 +1,11 @@
 """How plans and what came of them are shown, as rich renderables and as JSON: nothing here prints."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.text import Text
@@ -106,8 +106,7 @@ def _refused(plan: Plan) -> Text:
     return Text("\n".join(lines), style="red")
 
 
-@dataclass(frozen=True, slots=True)
-class _Decisions:
+class _Decisions(Struct, frozen=True):
     """A row per decision; on a narrow screen the reason gets a line of its own."""
 
     decisions: Sequence[Decision]

@@ -7,13 +7,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, TextIO
 from zoneinfo import ZoneInfo
 
 import typer
+from msgspec import Struct
 
 from janitor.core.errors import ConfigurationError
 from janitor.core.expiry import Unreadable, parse_duration, parse_instant
@@ -38,8 +38,7 @@ Owner = Annotated[str, typer.Option("--owner", metavar="OWNER", help="Only of th
 YEAR = "365d"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """From when up to when; the end is not part of it."""
 
     since: datetime

@@ -10,9 +10,10 @@ import hmac
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Annotated
 from urllib.parse import parse_qs
 
-from pydantic import BaseModel, Field, ValidationError
+from msgspec import Meta, MsgspecError, Struct, json
 
 from janitor.adapters.ports import Clock, Ledger, Policies, Queue
 from janitor.core.links import Links
@@ -26,20 +27,20 @@ LONGEST_PAYLOAD = 256 * 1024
 _log = logging.getLogger("janitor.slack")
 
 
-class _User(BaseModel):
-    id: str = Field(pattern=r"^[UW][A-Z0-9]{2,30}$")
+class _User(Struct):
+    id: Annotated[str, Meta(pattern=r"^[UW][A-Z0-9]{2,30}\Z")]
 
 
-class _Channel(BaseModel):
-    id: str = Field(pattern=r"^[A-Z][A-Z0-9]{2,30}$")
+class _Channel(Struct):
+    id: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9]{2,30}\Z")]
 
 
-class _Action(BaseModel):
+class _Action(Struct):
     value: str = ""
     """Empty for a button that is a link: Slack reports those too."""
 
 
-class _Payload(BaseModel):
+class _Payload(Struct):
     """What is read of the `block_actions` that Slack sends."""
 
     type: str
@@ -104,8 +105,8 @@ def _read(body: bytes) -> _Payload | None:
     """Return the payload of a form; None for what is not one."""
     try:
         (text,) = parse_qs(body.decode(), strict_parsing=True)["payload"]
-        return _Payload.model_validate_json(text)
-    except (ValueError, KeyError, ValidationError):
+        return json.decode(text, type=_Payload)
+    except (ValueError, KeyError, MsgspecError):
         return None
 
 

@@ -1,10 +1,10 @@
 """How facts, events and checks are shown, as rich renderables: nothing here prints."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
@@ -35,8 +35,7 @@ NARROW = 100
 """Columns below which a table of events becomes a list."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
+class _Told(Struct, frozen=True):
     """An event in words; one that was tampered with beyond reading has few."""
 
     read: Reading
@@ -60,8 +59,7 @@ class _Told:
         return Group(head, Padding(Text(self.read.sentence), (0, 0, 0, 4)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Events:
+class _Events(Struct, frozen=True):
     """Some events of the journal, one a row; on a narrow screen a list."""
 
     told: Sequence[_Told]

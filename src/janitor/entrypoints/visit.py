@@ -1,8 +1,10 @@
 """One visit to the extension page with a genuine link: what it shows, and what its forms do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Ledger, Queue
 from janitor.core.console import console_page
@@ -31,8 +33,7 @@ from janitor.pages import render
 LONGEST_USER_AGENT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """An answer before it gets the headers that all of them have."""
 
     status: int
@@ -40,8 +41,7 @@ class Page:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A later deadline on a button."""
 
     value: str
@@ -49,8 +49,7 @@ class Offer:
     longer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(Struct, frozen=True):
     """A request with a genuine link."""
 
     request: Request

@@ -1,8 +1,9 @@
 """What happens to the sweep itself: mode changes, refused regions, the breaker."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Ledger
 from janitor.core.decisions import Reason

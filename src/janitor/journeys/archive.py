@@ -1,14 +1,14 @@
 """Archive: keep every write to the journal once more, and name those that no janitor makes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from janitor.adapters.ports import Archive
 from janitor.core.archive import ArchiveObject, Seen, Written, objects_of
 
 
-@dataclass(frozen=True, slots=True)
-class Archived:
+class Archived(Struct, frozen=True):
     """What came of one batch of the stream."""
 
     objects: tuple[ArchiveObject, ...]

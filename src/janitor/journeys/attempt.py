@@ -6,9 +6,11 @@ is journalled right after. A claim that was lost meanwhile does nothing any more
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Clock, Ledger, Purger, Stacks
 from janitor.core.contacts import clean
@@ -44,8 +46,7 @@ def deletion_token(lease: Lease) -> str:
     return f"janitor-delete-{digest}-{lease.generation}-{lease.seq}"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One claim: the lease as it was claimed, and how to go about it."""
 
     claimed: Lease
@@ -192,7 +193,7 @@ class Attempt:
             draft = _draft(
                 stored, action, reason, now, self.policy, result=result, request_ids=request_ids
             )
-            return entry(stored, replace(stored, **changes), draft)  # type: ignore[arg-type]  # fields of a lease, by name
+            return entry(stored, replace(stored, **changes), draft)
 
         return self._commit(lease, make)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from janitor.adapters.ports import Ledger, Queue
 from janitor.core.errors import Conflict, ExtensionRefused, JanitorError, StackNotFound
@@ -14,8 +15,7 @@ TRIES = 5
 _WAYS = {"link": "by the link in a notice", "slack": "in Slack", "cli": "by the command line"}
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What becomes of a lease, and how the journal and earlier messages tell of it."""
 
     lease: Lease

@@ -1,8 +1,9 @@
 """Delete: read everything again, decide again, claim, journal the intent, then ask AWS."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Clock, Ledger, Policies, Purger, Stacks
 from janitor.core.contacts import clean

@@ -1,8 +1,10 @@
 """Delivery: write into lease and journal that a notice was sent, once for each stack in it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Ledger
 from janitor.core.decisions import Reason
@@ -30,8 +32,7 @@ ACTOR = Actor("janitor", "janitor", "notify")
 TRIES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """How a message went out."""
 
     contact: Contact

@@ -1,9 +1,10 @@
 """Doctor: look at a deployed copy from outside, and say what would keep it from its work."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from janitor.core.errors import JanitorError
 from janitor.core.times import relative_text
@@ -37,8 +38,7 @@ class Copy(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(Struct, frozen=True):
     """One thing that was looked at: whether it is fine, and what was seen."""
 
     what: str

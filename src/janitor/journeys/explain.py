@@ -1,8 +1,9 @@
 """Explain: what the janitor knows about one stack, and what would have to happen to it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from janitor.adapters.ports import Stacks
 from janitor.core.contacts import clean
@@ -19,8 +20,7 @@ from janitor.core.selection import Look, looks_of
 from janitor.core.times import instant_text
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(Struct, frozen=True):
     """Everything that counts about one stack."""
 
     stack: Stack | None

@@ -3,8 +3,9 @@
 The CLI, the web form and Slack's buttons all come here.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Ledger, Queue
 from janitor.core.contacts import clean, standing_of

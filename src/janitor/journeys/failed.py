@@ -1,7 +1,8 @@
 """A failed attempt in the ledger: the next one after a back-off, or a person's attention."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from janitor.core.decisions import Reason
 from janitor.core.journal import Actor, Entry, about, entry

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from janitor.core.model import Contact
 from janitor.core.requests import (
@@ -21,8 +22,7 @@ MOST_BYTES_OF_TEXT = 100_000
 """Of what is said of them; ids and the rest of a hundred stacks come to half as much."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(Struct, frozen=True):
     """What a sweep queues at its end, in the place of the queue until then.
 
     Each owner gets one digest per sweep, whatever it is about.

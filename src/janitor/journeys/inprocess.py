@@ -1,9 +1,10 @@
 """All journeys in one process: what a sweep queues is done when it ends."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
+
+from msgspec import Struct, field
 
 from janitor.adapters.ports import (
     Channel,
@@ -26,8 +27,7 @@ from janitor.journeys.sweep import Report, guarded, sweep
 from janitor.journeys.tell import tell
 
 
-@dataclass(frozen=True, slots=True)
-class Janitor:
+class Janitor(Struct, frozen=True):
     """The journeys with everything that they depend on; queues are emptied in-process."""
 
     clock: Clock

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Clock, Ledger, Policies, Queue, Stacks
 from janitor.core.decisions import (
@@ -50,8 +52,7 @@ from janitor.journeys.tagging import mirror_tags
 from janitor.journeys.track import track
 
 
-@dataclass(frozen=True, slots=True)
-class Applying:
+class Applying(Struct, frozen=True):
     """A sweep's apply step: each decision by itself, in any thread."""
 
     plan: Plan

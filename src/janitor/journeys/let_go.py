@@ -1,7 +1,8 @@
 """Let go: the owner ends the lease now. Final notice and grace follow as at any deadline."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Ledger, Queue
 from janitor.core.contacts import clean

@@ -1,9 +1,10 @@
 """Notify: look again at each lease, word one digest, send it, record what was delivered."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+
+from msgspec import Struct
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
 from janitor.core.contacts import fallback_of
@@ -105,8 +106,7 @@ def _still_wanted(
     return lease.state is LeaseState.ACTIVE and is_ahead
 
 
-@dataclass(frozen=True, slots=True)
-class _Sending:
+class _Sending(Struct, frozen=True):
     """One digest on its way."""
 
     contact: Contact

@@ -1,8 +1,9 @@
 """Press: a button in Slack keeps a stack or lets it go, if whoever pressed it may."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from janitor.adapters.ports import Ledger, Queue
 from janitor.core.buttons import read_button
@@ -17,8 +18,7 @@ from janitor.journeys.extend import extend, outdated
 from janitor.journeys.let_go import let_go
 
 
-@dataclass(frozen=True, slots=True)
-class Pressed:
+class Pressed(Struct, frozen=True):
     """A button that a Slack user pressed, in a channel or a direct message."""
 
     user: str

@@ -1,8 +1,9 @@
 """Report: read a span of the journal once, and tell each deletion in it as a whole."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from janitor.adapters.ports import Ledger
 from janitor.core.audit import Finding
@@ -17,8 +18,7 @@ SETTLED = timedelta(minutes=1)
 """An event younger than this may not be in the index yet; its record's head is not asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a span of the journal holds, and whether it is sound."""
 
     since: datetime

@@ -5,10 +5,12 @@ A dry run differs in one place: it stops before apply.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import compress
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from janitor.adapters.ports import (
     Clock,
@@ -37,8 +39,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 """Clocks of several machines may differ by so much."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a sweep decided, and what came of it (nothing in a dry run)."""
 
     plan: Plan

@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Ledger, Stacks
 from janitor.core.decisions import Reason, TagChange

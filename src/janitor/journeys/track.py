@@ -3,8 +3,10 @@
 CloudFormation's status events are best effort, so a sweep asks as well.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Clock, Ledger, Policies, Queue, Stacks
 from janitor.core.decisions import Reason
@@ -50,8 +52,7 @@ EVIDENCE_WITHIN = timedelta(days=1)
 ACTOR = Actor("janitor", "janitor", "track")
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """A stack by its id, and what its events say of each resource."""
 
     stack: Stack | None

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from janitor.adapters.ports import Archive, Ledger
 from janitor.core.archive import LAG, Compared, Trace, compare
@@ -12,8 +13,7 @@ from janitor.core.journal import Event
 from janitor.core.model import ACCOUNT_KEY
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """One chain, how many events it has, and what is wrong with it."""
 
     key: str
@@ -25,8 +25,7 @@ class Checked:
     """Events from before the archive began."""
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """What the archive remembers, read once, and when it was read."""
 
     traces: Mapping[str, list[Trace]]

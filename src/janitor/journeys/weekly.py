@@ -1,7 +1,8 @@
 """Weekly: look back at a week, queue it in words, and send it to the operators once."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, Queue
 from janitor.core.decisions import Reason

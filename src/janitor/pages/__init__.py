@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -26,7 +26,7 @@ def style_source() -> str:
 
 @cache
 def _style() -> str:
-    return files("janitor.pages").joinpath("style.css").read_text(encoding="utf-8")
+    return Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 
 @cache

@@ -1,14 +1,14 @@
 """The report that an operator puts before an auditor: one file, no script, made piece by piece."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from jinja2 import Template
 from markupsafe import Markup
+from msgspec import Struct
 
 from janitor import __version__
 from janitor.core.audit import Finding
@@ -24,8 +24,7 @@ MOST_FINDINGS = 200
 """More of them would bury the report; `janitor audit verify` names all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """One week of the chart, from the bottom: deleted, gone, given up."""
 
     week: date
@@ -38,8 +37,7 @@ class Bar:
     """The month, above the first week of one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """What the report is about, as its head says it."""
 
     since: str
@@ -99,8 +97,7 @@ def _counts(week: Week) -> tuple[int, int, int]:
     return week.deleted, week.gone, week.given_up
 
 
-@dataclass(slots=True)
-class Lives:
+class Lives(Struct):
     """The stacks of a report, one after the other, under the month in which each ended."""
 
     zone: ZoneInfo
@@ -133,4 +130,4 @@ def _template(name: str) -> Template:
 
 @cache
 def _style() -> str:
-    return files("janitor.pages").joinpath("report.css").read_text(encoding="utf-8")
+    return Path(__file__).with_name("report.css").read_text(encoding="utf-8")
