@@ -190,6 +190,7 @@ def memory() -> MemoryResources:
     """Make the twin of both."""
     resources = MemoryResources()
     resources.contents.update({"feat-data-1": 2500, "feat-images": 3, "other": 1})
+    resources.put("arn", (BUCKET, IMAGES))
     return resources
 
 
@@ -210,3 +211,15 @@ def test_the_twin_leaves_alone_what_is_another_stacks(memory: MemoryResources) -
     done = MemoryPurger(memory, "s3").purge("arn", BUCKET, always)
     assert (dict(done.counts), done.is_empty, bool(done.problem)) == ({}, False, True)
     assert memory.contents["feat-data-1"] == 2500
+
+
+def test_the_twin_leaves_alone_what_is_a_nested_stacks(memory: MemoryResources) -> None:
+    """It was made for that one, and says so by its tag: the root's id opens nothing.
+
+    Fails if the twin does not look at who lists the bucket.
+    """
+    memory.put("nested", (BUCKET,))
+    memory.put("arn", (IMAGES,))
+    assert MemoryPurger(memory, "s3").purge("arn", BUCKET, always).problem
+    assert memory.contents["feat-data-1"] == 2500
+    assert MemoryPurger(memory, "s3").purge("nested", BUCKET, always).is_empty

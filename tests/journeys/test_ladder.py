@@ -465,6 +465,74 @@ def test_what_a_nested_stack_keeps_is_a_leftover_too() -> None:
     assert lease.leftovers == ("Child/Table (AWS::DynamoDB::Table feat-table)",)
 
 
+CHILD = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat-Child/1"
+NESTED = Resource("Child", "AWS::CloudFormation::Stack", CHILD)
+
+
+def begun_nested(policy: str, *inside: Resource) -> tuple[Story, str]:
+    """Go on until the deletion of a stack with these in a nested one is under way."""
+    story = Story(policy)
+    story.stacks.resources.put(CHILD, inside)
+    return story, story.until_deleting(resources=(QUEUE, NESTED))
+
+
+def test_what_a_nested_stack_leaves_a_snapshot_of_is_a_leftover_too() -> None:
+    """Though CloudFormation lists it nowhere but in the nested stack.
+
+    Fails if the snapshot before the deletion is of the root alone.
+    """
+    database = Resource("Db", "AWS::RDS::DBInstance", "feat-db", policy="Snapshot")
+    story, stack_id = begun_nested(POLICY, database)
+    recorded = facts(story, stack_id, "stack.recorded")
+    assert recorded["resource Child"].endswith("(CREATE_COMPLETE, template sha256:feat-Child)")
+    assert recorded["resource Child/Db"] == (
+        "AWS::RDS::DBInstance feat-db (CREATE_COMPLETE, policy Snapshot)"
+    )
+    story.stacks.finish(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).leftovers == (
+        "a snapshot of Child/Db (AWS::RDS::DBInstance feat-db)",
+    )
+
+
+def test_a_bucket_in_a_nested_stack_is_emptied_as_that_stacks() -> None:
+    """It was made for the nested stack, and its tag names that one; the advice given holds.
+
+    Fails if `_purge` asks for it with the root's id, or `failed` leaves out nested stacks.
+    """
+    story, stack_id = begun_nested(with_policy("purge: [s3]"), BUCKET)
+    story.stacks.resources.contents["feat-data-1"] = 5
+    on(story, stack_id)
+    assert facts(story, stack_id, "resource.purged") == {
+        "type": "AWS::S3::Bucket",
+        "logical_id": "Child/Data",
+        "physical_id": "feat-data-1",
+        "object versions": "5",
+        "empty": "yes",
+    }
+    story.stacks.finish(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.DELETED
+    assert story.lease(stack_id).leftovers == ()
+    assert story.findings() == []
+
+
+def test_only_the_root_stacks_own_resources_are_named_to_be_left_behind() -> None:
+    """What fails in a nested stack may be called as something that has gone from the root.
+
+    Fails if `next_step` retains all that failed.
+    """
+    policy = with_policy("last_resort: retain") + "limits: {max_attempts: 1}\n"
+    story, stack_id = begun_nested(policy, replace(QUEUE, physical_id="inner"))
+    story.stacks.fail(CHILD, times=9, resource="Queue")
+    on(story, stack_id)
+    whole = f"Child (AWS::CloudFormation::Stack {CHILD})"
+    assert facts(story, stack_id, "deletion.intended")["leaves"] == whole
+    story.stacks.finish(stack_id)
+    story.sweep()
+    assert story.lease(stack_id).leftovers == (whole,)
+
+
 def test_each_rung_is_told_once() -> None:
     """To owner and operators, however often it fails."""
     policy = with_policy("purge: [s3], last_resort: retain") + "limits: {max_attempts: 3}\n"

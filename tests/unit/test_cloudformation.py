@@ -24,7 +24,15 @@ from janitor.core.errors import (
 )
 from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
-from janitor.core.resources import MOST_NESTED, NESTED, Resource, with_nested
+from janitor.core.resources import (
+    MOST_LOOKED_INTO,
+    MOST_NESTED,
+    NESTED,
+    Resource,
+    Snapshot,
+    whole,
+    with_nested,
+)
 
 ARN = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat/1"
 CREATED = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -289,7 +297,9 @@ def test_the_last_operation_tells_by_its_token_whose_update_it_was(
 ) -> None:
     """Events come newest first, and only those of the stack itself count.
 
-    Fails without the look at `ClientRequestToken`, or at `PhysicalResourceId`.
+    Fails without the look at `ClientRequestToken`, or at `PhysicalResourceId`. Over HTTP it is in
+    tests/contract/test_stacks.py; ministack 1.5 puts the token on all events of an operation,
+    also on those of its resources, and none of its events lags.
     """
     aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
     before = operation("UPDATE_IN_PROGRESS", "ours", at=UPDATED + timedelta(seconds=1))
@@ -540,7 +550,11 @@ CHILD = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat-Child/2"
 def test_fates_are_read_of_nested_stacks_too(aws: Stubber, stacks: CloudFormation) -> None:
     """The parent shows a child as deleted that has left its table behind.
 
-    Fails if `fates` reads the events of the root alone.
+    Fails if `fates` reads the events of the root alone. Over HTTP, tests/contract/test_stacks.py
+    deletes the child first. ministack 1.5 writes no event in a child that goes with its parent:
+    the newest one stays its own CREATE_COMPLETE, though DescribeStacks says DELETE_COMPLETE. It
+    deletes what has DeletionPolicy Retain in it as well, and passes over what it cannot delete
+    there (a repository with images stayed): so no nested stack ends as DELETE_FAILED either.
     """
     nested = {**event("Child", "DELETE_COMPLETE", CHILD), "ResourceType": NESTED}
     root = [nested, event("feat", "DELETE_IN_PROGRESS", ARN)]
@@ -601,6 +615,7 @@ RESOURCES = {
         ("Resources:\n  Db:\n    Type: AWS::RDS::DBInstance\n", "Snapshot"),
         ("Resources:\n  Db:\n    Type: !Ref X\n    DeletionPolicy: Snapshot\n", "Snapshot"),
         ("Resources:\n  Db:\n    Type: T\n", ""),
+        ("{Resources: {Db: {Type: AWS::CloudFormation::Stack, DeletionPolicy: Retain}}}", "Retain"),
         ('{"Resources": {"Db": {"Type": "T", "DeletionPolicy": "Retain"}}}', "Retain"),
         (
             "Resources: {Db: {Type: AWS::RDS::DBInstance, Properties: {DBClusterIdentifier: c}}}",
@@ -633,6 +648,186 @@ def test_a_template_that_may_not_be_read_is_said_to_be_unknown(
     aws.add_client_error("get_template", "ServiceUnavailable", "later", http_status_code=503)
     with pytest.raises(JanitorError, match="reading the template of feat failed"):
         stacks.snapshot(seen())
+
+
+GRANDCHILD = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat-Child-More/3"
+
+
+def listed(name: str, kind: str, physical: str, status: str = "CREATE_COMPLETE") -> dict[str, Any]:
+    """Make a resource as CloudFormation lists it."""
+    return {
+        "LogicalResourceId": name,
+        "PhysicalResourceId": physical,
+        "ResourceType": kind,
+        "LastUpdatedTimestamp": CREATED,
+        "ResourceStatus": status,
+    }
+
+
+def consists_of(
+    aws: Stubber, stack_id: str, *resources: dict[str, Any], body: str = "Resources: {}"
+) -> None:
+    """Let CloudFormation answer what a stack consists of."""
+    by_id = {"StackName": stack_id}
+    aws.add_response("get_template", {"TemplateBody": body}, by_id)
+    answer = {"StackResourceSummaries": list(resources)}
+    aws.add_response("list_stack_resources", answer, by_id)
+
+
+def test_a_snapshot_looks_into_nested_stacks(aws: Stubber, stacks: CloudFormation) -> None:
+    """The parent's list shows nothing but the nested stack itself.
+
+    Fails if `snapshot` reads the root alone.
+    """
+    consists_of(aws, ARN, listed("Child", NESTED, CHILD), listed("Db", "T", "db-0"))
+    consists_of(
+        aws,
+        CHILD,
+        listed("Db", "AWS::RDS::DBInstance", "db-1"),
+        listed("More", NESTED, GRANDCHILD),
+        body="Resources:\n  Db:\n    Type: AWS::RDS::DBInstance\n",
+    )
+    consists_of(
+        aws,
+        GRANDCHILD,
+        listed("Table", "AWS::DynamoDB::Table", "table-1"),
+        body='{"Resources": {"Table": {"Type": "T", "DeletionPolicy": "Retain"}}}',
+    )
+    snapshot = stacks.snapshot(seen())
+    found = {one.logical_id: (one.stack_id, one.policy) for one in snapshot.resources}
+    assert found == {
+        "Child": ("", ""),
+        "Db": ("", ""),
+        "Child/Db": (CHILD, "Snapshot"),
+        "Child/More": (CHILD, ""),
+        "Child/More/Table": (GRANDCHILD, "Retain"),
+    }
+    assert snapshot.nested.keys() == {CHILD, GRANDCHILD}
+    hashes = {snapshot.template, *snapshot.nested.values()}
+    assert len(hashes) == 3
+    assert all(one.startswith("sha256:") for one in hashes)
+
+
+@pytest.mark.parametrize(
+    "code,said",
+    [("AccessDenied", "not authorized"), ("ValidationError", "Stack x does not exist")],
+)
+def test_a_nested_stack_that_cannot_be_read_for_good_holds_nothing_up(
+    aws: Stubber, stacks: CloudFormation, code: str, said: str
+) -> None:
+    """It is said; the root's own resources count all the same.
+
+    Fails without the look at `is_nested` in `_snapshot`.
+    """
+    consists_of(aws, ARN, listed("Child", NESTED, CHILD))
+    aws.add_client_error("get_template", code, said, expected_params={"StackName": CHILD})
+    aws.add_client_error("list_stack_resources", code, said, expected_params={"StackName": CHILD})
+    snapshot = stacks.snapshot(seen())
+    assert [one.logical_id for one in snapshot.resources] == ["Child"]
+    assert snapshot.nested == {CHILD: f"unknown: {said}; what is in it is unknown: {said}"}
+
+
+@pytest.mark.parametrize("code", ["Throttling", "ExpiredToken"])
+def test_a_nested_stack_that_cannot_be_read_just_now_is_an_error(
+    aws: Stubber, stacks: CloudFormation, code: str
+) -> None:
+    """As of the root: the next sweep tries again.
+
+    Fails without the look at `_is_for_good` in `_snapshot`.
+    """
+    consists_of(aws, ARN, listed("Child", NESTED, CHILD))
+    aws.add_response("get_template", {"TemplateBody": "{}"}, {"StackName": CHILD})
+    aws.add_client_error("list_stack_resources", code, "later")
+    with pytest.raises(JanitorError, match=r"the resources of feat-Child"):
+        stacks.snapshot(seen())
+
+
+def test_the_root_must_be_listed(aws: Stubber, stacks: CloudFormation) -> None:
+    """No evidence, no deletion.
+
+    Fails if `_snapshot` takes every stack for a nested one.
+    """
+    aws.add_response("get_template", {"TemplateBody": "{}"}, BY_ID)
+    aws.add_client_error("list_stack_resources", "AccessDenied", "not authorized")
+    with pytest.raises(JanitorError, match="listing the resources of feat failed"):
+        stacks.snapshot(seen())
+
+
+@pytest.mark.parametrize(
+    "status,policy",
+    [
+        ("CREATE_COMPLETE", "Retain"),
+        ("CREATE_COMPLETE", "RetainExceptOnCreate"),
+        ("DELETE_COMPLETE", "Delete"),
+        ("DELETE_SKIPPED", "Delete"),
+    ],
+)
+def test_a_nested_stack_that_stays_or_is_gone_is_not_looked_into(
+    aws: Stubber, stacks: CloudFormation, status: str, policy: str
+) -> None:
+    """Nothing in it is deleted now, so there will be no snapshot of its database either.
+
+    Fails if `whole` reads every nested stack, or without `NESTED` in `_SNAPSHOT_HINTS`.
+    """
+    body = f"Resources:\n  Child:\n    Type: {NESTED}\n    DeletionPolicy: {policy}\n"
+    consists_of(aws, ARN, listed("Child", NESTED, CHILD, status), body=body)
+    snapshot = stacks.snapshot(seen())
+    assert [one.logical_id for one in snapshot.resources] == ["Child"]
+    assert snapshot.nested == {}
+
+
+def test_nested_stacks_that_name_each_other_are_looked_into_once() -> None:
+    """The root too: this cannot be, and ends all the same.
+
+    Fails without the look at what `nested` has already.
+    """
+    calls = []
+
+    def read(stack_id: str) -> Snapshot:
+        calls.append(stack_id)
+        assert len(calls) < 5
+        return Snapshot((Resource("A", NESTED, CHILD), Resource("B", NESTED, ARN)), stack_id)
+
+    snapshot = whole(ARN, read)
+    assert calls == [ARN, CHILD]
+    assert (len(snapshot.resources), snapshot.nested) == (4, {CHILD: CHILD})
+
+
+def test_what_is_in_too_many_nested_stacks_is_said_to_be_unknown() -> None:
+    """Nobody would ever delete such a stack if that were an error.
+
+    Fails without `MOST_LOOKED_INTO`.
+    """
+    many = tuple(Resource(f"C{n}", NESTED, f"{CHILD}{n}") for n in range(MOST_LOOKED_INTO + 2))
+    calls = []
+
+    def read(stack_id: str) -> Snapshot:
+        calls.append(stack_id)
+        return Snapshot(many * (stack_id == ARN), "sha256:x")
+
+    snapshot = whole(ARN, read)
+    assert len(calls) == 1 + MOST_LOOKED_INTO
+    assert len(snapshot.resources) == len(many)
+    unknown = [one for one in snapshot.nested.values() if one != "sha256:x"]
+    assert unknown == ["unknown: it is one of more than 100 nested stacks"] * 2
+
+
+def test_what_failed_counts_only_in_nested_stacks_that_failed_too() -> None:
+    """One whose deletion was not tried yet may have failed for another hand: no remedy is due.
+
+    Fails if `failed` only looks at each resource's own status.
+    """
+    bad, fine = "DELETE_FAILED", "CREATE_COMPLETE"
+    snapshot = Snapshot(
+        (
+            Resource("Child", NESTED, CHILD, bad),
+            Resource("Other", NESTED, GRANDCHILD, fine),
+            Resource("Child/Data", "AWS::S3::Bucket", "data-1", bad, stack_id=CHILD),
+            Resource("Child/Queue", "AWS::SQS::Queue", "queue-1", fine, stack_id=CHILD),
+            Resource("Other/Data", "AWS::S3::Bucket", "data-2", bad, stack_id=GRANDCHILD),
+        )
+    )
+    assert [one.logical_id for one in snapshot.failed] == ["Child", "Child/Data"]
 
 
 def test_a_change_set_alone_has_nothing_to_record(stacks: CloudFormation) -> None:

@@ -10,9 +10,11 @@ from msgspec.structs import replace
 from janitor.adapters.tables import event_row
 from janitor.core.evidence import (
     LONGEST_VALUE,
+    MOST_KEPT,
     MOST_PARTS,
     confirmed_reason,
     snapshot_drafts,
+    snapshots_of,
     what_stayed,
 )
 from janitor.core.journal import Actor, entry
@@ -61,6 +63,39 @@ def test_what_even_that_cannot_hold_is_counted_and_said() -> None:
     kept = sum(key.startswith("resource ") for part in parts for key in part)
     assert kept < 500
     assert parts[-1]["left out"] == f"{500 - kept} more facts, for want of room"
+
+
+def test_a_nested_stack_is_recorded_with_its_templates_hash_and_what_is_in_it() -> None:
+    """Or with why that is not known; what leaves a snapshot there is named, too.
+
+    Fails if `_resource_facts` does not look at `nested`.
+    """
+    kind = "AWS::CloudFormation::Stack"
+    child, other = Resource("Child", kind, "arn:1", "X"), Resource("Other", kind, "arn:2", "X")
+    database = Resource("Child/Db", "T", "db", "X", policy="Snapshot", stack_id="arn:1")
+    nested = {"arn:1": "sha256:y", "arn:2": "unknown: not authorized"}
+    snapshot = Snapshot((child, other, database), "sha256:x", nested)
+    (facts,) = drafts_of(snapshot)
+    assert facts["template"] == "sha256:x"
+    assert facts["resources"] == "3"
+    assert facts["resource Child"] == f"{kind} arn:1 (X, template sha256:y)"
+    assert facts["resource Other"] == f"{kind} arn:2 (X, template unknown: not authorized)"
+    assert facts["resource Child/Db"] == "T db (X, policy Snapshot)"
+    assert snapshots_of(snapshot) == ("a snapshot of Child/Db (T db)",)
+
+
+def test_the_longest_names_of_what_is_deeply_nested_fit_into_a_row() -> None:
+    """A hundred levels of names of the longest kind.
+
+    Fails without the look at a key's length in `_parts`, or at that of a name in `_named`.
+    """
+    deep = "/".join(["x" * 255] * 100)
+    resources = tuple(
+        Resource(f"{n}{deep}", "T", "p", "DELETE_SKIPPED", policy="Snapshot") for n in range(500)
+    )
+    drafts_of(Snapshot(resources))
+    leaves = (snapshots_of(Snapshot(resources)), what_stayed(LEASE, resources)[:MOST_KEPT])
+    assert len(json.dumps(leaves)) < 250_000
 
 
 @given(st.dictionaries(st.text(max_size=50), st.text(max_size=6000), max_size=200))

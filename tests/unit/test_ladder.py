@@ -39,6 +39,8 @@ BUCKET = Resource(
 SILENT = replace(BUCKET, reason="")
 DENYING = replace(BUCKET, reason="User: x is not authorized to perform: s3:DeleteBucket")
 QUEUE = Resource("Queue", "AWS::SQS::Queue", "queue", "DELETE_FAILED")
+NESTED = Resource("Child", "AWS::CloudFormation::Stack", "arn:child", "DELETE_FAILED", "why")
+INSIDE = replace(BUCKET, logical_id="Child/Data", stack_id="arn:child")
 OWN, CLEANUP = "arn:aws:iam::123456789012:role/own", "arn:aws:iam::123456789012:role/cleanup"
 GONE = f"Role {OWN} is invalid or cannot be assumed"
 
@@ -78,6 +80,24 @@ CASES = [
     ),
     (HALF, 3, "x", Terms(last_resort="force"), (QUEUE,), Step(Rung.FORCE, retain=(QUEUE,))),
     (HALF, 3, "x", Terms(last_resort="retain"), (), Step()),
+    # Of a nested stack all can be emptied, and only the stack as a whole left behind.
+    (HALF, 1, "x", Terms(purge=("s3",)), (NESTED, INSIDE), Step(Rung.PURGE, (INSIDE,))),
+    (
+        HALF,
+        3,
+        "x",
+        Terms(last_resort="retain"),
+        (NESTED, INSIDE),
+        Step(Rung.RETAIN, retain=(NESTED,)),
+    ),
+    (
+        HALF,
+        3,
+        "x",
+        Terms(last_resort="force"),
+        (NESTED, INSIDE),
+        Step(Rung.FORCE, retain=(NESTED,)),
+    ),
     (WHOLE, 9, "x", Terms(last_resort="retain"), (), Step()),
     (OWNED, 1, GONE, Terms(), (QUEUE,), Step()),
     (OWNED, 1, GONE, Terms(cleanup_role=CLEANUP), (QUEUE,), Step(Rung.ROLE, role=CLEANUP)),

@@ -7,13 +7,12 @@ from msgspec.structs import replace
 
 from janitor.adapters.ports import Purged
 from janitor.core.ladder import PURGEABLE, Rung, Step
-from janitor.core.resources import NESTED, Resource, with_nested
+from janitor.core.resources import NESTED, RETAINED, Resource, Snapshot, whole, with_nested
 
 NOT_EMPTY = {
     "AWS::S3::Bucket": "The bucket you tried to delete is not empty",
     "AWS::ECR::Repository": "The repository cannot be deleted because it still contains images",
 }
-RETAINED = ("Retain", "RetainExceptOnCreate")
 BATCH = 1000
 
 
@@ -44,6 +43,10 @@ class MemoryResources:
     def of(self, stack_id: str) -> tuple[Resource, ...]:
         """Return what a stack consists of now."""
         return tuple(self._there.get(stack_id, {}).values())
+
+    def snapshot(self, stack_id: str) -> Snapshot:
+        """Return what a stack consists of now, nested stacks too."""
+        return whole(stack_id, lambda one: Snapshot(self.of(one), f"sha256:{one.split('/')[1]}"))
 
     def fates(self, stack_id: str) -> tuple[Resource, ...]:
         """Return what became of each since the deletion began, in nested stacks too."""
@@ -126,7 +129,9 @@ class MemoryPurger:
         self.calls.append((stack_id, resource.physical_id))
         if PURGEABLE.get(resource.type) != self.kind:
             raise AssertionError(f"{resource} is none of {self.kind}")
-        if self._resources.made_for.get(resource.physical_id, stack_id) != stack_id:
+        is_listed = resource.physical_id in {o.physical_id for o in self._resources.of(stack_id)}
+        made_for = self._resources.made_for.get(resource.physical_id, stack_id)
+        if not is_listed or made_for != stack_id:
             return Purged({}, is_empty=False, problem="what has this name now is left alone")
         contents, done = self._resources.contents, 0
         what = "object versions" if self.kind == "s3" else "images"

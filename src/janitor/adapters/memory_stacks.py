@@ -227,7 +227,7 @@ class MemoryStacks:
         """Return what a stack consists of."""
         self.calls.append(("snapshot", stack.stack_id))
         self._find(stack.stack_id)
-        return Snapshot(self.resources.of(stack.stack_id), f"sha256:{stack.name}")
+        return self.resources.snapshot(stack.stack_id)
 
     def fates(self, stack_id: str) -> tuple[Resource, ...]:
         self.calls.append(("fates", stack_id))

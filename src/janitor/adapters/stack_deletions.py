@@ -24,7 +24,7 @@ from janitor.core.errors import DeleteRefused, StackNotFound
 from janitor.core.evidence import SNAPSHOT
 from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
-from janitor.core.resources import Resource, Snapshot, with_nested
+from janitor.core.resources import NESTED, Resource, Snapshot, whole, with_nested
 from janitor.core.statuses import IN_REVIEW
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import ListStackResourcesOutputTypeDef
 
 _NOT_IMPORTED = "is not imported by any stack"
-_SNAPSHOT_HINTS = (SNAPSHOT, "AWS::RDS::DB")
+_SNAPSHOT_HINTS = (SNAPSHOT, "AWS::RDS::DB", NESTED)
 """A YAML template without these has nothing that would leave a snapshot: not worth reading."""
 
 
@@ -95,18 +95,26 @@ class StackDeletions:
     def snapshot(self, stack: Stack) -> Snapshot:
         if stack.status == IN_REVIEW:
             return Snapshot(template="none, as only a change set was made")
-        template, policies = self._template(stack)
+        root = stack.stack_id
+        return whole(root, lambda one: self._snapshot(one, is_nested=one != root))
+
+    def _snapshot(self, stack_id: str, *, is_nested: bool) -> Snapshot:
+        """Read one stack; that a nested one cannot be read for good is said, and holds nothing up."""
+        template, policies = self._template(stack_id)
         try:
             return Snapshot(
                 tuple(
                     _resource({**raw}, policies)
-                    for page in self._resources(stack.stack_id)
+                    for page in self._resources(stack_id)
                     for raw in page["StackResourceSummaries"]
                 ),
                 template,
             )
         except AwsError as error:
-            raise translated(error, f"listing the resources of {stack.name}") from error
+            if is_nested and _is_for_good(error):
+                said = f"{template}; what is in it is unknown: {message_of(error)}"
+                return Snapshot(template=said)
+            raise translated(error, f"listing the resources of {_name(stack_id)}") from error
 
     def _resources(self, stack_id: str) -> "Iterable[ListStackResourcesOutputTypeDef]":
         client = self._clients(region_of(stack_id))
@@ -148,21 +156,19 @@ class StackDeletions:
             doing = f"switching the termination protection of {_name(stack_id)}"
             raise translated(error, doing) from error
 
-    def _template(self, stack: Stack) -> tuple[str, Mapping[str, str]]:
+    def _template(self, stack_id: str) -> tuple[str, Mapping[str, str]]:
         """Return the template's hash, and the DeletionPolicy of each resource that has one.
 
         What cannot be read for good is said in place of the hash: it keeps nothing from
         being deleted.
         """
-        region = region_of(stack.stack_id)
+        client = self._clients(region_of(stack_id))
         try:
-            body = self._clients(region).get_template(StackName=stack.stack_id)["TemplateBody"]
-        except ClientError as error:
-            if is_transient(error) or is_about_credentials(error):
-                raise translated(error, f"reading the template of {stack.name}") from error
-            return f"unknown: {message_of(error)}", {}
+            body = client.get_template(StackName=stack_id)["TemplateBody"]
         except AwsError as error:
-            raise translated(error, f"reading the template of {stack.name}") from error
+            if not _is_for_good(error):
+                raise translated(error, f"reading the template of {_name(stack_id)}") from error
+            return f"unknown: {message_of(error)}", {}
         # A template in JSON comes parsed, and one in YAML as the text that it is.
         parsed: object = cast("object", body)
         text = parsed if isinstance(parsed, str) else json.dumps(parsed, sort_keys=True)
@@ -175,6 +181,10 @@ class StackDeletions:
 def is_unknown(error: ClientError) -> bool:
     """Tell whether CloudFormation knows no such stack."""
     return code_of(error) == "ValidationError" and "does not exist" in message_of(error)
+
+
+def _is_for_good(error: Exception) -> bool:
+    return not is_transient(error) and not is_about_credentials(error)
 
 
 def deletion_policies(template: object) -> dict[str, str]:

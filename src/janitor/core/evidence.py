@@ -5,7 +5,7 @@ and what even those cannot hold is counted and said.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from janitor.core.contacts import clean
@@ -42,7 +42,7 @@ def snapshot_drafts(
         "drift": stack.drift or "not checked",
         "resources": str(len(snapshot.resources)),
         **{f"output {key}": value for key, value in sorted(stack.outputs.items())},
-        **dict(_resource_facts(snapshot.resources)),
+        **dict(_resource_facts(snapshot)),
     }
     parts = _parts(facts)
     kept = parts[:MOST_PARTS]
@@ -62,10 +62,16 @@ def snapshot_drafts(
     )
 
 
-def _resource_facts(resources: Iterable[Resource]) -> Iterator[tuple[str, str]]:
-    for one in resources:
+def _resource_facts(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    for one in snapshot.resources:
         text = f"{one.type} {one.physical_id}"
-        extra = [part for part in (one.status, one.policy and f"policy {one.policy}") if part]
+        template = snapshot.nested.get(one.physical_id)
+        says = (
+            one.status,
+            one.policy and f"policy {one.policy}",
+            template and f"template {template}",
+        )
+        extra = [part for part in says if part]
         yield f"resource {one.logical_id}", f"{text} ({', '.join(extra)})" if extra else text
 
 
@@ -87,7 +93,7 @@ def _parts(facts: Mapping[str, str]) -> list[dict[str, str]]:
 def snapshots_of(snapshot: Snapshot) -> tuple[str, ...]:
     """Name what CloudFormation makes a snapshot of, rather than just deleting it."""
     return tuple(
-        f"a snapshot of {clean(str(one))}"
+        f"a snapshot of {_named(one)}"
         for one in snapshot.resources
         if one.policy == SNAPSHOT and one.physical_id
     )[:MOST_KEPT]
@@ -98,8 +104,8 @@ def what_stayed(lease: Lease, fates: tuple[Resource, ...]) -> tuple[str, ...]:
 
     A resource stayed if the last that was heard of it is not its deletion.
     """
-    stayed = [clean(str(one)) for one in fates if one.status != GONE and one.physical_id]
-    gone = {clean(str(one)) for one in fates if one.status == GONE}
+    stayed = [_named(one) for one in fates if one.status != GONE and one.physical_id]
+    gone = {_named(one) for one in fates if one.status == GONE}
     asked = [name for name in lease.retained if name not in gone]
     return tuple(dict.fromkeys((*stayed, *asked)))
 
@@ -107,7 +113,7 @@ def what_stayed(lease: Lease, fates: tuple[Resource, ...]) -> tuple[str, ...]:
 def confirmed_reason(lease: Lease, fates: tuple[Resource, ...], unread: str = "") -> Reason:
     """Say how a deletion ended: what is confirmed gone, and what stayed, by their ids."""
     stayed = what_stayed(lease, fates)
-    gone = [clean(str(one)) for one in fates if one.status == GONE]
+    gone = [_named(one) for one in fates if one.status == GONE]
     text = f"confirmed by id after attempt {lease.attempts}"
     if stayed:
         text = f"deleted with leftovers, {text}; {len(stayed)} stayed: {_listed(stayed)}"
@@ -121,6 +127,11 @@ def confirmed_reason(lease: Lease, fates: tuple[Resource, ...], unread: str = ""
     if rest:
         first["left out"] = f"{sum(map(len, rest))} more facts, for want of room"
     return Reason(text, first)
+
+
+def _named(one: Resource) -> str:
+    """Name a resource; what is very deeply nested has a name that no row could hold."""
+    return clean(str(one))[:LONGEST_VALUE]
 
 
 def _listed(names: tuple[str, ...]) -> str:

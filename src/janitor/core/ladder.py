@@ -122,13 +122,15 @@ def next_step(
     """Return how the attempt that is due goes about it.
 
     `failed` are the resources that are DELETE_FAILED now, of this very stack; remedies and
-    last resorts are about them alone, and only CloudFormation's word makes them so.
+    last resorts are about them alone, and only CloudFormation's word makes them so. What is
+    in a nested stack can be emptied; to be left behind, only the root's own can be named.
     """
     role = _role(lease, stack, terms)
     if stack.status != HALF_DELETED:
         return Step(Rung.ROLE if role else Rung.PLAIN, role=role)
     if lease.attempts >= limits.max_attempts and failed and terms.last_resort != "none":
-        return Step(Rung(terms.last_resort), role=role, retain=failed)
+        own = tuple(one for one in failed if not one.stack_id)
+        return Step(Rung(terms.last_resort), role=role, retain=own)
     opted_in = purge_words(stack, terms)
     stay = (one for one in failed if is_full(one) or not one.reason)
     if purge := tuple(one for one in stay if PURGEABLE.get(one.type) in opted_in):

@@ -1,8 +1,8 @@
 """What a stack consists of, as CloudFormation tells it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from janitor.core.errors import JanitorError
@@ -11,6 +11,12 @@ from janitor.core.statuses import GONE, HALF_DELETED
 NESTED = "AWS::CloudFormation::Stack"
 MOST_NESTED = 200
 """Nested stacks that are asked for what became of them."""
+
+MOST_LOOKED_INTO = 100
+"""Nested stacks that are looked into before a deletion: two calls each, within one run."""
+
+RETAINED = ("Retain", "RetainExceptOnCreate")
+SKIPPED = "DELETE_SKIPPED"
 
 
 class Resource(Struct, frozen=True):
@@ -23,6 +29,8 @@ class Resource(Struct, frozen=True):
     reason: str = ""
     policy: str = ""
     """Its DeletionPolicy, where that is not to delete."""
+    stack_id: str = ""
+    """The nested stack that it is in; empty for one of the root stack itself."""
 
     def __str__(self) -> str:
         return f"{self.logical_id} ({self.type} {self.physical_id or 'without an id'})"
@@ -34,11 +42,43 @@ class Snapshot(Struct, frozen=True):
     resources: tuple[Resource, ...] = ()
     template: str = ""
     """The hash of the template, or why there is none."""
+    nested: Mapping[str, str] = field(default_factory=dict)
+    """The same of each nested stack, by its id, and why it could not be looked into."""
 
     @property
     def failed(self) -> tuple[Resource, ...]:
-        """Return what an earlier deletion could not delete."""
-        return tuple(one for one in self.resources if one.status == HALF_DELETED)
+        """Return what an earlier deletion could not delete, in nested stacks that failed too."""
+        failed: list[Resource] = []
+        half_deleted = {""}
+        for one in self.resources:  # A nested stack comes before what is in it.
+            if one.status == HALF_DELETED and one.stack_id in half_deleted:
+                failed.append(one)
+                half_deleted.add(one.physical_id)
+        return tuple(failed)
+
+
+def whole(stack_id: str, read: Callable[[str], Snapshot]) -> Snapshot:
+    """Return what a stack and its nested ones consist of, as `read` tells of each by its id.
+
+    The stack's own come first. What is gone, or stays as a whole, is not looked into; nor are
+    more than `MOST_LOOKED_INTO`, and that is said: it holds no deletion up.
+    """
+    root = read(stack_id)
+    found, nested = [*root.resources], {stack_id: root.template}
+    for one in found:  # It grows: a nested stack may have nested ones.
+        child = one.physical_id
+        if not _is_nested(one) or child in nested:
+            continue
+        if one.policy in RETAINED or one.status in (GONE, SKIPPED):
+            continue
+        if len(nested) > MOST_LOOKED_INTO:
+            nested[child] = f"unknown: it is one of more than {MOST_LOOKED_INTO} nested stacks"
+            continue
+        inner = read(child)
+        nested[child] = inner.template
+        found += _within(one, inner.resources)
+    del nested[stack_id]
+    return replace(root, resources=tuple(found), nested=nested)
 
 
 def with_nested(stack_id: str, read: Callable[[str], tuple[Resource, ...]]) -> tuple[Resource, ...]:
@@ -51,14 +91,22 @@ def with_nested(stack_id: str, read: Callable[[str], tuple[Resource, ...]]) -> t
     asked = {stack_id}
     for one in found:  # It grows: a child may have children.
         child = one.physical_id
-        is_read = one.type != NESTED or not child.startswith("arn:") or child in asked
-        if is_read or one.status not in (GONE, HALF_DELETED):
+        if not _is_nested(one) or child in asked or one.status not in (GONE, HALF_DELETED):
             continue
         if len(asked) > MOST_NESTED:
             raise JanitorError(f"more than {MOST_NESTED} nested stacks, too many to ask each one")
         asked.add(child)
-        found += [
-            replace(inner, logical_id=f"{one.logical_id}/{inner.logical_id}")
-            for inner in read(child)
-        ]
+        found += _within(one, read(child))
     return tuple(found)
+
+
+def _is_nested(one: Resource) -> bool:
+    return one.type == NESTED and one.physical_id.startswith("arn:")
+
+
+def _within(stack: Resource, resources: Iterable[Resource]) -> Iterable[Resource]:
+    """Name what is in a nested stack after it, and say where it is."""
+    return (
+        replace(one, logical_id=f"{stack.logical_id}/{one.logical_id}", stack_id=stack.physical_id)
+        for one in resources
+    )

@@ -146,7 +146,7 @@ class Attempt(Struct, frozen=True):
             purger = self.purgers.get(PURGEABLE[resource.type])
             if purger is None:
                 continue
-            done = purger.purge(lease.stack_id, resource, in_time)
+            done = purger.purge(resource.stack_id or lease.stack_id, resource, in_time)
             counts = ", ".join(f"{count} {what}" for what, count in sorted(done.counts.items()))
             text = f"{clean(str(resource))}: {counts or 'nothing'} deleted"
             if done.problem:
