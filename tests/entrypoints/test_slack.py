@@ -417,7 +417,8 @@ def test_any_signed_body_is_answered(body: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [b"payload=", b"payload=%7B", b"payload=1&payload=2", b"payload=null", b"payload=%FF", b"x=1",
-     b"payload=%7B%22type%22%3A%22block_actions%22%7D"],
+     b"payload=%7B%22type%22%3A%22block_actions%22%7D",
+     pytest.param(b"payload=%7B%22x%22%3A" + b"%5B" * 50_000, id="deep")],
 )  # fmt: skip
 def test_a_signed_body_that_is_no_report_is_a_bad_request(body: bytes) -> None:
     """And nothing is said to anybody."""

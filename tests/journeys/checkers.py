@@ -208,7 +208,12 @@ class Checkers(Observer):
             self.states[key] = STATE_AFTER[action]
 
     def _told_what_stayed(self, key: str, body: Any, world: World) -> None:
-        """3: a stack of which something stayed is never just deleted."""
+        """3: a stack of which something stayed is never just deleted.
+
+        Where a fault hides what stayed, that is what is said.
+        """
+        if body["result"] == "unverified" and world.schedule.hit:
+            return
         stayed = [
             one.physical_id
             for one in world.stacks.resources.fates(key)
@@ -232,7 +237,8 @@ class Checkers(Observer):
         Unless the owner has let the stack go since, and not deployed it again.
         """
         let_go = let_go_at(world, stack.stack_id)
-        if let_go is not None and let_go > world.deployed[stack.stack_id]:
+        deployed = [at for view in world.views for at in view.deployed[stack.stack_id]]
+        if let_go is not None and let_go > min(deployed):
             return
         until = world.extended.get(stack.stack_id)
         caps = [stack.created + 24 * HOUR * view.terms.max_days for view in world.views]

@@ -6,7 +6,7 @@ from typing import Any
 from tests.journeys.world import Swept
 
 from janitor.core.decisions import Close, decision_name
-from janitor.core.model import ACCOUNT_KEY, LeaseState, Mode
+from janitor.core.model import ACCOUNT_KEY, OPERATORS, LeaseState, Mode
 from janitor.core.notices import is_about_an_outcome
 from janitor.core.requests import DeletionRequest, NoticeRequest
 
@@ -60,7 +60,7 @@ def compared(swept: Swept) -> Iterator[tuple[str, object, object]]:
     told = {
         item.stack_id
         for q in swept.queued
-        if isinstance(q.request, NoticeRequest)
+        if isinstance(q.request, NoticeRequest) and q.request.contact != OPERATORS
         for item in q.request.items
         if not is_about_an_outcome(item.stage) or item.stage == "problem"
     } - {ACCOUNT_KEY}

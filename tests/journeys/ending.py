@@ -95,7 +95,7 @@ def _wrong_end(world: World, begun: datetime) -> Iterator[str]:
 
 
 def _wrong_lease(world: World, stack: Stack, lease: Lease, begun: datetime) -> Iterator[str]:
-    due = deadlines(world, stack, world.terms)
+    due = deadlines(world, stack, world.view())
     if lease.state is LeaseState.NEEDS_ATTENTION:
         if lease.attempts < world.terms.max_attempts and due:
             chain = [event.action for event in world.ledger.chain(stack.stack_id)]

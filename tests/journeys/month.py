@@ -336,7 +336,8 @@ class Month:
 
     def _addressees(self, lease: Lease, stage: str) -> Iterable[str]:
         owners = self.owners[lease.stack_id].split() or ["#team"]
-        return [*owners, *(["operators"] if stage == "problem" else [])]
+        is_theirs = stage == "problem" or (stage == "final" and not self.owners[lease.stack_id])
+        return [*owners, *(["operators"] if is_theirs else [])]
 
     def repeated(self) -> list[str]:
         """Return what was told more often than the faults explain."""

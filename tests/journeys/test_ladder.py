@@ -87,7 +87,7 @@ def test_a_stack_that_cannot_be_recorded_is_not_deleted() -> None:
     class Blind(type(story.stacks)):  # type: ignore[misc]  # the twin, less one permission
         """CloudFormation that does not list resources."""
 
-        def snapshot(self, stack: Stack) -> Snapshot:
+        def snapshot(self, stack: Stack, *_: Any) -> Snapshot:
             """Refuse."""
             raise JanitorError(f"listing the resources of {stack.name} failed: AccessDenied")
 
@@ -277,10 +277,10 @@ def test_a_plain_attempt_reads_the_mode_again_only_if_that_took_a_while(
     class Late(type(story.stacks)):  # type: ignore[misc]  # the twin, less its speed
         """CloudFormation that lists resources slowly."""
 
-        def snapshot(self, stack: Stack) -> Snapshot:
+        def snapshot(self, stack: Stack, *more: Any) -> Snapshot:
             """Take a while."""
             story.wait(seconds=seconds)
-            return super().snapshot(stack)  # type: ignore[no-any-return]  # as the twin says
+            return super().snapshot(stack, *more)  # type: ignore[no-any-return]  # as the twin says
 
     class Switched(type(story.policies)):  # type: ignore[misc]  # the twin, and another mode each time
         """A mode that is switched off after its first reading."""
@@ -789,6 +789,31 @@ def test_protection_is_not_put_back_while_a_deletion_is_under_way() -> None:
     (outcome,) = story.janitor.drain()
     assert outcome.detail == "no protection is to be put back by now"
     assert story.actions(stack_id)[-1] == "deletion.started"
+
+
+def test_nested_stacks_are_looked_into_for_as_long_as_what_was_read_counts_as_known() -> None:
+    """Hundreds of them would outlast the function, and whatever the tags came to say meanwhile.
+
+    Fails without the time limit of `snapshot` in journeys/delete.py.
+    """
+    story, asked = Story(), []
+    stack_id = story.until_marked()
+
+    class Slow(type(story.stacks)):  # type: ignore[misc]  # the twin, less its speed
+        """CloudFormation that needs three seconds for each nested stack."""
+
+        def snapshot(self, stack: Stack, may_go_on: Callable[[], bool] = bool) -> Snapshot:
+            """Ask before each."""
+            for _ in range(5):
+                asked.append(may_go_on())
+                story.wait(seconds=3)
+            return super().snapshot(stack)  # type: ignore[no-any-return]  # as the twin says
+
+    story.stacks.__class__ = Slow
+    story.wait(1)
+    story.sweep()
+    assert asked == [True, True, False, False, False]
+    assert story.lease(stack_id).state is LeaseState.DELETING
 
 
 def test_a_request_of_before_still_deletes() -> None:

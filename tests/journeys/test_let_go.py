@@ -54,7 +54,7 @@ def test_final_notice_and_grace_come_after_letting_go_as_after_any_deadline() ->
     story, stack_id = let_go_on_tuesday()
     story.sweep()
     assert story.subjects() == ["[janitor] feat will be deleted"]
-    assert "Why: let go by its owner; created" in story.channel.sent[-1].text
+    assert "Why: let go; created" in story.channel.sent[-1].text
     story.wait(hours=23)
     story.sweep()
     assert story.lease(stack_id).state is LeaseState.MARKED
@@ -144,14 +144,16 @@ class Mute:
 def test_tags_whose_answer_was_lost_do_not_take_it_back_either(is_cut_off: bool) -> None:
     """By its token CloudFormation tells the janitor's update from a deployment.
 
-    Fails without `leases |= settle(…)` in journeys/sweep.py.
+    Fails without `leases |= settle(…)` in journeys/sweep.py, and if that gives a dry run leases
+    that have not moved on.
     """
     story, stack_id = let_go_on_tuesday()
     muted = replace(story.janitor, stacks=Mute(story.stacks, is_cut_off=is_cut_off))
     muted.sweep(SWEEPER)
     story.wait(hours=1)
-    assert [type(d).__name__ for d in story.janitor.plan().plan.decisions] == ["Wait"]
-    story.sweep()
+    planned = story.janitor._sweep(SWEEPER, apply=False).plan
+    assert [type(d).__name__ for d in planned.decisions] == ["Wait"]
+    assert story.sweep().plan == planned
     lease = story.lease(stack_id)
     assert (lease.state, lease.expires_at) == (LeaseState.MARKED, MONDAY + DAY)
     assert (lease.tag_token, story.actions(stack_id)[-1]) == ("", "tags.written")
@@ -217,6 +219,7 @@ def test_letting_go_what_is_overdue_keeps_its_deadline() -> None:
         ({"problem": "tag janitor:ttl 'x' is odd"}, "has no deadline, since tag"),
         ({"protection": "protected by tag janitor:protect"}, "take that tag away first"),
         ({"deadline_source": LET_GO}, "feat has been let go already"),
+        ({"deadline_source": "let go by its owner"}, "feat has been let go already"),
         ({"state": LeaseState.MARKED}, "goes by itself; the final notice says when"),
         ({"state": LeaseState.DELETING}, "feat is being deleted already"),
         ({"state": LeaseState.FAILED, "last_error": "in\nuse"}, "deleted so far: in use"),

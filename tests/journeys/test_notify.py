@@ -249,6 +249,53 @@ def test_a_problem_is_told_once_and_told_again_when_it_is_another() -> None:
     assert entry.fate.endswith("'soon' is not a lifetime; for instance 90m, 36h, 3d or 2w.")
 
 
+@pytest.mark.parametrize(
+    "tags, policy, days",
+    [
+        ({**OWNED, "janitor:ttl": "3x"}, POLICY, 0),
+        ({"janitor:ttl": "3d"}, POLICY + "defaults: {fallback_contact: '#team'}\n", 3),
+    ],
+)
+def test_operators_are_told_even_if_only_their_copy_was_lost(
+    tags: dict[str, str], policy: str, days: int
+) -> None:
+    """Of a lifetime that cannot be read, and of a final notice about a stack without an owner.
+
+    Fails without what `standing_notices` in core/notices.py yields for operators alone.
+    """
+    story = Story(policy)
+    story.deploy(tags=tags)
+    story.sweep()
+    story.channel.refuse(OPERATORS, DeliveryFailed("down"))
+    story.wait(days)
+    story.sweep()
+    assert {message.contact for message in story.channel.sent} != set()
+    story.channel.accept(OPERATORS)
+    for _ in range(2):
+        story.wait(hours=1)
+        story.sweep()
+    told = [message.kinds for message in story.channel.sent if message.contact == OPERATORS]
+    assert told == [("final" if days else "problem",)]
+
+
+def test_a_late_copy_for_operators_moves_no_date() -> None:
+    """What they are told is the date of the notice before, and that is what holds.
+
+    Fails without `is_of_date` in `_told` of journeys/delivery.py.
+    """
+    story = Story(POLICY + "defaults: {fallback_contact: '#team'}\n")
+    stack_id = story.deploy(tags={"janitor:ttl": "3d"})
+    story.sweep()
+    story.channel.refuse(OPERATORS, DeliveryFailed("down"))
+    story.wait(3)
+    story.sweep()
+    story.channel.accept(OPERATORS)
+    story.wait(3)
+    story.sweep()
+    assert story.channel.sent[-1].contact == OPERATORS
+    assert story.lease(stack_id).state is LeaseState.DELETING
+
+
 def test_a_notice_is_looked_at_again_before_it_is_sent() -> None:
     """The owner extended while it stood in the queue."""
     story = Story()

@@ -9,14 +9,14 @@ from tests.journeys.world import View, World
 from janitor.core.model import Stack
 
 
-def deadlines(world: World, stack: Stack, terms: truth.Terms) -> set[datetime]:
+def deadlines(world: World, stack: Stack, view: View) -> set[datetime]:
     """Return the deadlines that the stack may have: more than one where faults hid something.
 
     An extension that was written but not acknowledged, and a tag update of the janitor
     whose record was lost, may count or not. A stack that was let go ends then, unless it
     was deployed or extended since.
     """
-    own = world.maybe_deployed.get(stack.stack_id, set())
+    terms = view.terms
     acked = world.extended.get(stack.stack_id)
     written = {
         entry.record.extended_until
@@ -26,7 +26,7 @@ def deadlines(world: World, stack: Stack, terms: truth.Terms) -> set[datetime]:
         and (acked is None or entry.record.extended_until > acked)
     }
     found = set()
-    for deployed in {world.deployed[stack.stack_id], *own}:
+    for deployed in view.deployed[stack.stack_id]:
         asked = truth.asked(stack, terms, deployed)
         let_go = let_go_at(world, stack.stack_id)
         if let_go is not None and (let_go <= deployed or truth.is_unreadable(stack, terms)):
@@ -64,7 +64,7 @@ def why_too_soon(world: World, stack_id: str, view: View) -> str:
     if not truth.window_open(terms, now):
         return "the window is closed"
     why = "it has no deadline"
-    for deadline in deadlines(world, stack, terms):
+    for deadline in deadlines(world, stack, view):
         if now < deadline:
             why = f"its deadline is {deadline}"
             continue

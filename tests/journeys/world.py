@@ -51,6 +51,8 @@ class View:
     stacks: Mapping[str, Stack]
     terms: Terms
     mode: Mode
+    deployed: Mapping[str, set[datetime]]
+    """When each stack may have been deployed last."""
 
 
 @dataclass
@@ -150,7 +152,11 @@ class World:
 
     def view(self) -> View:
         """Return how things stand."""
-        return View(dict(self.stacks.stacks), self.terms, self.mode)
+        deployed = {
+            stack_id: {at, *self.maybe_deployed.get(stack_id, ())}
+            for stack_id, at in self.deployed.items()
+        }
+        return View(dict(self.stacks.stacks), self.terms, self.mode, deployed)
 
     @property
     def writes(self) -> int:

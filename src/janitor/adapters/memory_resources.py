@@ -44,9 +44,11 @@ class MemoryResources:
         """Return what a stack consists of now."""
         return tuple(self._there.get(stack_id, {}).values())
 
-    def snapshot(self, stack_id: str) -> Snapshot:
+    def snapshot(self, stack_id: str, may_go_on: Callable[[], bool]) -> Snapshot:
         """Return what a stack consists of now, nested stacks too."""
-        return whole(stack_id, lambda one: Snapshot(self.of(one), f"sha256:{one.split('/')[1]}"))
+        return whole(
+            stack_id, lambda one: Snapshot(self.of(one), f"sha256:{one.split('/')[1]}"), may_go_on
+        )
 
     def fates(self, stack_id: str) -> tuple[Resource, ...]:
         """Return what became of each since the deletion began, in nested stacks too."""

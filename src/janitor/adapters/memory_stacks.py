@@ -1,6 +1,6 @@
 """CloudFormation as an object in memory: its refusals, and deletions that end later."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -223,11 +223,11 @@ class MemoryStacks:
         self._find(stack_id)
         return len(self.resources.of(stack_id))
 
-    def snapshot(self, stack: Stack) -> Snapshot:
+    def snapshot(self, stack: Stack, may_go_on: Callable[[], bool] = lambda: True) -> Snapshot:
         """Return what a stack consists of."""
         self.calls.append(("snapshot", stack.stack_id))
         self._find(stack.stack_id)
-        return self.resources.snapshot(stack.stack_id)
+        return self.resources.snapshot(stack.stack_id, may_go_on)
 
     def fates(self, stack_id: str) -> tuple[Resource, ...]:
         self.calls.append(("fates", stack_id))

@@ -93,8 +93,11 @@ class Stacks(Protocol):
         """Return how many resources a stack has."""
         ...
 
-    def snapshot(self, stack: Stack) -> Snapshot:
-        """Return what the stack consists of now, with the status of each resource."""
+    def snapshot(self, stack: Stack, may_go_on: Callable[[], bool] = ...) -> Snapshot:
+        """Return what the stack consists of now, with the status of each resource.
+
+        `may_go_on` is asked before each nested stack; those left when it says no are unknown.
+        """
         ...
 
     def fates(self, stack_id: str) -> tuple[Resource, ...]:

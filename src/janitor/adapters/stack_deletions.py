@@ -92,11 +92,11 @@ class StackDeletions:
         except AwsError as error:
             raise translated(error, f"counting the resources of {_name(stack_id)}") from error
 
-    def snapshot(self, stack: Stack) -> Snapshot:
+    def snapshot(self, stack: Stack, may_go_on: Callable[[], bool] = lambda: True) -> Snapshot:
         if stack.status == IN_REVIEW:
             return Snapshot(template="none, as only a change set was made")
         root = stack.stack_id
-        return whole(root, lambda one: self._snapshot(one, is_nested=one != root))
+        return whole(root, lambda one: self._snapshot(one, is_nested=one != root), may_go_on)
 
     def _snapshot(self, stack_id: str, *, is_nested: bool) -> Snapshot:
         """Read one stack; that a nested one cannot be read for good is said, and holds nothing up."""

@@ -41,8 +41,13 @@ TAGGABLE = frozenset(
 AWAITING_DELETION = (LeaseState.MARKED, LeaseState.FAILED)
 """States in which a final notice speaks of what will be."""
 
-LET_GO = "let go by its owner"
-"""The source of such a deadline."""
+LET_GO = "let go"
+"""The source of such a deadline; leases of an earlier version say more after it."""
+
+
+def is_let_go(lease: Lease) -> bool:
+    """Tell whether the lease ends because somebody let the stack go."""
+    return lease.deadline_source.startswith(LET_GO)
 
 
 def deployed_at(stack: Stack, lease: Lease | None) -> datetime:

@@ -10,11 +10,13 @@ from msgspec import Struct
 
 from janitor.core.decisions import Blocked, Decision
 from janitor.core.ladder import failed_stage, is_failing, stuck_since
+from janitor.core.lease import told_at
 from janitor.core.model import (
     ATTENTION,
     BREAKER,
     DELETED,
     FAILED_RUNG,
+    FINAL,
     IN_USE,
     OPERATORS,
     PROBLEM,
@@ -58,6 +60,11 @@ def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterato
         yield Standing(IN_USE, (*lease.contacts, *decision.also), lease.blocker)
     elif lease.blocker and lease.state is LeaseState.FAILED:
         yield Standing(IN_USE, lease.contacts, lease.blocker)  # CloudFormation's own word
+    # What operators are told beside owners, whose delivery alone is looked at by the decision.
+    if lease.problem and told_at(lease, PROBLEM):
+        yield Standing(PROBLEM, (OPERATORS,), lease.problem)
+    if lease.ownerless and lease.state is LeaseState.MARKED and told_at(lease, FINAL):
+        yield Standing(FINAL, (OPERATORS,))
     stack = decision.stack
     if stack is not None and stuck_since(stack, lease, now):
         yield Standing(STUCK, (OPERATORS,), stack.status)

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from janitor.core.contacts import clean
 from janitor.core.journal import owners_text
-from janitor.core.lease import LET_GO
+from janitor.core.lease import is_let_go
 from janitor.core.model import LeaseState
 from janitor.core.page_words import PageWords, Standing, Tone
 
@@ -106,7 +106,7 @@ def _replaced(words: PageWords) -> Standing:
 
 def _outdated(words: PageWords, why: str, *, extended: bool) -> Standing:
     newest = "The newest notice about this stack has a link that works."
-    if words.lease.deadline_source == LET_GO:
+    if is_let_go(words.lease):
         lead = f"Its owner let it go {words.when(words.lease.expires_at)}."
         hint = "The final notice has a link that keeps it after all, and says when it goes."
         return Standing(f"{words.name} was let go", lead, hint, Tone.LATE)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from janitor.core.contacts import clean
-from janitor.core.lease import LET_GO, grace_of, promise
+from janitor.core.lease import grace_of, is_let_go, promise
 from janitor.core.model import Lease, LeaseState, Mode
 from janitor.core.policy import Policy
 from janitor.core.times import instant_text, relative_text, short_text, span_text
@@ -70,7 +70,7 @@ class PageWords(Struct, frozen=True):
             return Standing(f"{self.name} is protected", why, f"{kept} {self._without_tag}")
         if lease.state is LeaseState.MARKED:
             return self._marked(ends)
-        if lease.deadline_source == LET_GO:
+        if is_let_go(lease):
             gone = f"It ended {self.when(ends)}, since its owner let it go."
             return Standing(f"{self.name} was let go", gone, self._to_come, Tone.LATE)
         if ends <= self.now:
@@ -85,7 +85,7 @@ class PageWords(Struct, frozen=True):
     def _marked(self, ends: datetime) -> Standing:
         after = self.lease.delete_after
         expired = f"It expired {self.when(ends)} and is marked for deletion."
-        if self.lease.deadline_source == LET_GO:
+        if is_let_go(self.lease):
             expired = f"Its owner let it go {self.when(ends)}, and it is marked for deletion."
         if self.lease.blocked:
             held = f"It is held up at present: {clean(self.lease.last_error).rstrip('.')}."

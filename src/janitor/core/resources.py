@@ -12,9 +12,6 @@ NESTED = "AWS::CloudFormation::Stack"
 MOST_NESTED = 200
 """Nested stacks that are asked for what became of them."""
 
-MOST_LOOKED_INTO = 100
-"""Nested stacks that are looked into before a deletion: two calls each, within one run."""
-
 RETAINED = ("Retain", "RetainExceptOnCreate")
 SKIPPED = "DELETE_SKIPPED"
 
@@ -57,11 +54,13 @@ class Snapshot(Struct, frozen=True):
         return tuple(failed)
 
 
-def whole(stack_id: str, read: Callable[[str], Snapshot]) -> Snapshot:
+def whole(
+    stack_id: str, read: Callable[[str], Snapshot], may_go_on: Callable[[], bool] = lambda: True
+) -> Snapshot:
     """Return what a stack and its nested ones consist of, as `read` tells of each by its id.
 
-    The stack's own come first. What is gone, or stays as a whole, is not looked into; nor are
-    more than `MOST_LOOKED_INTO`, and that is said: it holds no deletion up.
+    The stack's own come first. What is gone, or stays as a whole, is not looked into; nor is
+    more once `may_go_on` says no, and that is said: it holds no deletion up.
     """
     root = read(stack_id)
     found, nested = [*root.resources], {stack_id: root.template}
@@ -71,8 +70,8 @@ def whole(stack_id: str, read: Callable[[str], Snapshot]) -> Snapshot:
             continue
         if one.policy in RETAINED or one.status in (GONE, SKIPPED):
             continue
-        if len(nested) > MOST_LOOKED_INTO:
-            nested[child] = f"unknown: it is one of more than {MOST_LOOKED_INTO} nested stacks"
+        if not may_go_on():
+            nested[child] = "unknown: there was no time left to look into it"
             continue
         inner = read(child)
         nested[child] = inner.template

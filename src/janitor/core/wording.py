@@ -11,7 +11,7 @@ from datetime import datetime
 from janitor.core.contacts import clean
 from janitor.core.labels import COST, cost_text
 from janitor.core.ladder import deleted_by
-from janitor.core.lease import LET_GO
+from janitor.core.lease import is_let_go
 from janitor.core.letter import Choice, Entry, Item, Wording
 from janitor.core.model import (
     ATTENTION,
@@ -225,7 +225,7 @@ def _settled(lease: Lease, ends: str) -> str:
             return f"It could not be deleted so far: {clean(lease.last_error).rstrip('.')}."
         case LeaseState.MARKED:
             return "It is marked for deletion; the newest notice says when it goes."
-        case LeaseState.ACTIVE if lease.deadline_source == LET_GO:
+        case LeaseState.ACTIVE if is_let_go(lease):
             return "Its owner has let it go; a final notice says when it goes."
         case LeaseState.ACTIVE:
             return f"Kept: it now ends {ends}."

@@ -106,7 +106,7 @@ def _read(body: bytes) -> _Payload | None:
     try:
         (text,) = parse_qs(body.decode(), strict_parsing=True)["payload"]
         return json.decode(text, type=_Payload)
-    except (ValueError, KeyError, MsgspecError):
+    except (ValueError, KeyError, MsgspecError, RecursionError):
         return None
 
 

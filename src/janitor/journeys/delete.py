@@ -18,7 +18,7 @@ from janitor.core.policy import Policy
 from janitor.core.requests import DeletionRequest
 from janitor.core.resources import Snapshot
 from janitor.core.statuses import HALF_DELETED
-from janitor.journeys.attempt import ACTOR, Attempt, protect_again
+from janitor.journeys.attempt import ACTOR, MODE_GOOD_FOR, Attempt, protect_again
 
 GOOD_FOR = timedelta(hours=1)
 """A sweep's verdict older than this is not acted upon: the next sweep gives a new one."""
@@ -61,7 +61,8 @@ def delete(
         if lacks_protection(lease, stack):
             protect_again(lease, now, policy, stacks, ledger)
         return _skipped(request, f"no longer due: {decision.reason}")
-    snapshot = stacks.snapshot(stack)
+    # For as long as what was just read counts as known, and neighbours in the batch can wait.
+    snapshot = stacks.snapshot(stack, lambda: clock() - now < MODE_GOOD_FOR)
     terms = policy.terms(decision.lease.rule)
     step = next_step(decision.lease, stack, snapshot.failed, terms, policy.limits)
     # Apply: claim, snapshot and intent are one write, and whoever loses it deletes nothing.

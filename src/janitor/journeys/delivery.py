@@ -141,7 +141,8 @@ def _told(lease: Lease, item: NoticeItem, delivery: Delivery, policy: Policy) ->
     """
     notice = delivery.notice(item)
     after, notices, given = lease.delete_after, [*lease.notices, notice], lease.promised
-    if item.stage == FINAL:
+    is_of_date = delivery.contact in lease.contacts or lease.delete_after is None
+    if item.stage == FINAL and is_of_date:  # To anybody else the date of before was given.
         given = promise(lease, policy, delivery.at)
     if item.stage == FINAL and lease.expires_at == item.deadline:
         if lease.state is LeaseState.ACTIVE:

@@ -9,7 +9,7 @@ from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
 from janitor.core.errors import ExtensionRefused
 from janitor.core.journal import Actor, about
-from janitor.core.lease import LET_GO
+from janitor.core.lease import LET_GO, is_let_go
 from janitor.core.model import Contact, Lease, LeaseState
 from janitor.core.policy import Policy
 from janitor.core.times import instant_text
@@ -73,7 +73,7 @@ def hindrance(lease: Lease, policy: Policy) -> str:
             return f"{lease.name} has no deadline, since {lease.problem}; correct the tag first"
         case LeaseState.ACTIVE if lease.protection:
             return f"{lease.name} is {lease.protection}; take that tag away first"
-        case LeaseState.ACTIVE if lease.deadline_source == LET_GO:
+        case LeaseState.ACTIVE if is_let_go(lease):
             return f"{lease.name} has been let go already"
         case LeaseState.ACTIVE:
             return ""

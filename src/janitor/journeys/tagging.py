@@ -106,10 +106,8 @@ def settle(
                 policy_version=policy_version,
                 stack=stack,
             )
-            found = replace(lease, own_update=at, tag_token="")
+            written = entry(lease, replace(lease, own_update=at, tag_token=""), draft)
             if ledger is not None:
-                written = entry(lease, found, draft)
                 ledger.commit(written)
-                found = written.record
-            settled[stack.stack_id] = found
+            settled[stack.stack_id] = written.record
     return settled
