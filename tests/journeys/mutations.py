@@ -132,8 +132,8 @@ MUTATIONS = (
     Mutation(
         5,
         "core/lifecycle.py",
-        "self.lease, self.changes, self._marked_tags)\n        reason",
-        "self.lease, self.changes)\n        reason",
+        "Blocked(reason, self.stack, self.lease, self.changes, self._marked_tags)",
+        "Blocked(reason, self.stack, self.lease, self.changes)",
     ),
     Mutation(
         5,

@@ -144,7 +144,7 @@ class Mute:
 def test_tags_whose_answer_was_lost_do_not_take_it_back_either(is_cut_off: bool) -> None:
     """By its token CloudFormation tells the janitor's update from a deployment.
 
-    Fails without `leases |= settle(…)` in journeys/sweep.py, and if that gives a dry run leases
+    Fails without `settle(…)` in journeys/sweep.py, and if that gives a dry run leases
     that have not moved on.
     """
     story, stack_id = let_go_on_tuesday()

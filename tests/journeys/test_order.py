@@ -255,3 +255,24 @@ def test_a_nested_importer_goes_with_its_root() -> None:
     assert story.calls("delete") == [root]
     assert decided(story)["feat-net"].startswith("due, but feat-app imports what it exports")
     assert story.lease(exporter).state is LeaseState.MARKED
+
+
+def test_what_is_held_up_is_tagged_again_after_a_deployment_wiped_its_tags() -> None:
+    """It may be held up for weeks, by an importer or by the breaker.
+
+    Fails without `decision.tags` in `_blocked` of core/order.py, or `d.tags` in `_stop` of
+    core/plan.py.
+    """
+    held, stopped = Story(POLICY + BREAKER_OFF), Story(POLICY + "limits: {max_due: 0}\n")
+    held.deploy("other", tags=BOB, imports=("feat-0-out",))
+    for story in (held, stopped):
+        (stack_id,) = chain(story, 1)
+        due_stacks(story)
+        story.sweep()
+        tags = story.stack(stack_id).tags
+        assert tags["janitor:state"] == "marked-for-deletion"
+        story.wait(hours=1)
+        story.stacks.redeploy(stack_id, OWNED)
+        story.wait(hours=1)
+        story.sweep()
+        assert (story.stack(stack_id).tags, story.calls("delete")) == (tags, [])

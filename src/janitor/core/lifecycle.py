@@ -210,8 +210,9 @@ class _Case(Struct, frozen=True):
         text = f"expired {self._deadline}, told, and the grace is over"
         if self.lease.attempts:
             reason = Reason(f"attempt {self.lease.attempts + 1}: {text}", self._facts)
-            return Retry(reason, self.stack, self.lease, self.changes)
-        return Delete(Reason(text, self._facts), self.stack, self.lease, self.changes)
+            return Retry(reason, self.stack, self.lease, self.changes, self._marked_tags)
+        reason = Reason(text, self._facts)
+        return Delete(reason, self.stack, self.lease, self.changes, self._marked_tags)
 
     def _keep(self, text: str) -> Keep:
         return Keep(Reason(text), self.stack, self.lease, self.changes)

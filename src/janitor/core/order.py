@@ -91,7 +91,7 @@ class _Order:
             return self._freed(decision)
         if found.error:
             text = f"due, but who imports what it exports could not be read: {clean(found.error)}"
-            return Wait(Reason(text), stack, lease, decision.changes)
+            return Wait(Reason(text), stack, lease, decision.changes, decision.tags)
         if circle := self._circle(stack):
             names = " and ".join(clean(name) for name in circle)
             why = f"{names} import each other's exports, so that none of them can be deleted"
@@ -108,7 +108,7 @@ class _Order:
         first = ", ".join(sorted({clean(use.name) for use in self._uses(stack)}))
         freed = self._freed(decision)
         text = f"due, but {first} imports what it exports and goes first"
-        return Wait(Reason(text), stack, freed.lease, freed.changes)
+        return Wait(Reason(text), stack, freed.lease, freed.changes, freed.tags)
 
     def _freed(self, decision: Delete | Retry) -> Delete | Retry:
         """Forget who held it up before."""
@@ -122,7 +122,8 @@ class _Order:
         lease, changes = decision.lease, decision.changes
         if lease is not None and lease.blocker != why:
             lease, changes = replace(lease, blocker=why), (*changes, f"held up: {why}")
-        return Blocked(Reason(f"due, but {why}"), decision.stack, lease, changes, also=also)
+        reason = Reason(f"due, but {why}")
+        return Blocked(reason, decision.stack, lease, changes, decision.tags, also=also)
 
     def _uses(self, stack: Stack) -> list["_Use"]:
         """List every import of what `stack` exports by another stack, nested ones by their root."""

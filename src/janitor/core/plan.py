@@ -178,7 +178,7 @@ def breaker(due: int, managed: int, limits: Limits) -> str:
 
 def _stop(decisions: Iterable[Decision], why: str) -> list[Decision]:
     reason = Reason(f"breaker: {why}; `janitor breaker lift` lets them go for a day")
-    return _deletions(decisions, lambda d: Blocked(reason, d.stack, d.lease, d.changes))
+    return _deletions(decisions, lambda d: Blocked(reason, d.stack, d.lease, d.changes, d.tags))
 
 
 def _pace(decisions: list[Decision], limits: Limits) -> list[Decision]:
@@ -192,7 +192,7 @@ def _pace(decisions: list[Decision], limits: Limits) -> list[Decision]:
             return d
         place = late[d.lease.stack_id]
         text = f"due, number {place} in line; {most} go per sweep (max_deletes_per_sweep)"
-        return Wait(Reason(text), d.stack, d.lease, d.changes)
+        return Wait(Reason(text), d.stack, d.lease, d.changes, d.tags)
 
     return _deletions(decisions, wait)
 

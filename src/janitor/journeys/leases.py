@@ -111,7 +111,8 @@ class Applying(Struct, frozen=True):
                 self._ask(lease, notice)
         if isinstance(decision, Delete | Retry) and self.plan.mode is Mode.ENFORCE:
             self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now))
-        elif self._may_lack_protection(lease, decision.stack) and self.plan.mode.notifies:
+            return  # An update would be in the way of that; what waits or is held up is tagged.
+        if self._may_lack_protection(lease, decision.stack) and self.plan.mode.notifies:
             # It is not to go now, and `delete` alone may switch its protection.
             self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now, restore_only=True))
         yield from self._tags(decision.stack, lease, decision.tags)

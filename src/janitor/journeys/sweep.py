@@ -73,7 +73,7 @@ def sweep(
     _refuse_old_clock(now, account, leases.values(), policy)
     listings = tuple(under_way)
     does_act = apply and mode is not Mode.OFF
-    leases |= settle(
+    leases = leases | settle(
         listings,
         leases,
         now=now,
