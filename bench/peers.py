@@ -297,7 +297,7 @@ is the dearer of the two; with one, working side by side is what counts.
 
 `four_calls.py` is the floor: boto3 alone tags each stack, reads resources and template, and deletes
 it, without lease, journal or notice, and without looking again. While botocore makes the calls, no
-janitor that leaves such evidence gets below that ratio; what is above it is three starts of Python
+janitor that leaves such evidence needs less CPU (of the wall, three workers are no floor); what is above it is three starts of Python
 instead of one, looking again, leases, journal and notices.
 """
 

@@ -91,7 +91,11 @@ def body_of(request: Telling | DeletionRequest) -> str:
 
 
 def telling_from(body: str) -> Telling:
-    """Read what is to be told. Raises `msgspec.MsgspecError` for what does not fit, `RecursionError` for what is nested too deep."""
+    """Read what is to be told.
+
+    Raises `msgspec.MsgspecError` for what does not fit, and `RecursionError` for what is
+    nested too deep.
+    """
     document = json.decode(body, type=dict[str, Any])
     kinds = (kind for name, kind in _TELLINGS.items() if name in document)
     return convert(document, next(kinds, NoticeRequest))
