@@ -2,6 +2,8 @@
 
 import gc
 import json
+import math
+import os
 import resource
 import sys
 import time
@@ -54,3 +56,19 @@ def peak_mib() -> float:
         return int(lines["VmHWM"].split()[0]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def children_cpu() -> float:
+    """Return the CPU seconds so far of the child processes that are alive; NaN without /proc."""
+    if not Path("/proc/self/stat").exists():
+        return math.nan
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # Behind the name, which may have spaces: state, parent, and as 12th and 13th the times.
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # It has ended meanwhile.
+        if int(fields[1]) == os.getpid():
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
