@@ -308,13 +308,13 @@ costs boto3 0.8 to 0.9 ms of CPU, here and there, so without a delay on the wire
 dearer of the two; with one, working side by side is what counts.
 
 `bare_calls.py` is the floor: boto3 alone, set up as the janitor's is, makes nothing but these calls,
-without lease, journal or notice. With 4 it tags each stack by an old list, reads resources and template,
-and deletes it; with 6 it looks again before both changes, without which somebody's newer tags are lost
-and termination protection, which a list does not show for certain, is not seen. While botocore makes the calls, no janitor
-that looks again and leaves evidence needs less CPU than the 6. The emulator is one process that works on
-one call at a time, and searches all stacks for each id (a name, which may have been given anew, it
-finds at once), so no such janitor takes less wall than its CPU: that of these calls, and that of leases
-and journal on top.
+without lease, journal or notice. With 4 it tags each stack by an old list, reads resources and
+template, and deletes it; with 6 it looks again before both changes, without which somebody's newer tags
+are lost and termination protection, which a list does not show for certain, is not seen. While botocore
+makes the calls, no janitor that looks again and leaves evidence needs less CPU than the 6. The emulator
+is one process that works on one call at a time, and searches all stacks for each id (a name, which may
+have been given anew, it finds at once), so no such janitor takes less wall than its CPU: that of these
+calls, and that of leases and journal on top.
 """
 
 

@@ -775,6 +775,31 @@ def test_protection_comes_back_in_each_mode_that_may_change_something(
     assert story.calls("delete") == [stack_id]
 
 
+def test_protection_comes_back_in_the_sweep_that_moves_the_mark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A deadline that moved is no reason to stand unprotected until the sweep after it.
+
+    Fails without `_protect_again` in the branch of `Unmark`, then of `Mark`, of journeys/leases.py.
+    """
+
+    def fail(_: str, *, on: bool) -> None:
+        raise JanitorError(f"switching protection to {on} failed: Throttling")
+
+    story, stack_id = fallen_back()
+    tags = story.stack(stack_id).tags
+    with monkeypatch.context() as refused:
+        refused.setattr(story.stacks, "protect", fail)
+        story.stacks.redeploy(stack_id, {**tags, "janitor:ttl": "9d"})
+        story.sweep()
+    assert story.reason(stack_id, "stack.unmarked")
+    assert story.actions(stack_id)[-1] == "protection.intended"
+    story.stacks.redeploy(stack_id, tags)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.MARKED
+    assert story.stack(stack_id).termination_protection
+
+
 def test_protection_is_not_put_back_while_a_deletion_is_under_way() -> None:
     """A message may come late, and once more.
 

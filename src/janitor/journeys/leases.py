@@ -83,10 +83,12 @@ class Applying(Struct, frozen=True):
                 lease = self._write(marked, "stack.marked", decision)
                 yield Outcome(lease.stack_id, "mark", Status.DONE)
                 self._ask_notices(lease, FINAL)
+                self._protect_again(lease, decision.stack)
                 yield from self._tags(decision.stack, lease, decision.tags)
             case Unmark(lease=Lease() as lease) if notifies and lease.state != LeaseState.ACTIVE:
                 lease = self._write(unmarked(lease), "stack.unmarked", decision)
                 yield Outcome(lease.stack_id, "unmark", Status.DONE)
+                self._protect_again(lease, decision.stack)
                 yield from self._tags(decision.stack, lease, decision.tags)
             case Keep() | Remind() | Mark() | Unmark() | Wait() | Blocked() | Delete() | Retry():
                 yield from self._stay(decision)
@@ -112,15 +114,18 @@ class Applying(Struct, frozen=True):
         if isinstance(decision, Delete | Retry) and self.plan.mode is Mode.ENFORCE:
             self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now))
             return  # An update would be in the way of that; what waits or is held up is tagged.
-        if self._may_lack_protection(lease, decision.stack) and self.plan.mode.notifies:
-            # It is not to go now, and `delete` alone may switch its protection.
-            self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now, restore_only=True))
+        self._protect_again(lease, decision.stack)
         yield from self._tags(decision.stack, lease, decision.tags)
 
-    def _may_lack_protection(self, lease: Lease, stack: Stack | None) -> bool:
-        """Tell of a stack in a region that this sweep does not look at, too: `delete` looks."""
+    def _protect_again(self, lease: Lease, stack: Stack | None) -> None:
+        """Ask for the protection of what is not to go now: `delete` alone may switch it.
+
+        Of a stack in a region that this sweep does not look at, too: `delete` looks.
+        """
         is_seen = stack is not None or lease.region in dict(self.plan.regions)
-        return lacks_protection(lease, stack) if is_seen else lease.unprotected
+        lacks = lacks_protection(lease, stack) if is_seen else lease.unprotected
+        if lacks and self.plan.mode.notifies:
+            self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now, restore_only=True))
 
     def _write(
         self, lease: Lease, action: str, decision: Decision, stored: Lease | None = None
