@@ -352,7 +352,7 @@ class Checkers(Observer):
             for stack_id, lease in leases.items()
             if lease.unprotected
             and lease.state is not LeaseState.DELETING
-            and world.stacks.stacks[stack_id].status.endswith("E_COMPLETE")
+            and not world.stacks.stacks[stack_id].status.startswith("DELETE_")
             and stack_id.split(":")[3] not in world.stacks.refused_in_list
         }
 

@@ -780,7 +780,10 @@ def test_protection_comes_back_in_the_sweep_that_moves_the_mark(
 ) -> None:
     """A deadline that moved is no reason to stand unprotected until the sweep after it.
 
-    Fails without `_protect_again` in the branch of `Unmark`, then of `Mark`, of journeys/leases.py.
+    Nor is an update under way, the janitor's own of the tags among them.
+
+    Fails without `_protect_again` in the branch of `Unmark`, then of `Mark`, of journeys/leases.py,
+    and if `lacks_protection` wants a stack to be at rest.
     """
 
     def fail(_: str, *, on: bool) -> None:
@@ -795,6 +798,7 @@ def test_protection_comes_back_in_the_sweep_that_moves_the_mark(
     assert story.reason(stack_id, "stack.unmarked")
     assert story.actions(stack_id)[-1] == "protection.intended"
     story.stacks.redeploy(stack_id, tags)
+    story.stacks.set(stack_id, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
     story.sweep()
     assert story.lease(stack_id).state is LeaseState.MARKED
     assert story.stack(stack_id).termination_protection

@@ -238,8 +238,9 @@ class MemoryStacks:
         """Switch termination protection."""
         self.calls.append(("protect" if on else "unprotect", stack_id))
         found = self._find(stack_id)
-        if found is not None and found.status not in (GONE, "DELETE_IN_PROGRESS"):
-            self.stacks[stack_id] = replace(found, termination_protection=on)
+        if found is None or found.status in (GONE, "DELETE_IN_PROGRESS"):
+            raise JanitorError(f"the protection of {stack_id} cannot be switched")
+        self.stacks[stack_id] = replace(found, termination_protection=on)
 
     def importing(self, stack: Stack, export: str) -> tuple[str, ...]:
         """Name the stacks that import an export right now."""

@@ -171,13 +171,15 @@ def back_off_refused(refusals: int) -> timedelta:
 
 
 def lacks_protection(lease: Lease, stack: Stack | None) -> bool:
-    """Tell whether a deletion that came to nothing has left a stack without its protection."""
+    """Tell whether a deletion that came to nothing has left a stack without its protection.
+
+    CloudFormation takes it back in any status but that of a deletion, also during an update.
+    """
     return (
         lease.unprotected
         and lease.state is not LeaseState.DELETING
         and stack is not None
-        and stack.status not in (GONE, HALF_DELETED)
-        and not stack.status.endswith(IN_PROGRESS)
+        and stack.status not in (GONE, HALF_DELETED, BEING_DELETED)
     )
 
 
