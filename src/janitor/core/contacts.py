@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from janitor.core.model import OPERATORS, Contact, ContactKind, Lease
 from janitor.core.policy import Terms
@@ -11,6 +11,7 @@ _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z
 _SLACK_USER = re.compile(r"@?([UW][A-Z0-9]{6,20})")
 _CHANNEL = re.compile(r"#[a-z0-9_-]{1,80}|[CG][A-Z0-9]{8,20}")
 _SEPARATORS = re.compile(r"[\s,;]+")
+_COMMAS = re.compile(r"[,;]")
 MOST = 5
 """More owners than this in one tag is a mistake, and would be a way to flood people."""
 
@@ -38,14 +39,31 @@ def contact_from(text: str) -> Contact | None:
 
 
 def contacts_from(text: str) -> tuple[Contact, ...]:
-    """Read the owners in one tag: several only where each of them is an address."""
-    parts = _SEPARATORS.split(text)
-    if len(parts) > 1:
-        contacts = [contact for part in parts if (contact := contact_from(part))]
-        if len(contacts) > 1 and all(one.kind is not ContactKind.NAME for one in contacts):
-            return tuple(sorted(set(contacts)))[:MOST]
-    whole = contact_from(text)
-    return (whole,) if whole else ()
+    """Read the owners in one tag: several addresses, or with an e-mail address among them also names.
+
+    Words before an e-mail address (`Ana Doe ana@example.com`) only say whose it is. A text
+    with names alone is one name, commas and all.
+    """
+    words = _read(_SEPARATORS.split(text))
+    if all(word.kind is not ContactKind.NAME for word in words):
+        owners = words
+    elif any(word.kind is ContactKind.EMAIL for word in words):
+        owners = [owner for entry in _COMMAS.split(text) for owner in _owners_in(entry)]
+    else:
+        owners = _read([text])
+    return tuple(sorted(set(owners)))[:MOST]
+
+
+def _owners_in(entry: str) -> list[Contact]:
+    """Read what stands between two commas; what is meant for an address stays an owner."""
+    words = _read(entry.split())
+    if all(word.kind is ContactKind.NAME for word in words):
+        return _read([entry])
+    return [word for word in words if word.kind is not ContactKind.NAME or "@" in word.address]
+
+
+def _read(texts: Iterable[str]) -> list[Contact]:
+    return [contact for text in texts if (contact := contact_from(text))]
 
 
 def owners_of(tags: Mapping[str, str], terms: Terms) -> tuple[tuple[Contact, ...], bool]:
