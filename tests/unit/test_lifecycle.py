@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from janitor.core.decisions import Close, Delete, Mark, Remind, Retry, Unmark, decision_name
 from janitor.core.lifecycle import decide
 from janitor.core.model import Contact, ContactKind, Lease, LeaseState, Notice, Stack
+from janitor.core.notices import standing_notices, still_holds
 from janitor.core.policy import Policy, default_policy
 from janitor.core.policy_file import parse_policy
 
@@ -490,6 +491,25 @@ def test_a_mark_brings_the_tags_that_mirror_it_and_an_unmark_takes_them_away() -
         {},
         ("janitor:state", "janitor:delete-after"),
     )
+
+
+def test_an_owner_hears_of_protection_that_the_list_shows_already() -> None:
+    """Once, though nothing is marked; of the owner's own tag nobody is told.
+
+    Fails if `_due` holds back by termination protection what no notice speaks of.
+    """
+    held = decide(LOCKED, ACTIVE, POLICY, EXPIRES)
+    assert held.lease is not None
+    assert [one.stage for one in standing_notices(held.lease, held, EXPIRES)] == ["protected"]
+    assert still_holds("protected", "", held.lease)
+    again = decide(LOCKED, held.lease, POLICY, EXPIRES + HOUR)
+    assert (again.lease, again.changes) == (held.lease, ())
+    by_tag = decide(KEPT, held.lease, POLICY, EXPIRES)
+    assert by_tag.lease is not None
+    assert list(standing_notices(by_tag.lease, by_tag, EXPIRES)) == []
+    free = decide(STACK, held.lease, POLICY, EXPIRES)
+    assert isinstance(free, Mark)
+    assert (free.lease and free.lease.blocked) is False
 
 
 def test_what_a_tag_says_cannot_break_a_reason_into_lines() -> None:

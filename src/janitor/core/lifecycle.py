@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from janitor.core.contacts import clean
 from janitor.core.decisions import (
@@ -156,11 +157,18 @@ class _Case(Struct, frozen=True):
     def _due(self) -> Decision:
         """Decide on an active lease whose deadline has come."""
         if self._protection:
-            reason = Reason(f"due, but {self._protection}")
-            return Blocked(reason, self.stack, self.lease, self.changes, self._marked_tags)
+            return self._due_and_protected(f"due, but {self._protection}")
         reason = Reason(f"expired {self._deadline}", self._facts)
-        tags = tag_change(self.stack, self.lease, LeaseState.MARKED, self.policy, self.now)
-        return Mark(reason, self.stack, self.lease, self.changes, tags)
+        lease = replace(self.lease, blocked=False, last_error="")
+        tags = tag_change(self.stack, lease, LeaseState.MARKED, self.policy, self.now)
+        return Mark(reason, self.stack, lease, self.changes, tags)
+
+    def _due_and_protected(self, why: str) -> Decision:
+        """Hold back what is not even marked. Its owner is told, if it is not the owner's own tag."""
+        is_news = not protection_of(self.stack)
+        held = replace(self.lease, blocked=is_news, last_error=why if is_news else "")
+        changes = self.changes if held == self.lease else (*self.changes, why)
+        return Blocked(Reason(why), self.stack, held, changes, self._marked_tags)
 
     def _no_longer_due(self) -> Decision:
         """Decide on a lease past its mark whose deadline has moved ahead again."""

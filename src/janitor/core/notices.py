@@ -54,7 +54,7 @@ def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterato
         yield Standing(ATTENTION, (*lease.contacts, OPERATORS), lease.last_error)
     if is_failing(lease):
         yield Standing(failed_stage(lease), (*lease.contacts, OPERATORS), lease.last_error)
-    if lease.blocked and lease.state in PAST_MARK:
+    if lease.blocked and (lease.state in PAST_MARK or isinstance(decision, Blocked)):
         yield Standing(PROTECTED, lease.contacts, lease.last_error)
     if isinstance(decision, Blocked) and lease.blocker:
         yield Standing(IN_USE, (*lease.contacts, *decision.also), lease.blocker)
@@ -87,7 +87,7 @@ def still_holds(stage: str, text: str, lease: Lease) -> bool:
         case "in-use":
             return lease.state in PAST_MARK and lease.blocker == text != ""
         case "protected":
-            return lease.state in PAST_MARK and lease.blocked
+            return lease.state in {LeaseState.ACTIVE, *PAST_MARK} and lease.blocked
         case "stuck":
             return lease.state.is_open
         case _:
