@@ -11,8 +11,8 @@ from tests.journeys.timing import deadlines
 from tests.journeys.world import REGIONS, World
 
 from janitor.adapters.memory_stacks import GONE
-from janitor.core.lease import TAGGABLE
 from janitor.core.model import Lease, LeaseState, Mode, Stack
+from janitor.core.statuses import TAGGABLE
 
 ROUNDS = 14
 APART = timedelta(hours=12)

@@ -132,8 +132,8 @@ MUTATIONS = (
     Mutation(
         5,
         "core/lifecycle.py",
-        "Blocked(reason, self.stack, self.lease, self.changes, self._marked_tags)",
-        "Blocked(reason, self.stack, self.lease, self.changes)",
+        "Blocked(Reason(why), self.stack, held, changes, self._marked_tags)",
+        "Blocked(Reason(why), self.stack, held, changes)",
     ),
     Mutation(
         5,

@@ -2,14 +2,15 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from tests.journeys.stories import DAY, MONDAY, OWNED, POLICY, SWEEPER, Story, failures
 
 from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.core.errors import JanitorError
-from janitor.core.model import LeaseState, Mode, Stack
+from janitor.core.errors import DeliveryFailed, JanitorError, TagRefused
+from janitor.core.model import Contact, ContactKind, LeaseState, Mode, Stack
 
 MARK = {"janitor:state": "marked-for-deletion", "janitor:delete-after": "20260605T080000Z"}
 
@@ -178,3 +179,84 @@ def test_tags_that_go_on_and_off_again_have_a_token_each_time() -> None:
         assert "janitor:state" in story.stack(stack_id).tags
     tokens = [call[2] for call in story.stacks.calls if call[0] == "tag"]
     assert len(tokens) == len(set(tokens)) == 5
+
+
+def roll_back(story: Story) -> None:
+    """Let CloudFormation take every update of tags, and roll it back."""
+    stacks, tag = story.stacks, story.stacks.tag
+
+    def takes_and_rolls_back(stack: Stack, *rest: Any, **how: Any) -> datetime | None:
+        before = stacks.stacks[stack.stack_id].tags
+        result = tag(stack, *rest, **how)
+        after = stacks.stacks[stack.stack_id]
+        back = replace(after, tags=before, status="UPDATE_ROLLBACK_COMPLETE")
+        stacks.stacks[stack.stack_id] = back
+        return result
+
+    stacks.tag = takes_and_rolls_back  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_tags_that_are_rolled_back_are_not_tried_every_hour(is_kept: bool) -> None:
+    """Each try is an update and a roll-back of somebody's stack, of one that was kept as well.
+
+    Fails without `was_rolled_back` in core/mirror.py.
+    """
+    story = Story()
+    if is_kept:
+        stack_id = story.until_marked()
+        story.wait(hours=1)
+        story.sweep()
+        roll_back(story)
+        story.extend(stack_id, by=7 * DAY)
+    else:
+        stack_id = story.deploy()
+        story.sweep()
+        story.wait(3)
+        roll_back(story)
+    before = len(story.calls("tag"))
+    for _ in range(20):
+        story.sweep()
+        story.wait(hours=1)
+    assert len(story.calls("tag")) - before == 1
+
+
+def test_refused_tags_are_not_tried_every_hour_while_a_notice_is_undelivered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The date that the mark foretells moves with each sweep.
+
+    Fails if an attempt is told from another by a date that nobody was promised.
+    """
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise TagRefused("has no room for more tags")
+
+    story = Story()
+    stack_id = story.deploy()
+    story.sweep()
+    story.wait(3)
+    story.channel.refuse(Contact(ContactKind.EMAIL, "ana@example.com"), DeliveryFailed("down"))
+    monkeypatch.setattr(story.stacks, "tag", refuse)
+    for _ in range(20):
+        story.sweep()
+        story.wait(hours=1)
+    assert story.actions(stack_id).count("tags.refused") == 1
+
+
+def test_a_mark_is_one_update_of_the_stack() -> None:
+    """The notice is delivered seconds after the mark, and the tag may be as much off.
+
+    Fails if a date has to be exact.
+    """
+    story = Story()
+    story.deploy()
+    story.sweep()
+    story.wait(3)
+    story.look()
+    story.wait(seconds=7)
+    story.janitor.drain()
+    for _ in range(2):
+        story.wait(hours=1)
+        story.sweep()
+    assert len(story.calls("tag")) == 1

@@ -14,10 +14,9 @@ from janitor.core.lease import (
     is_told,
     observe,
     promise,
-    tag_change,
-    tag_instant,
     told_at,
 )
+from janitor.core.mirror import tag_change, tag_instant
 from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, LeaseState, Notice, Stack
 from janitor.core.policy import Policy, default_policy
 from janitor.core.policy_file import parse_policy
@@ -325,12 +324,35 @@ def test_tags_that_a_redeploy_wiped_are_written_again() -> None:
 
 
 def test_a_refused_change_is_not_tried_again_until_something_moves() -> None:
-    """Neither the same tags on the same deployment; but other tags are."""
-    first = change(a_stack(), replace(opened(), delete_after=AFTER))
+    """Neither the same tags on the same deployment, with another date either; but others are."""
+    first = change(a_stack(), opened())
     assert first
-    tried = replace(opened(), delete_after=AFTER, tag_attempt=first.attempt)
+    tried = replace(opened(), tag_attempt=first.attempt)
     assert change(a_stack(), tried) is None
-    assert change(a_stack(), replace(tried, delete_after=AFTER + DAY)) is not None
+    assert change(a_stack(), replace(tried, delete_after=AFTER + DAY)) is None
+    assert change(a_stack({**TAGS, **MARK}), replace(tried, delete_after=AFTER + DAY)) is not None
+
+
+def test_a_date_that_is_a_little_off_is_worth_no_update() -> None:
+    """The mark foretells it, and a notice that is delivered minutes later moves it by them."""
+    foretold = a_stack({**TAGS, **MARK})
+    late = replace(opened(), delete_after=AFTER + timedelta(minutes=15))
+    assert change(foretold, late) is None
+    assert change(foretold, replace(late, delete_after=AFTER + timedelta(minutes=16))) is not None
+
+
+def test_what_cloudformation_rolls_back_is_tried_again_after_a_deployment_alone() -> None:
+    """The roll-back is an update too, and says nothing of whose it was.
+
+    Fails without `was_rolled_back` in core/mirror.py.
+    """
+    first = change(a_stack(), opened())
+    assert first
+    tried = replace(opened(), tag_attempt=first.attempt)
+    back = a_stack(updated=EXPIRES + HOUR, status="UPDATE_ROLLBACK_COMPLETE")
+    assert change(back, tried) is None
+    assert change(replace(back, status="UPDATE_COMPLETE"), tried) is not None
+    assert change(back, opened()) is not None
 
 
 @pytest.mark.parametrize("state", [LeaseState.ACTIVE, LeaseState.RELEASED])

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from janitor.core.errors import StackNotFound, TagRefused
-from janitor.core.lease import TAGGABLE
 from janitor.core.model import Stack
+from janitor.core.statuses import TAGGABLE
 
 MAX_TAGS = 50
 MAX_KEY = 128

@@ -5,17 +5,13 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from janitor.core.contacts import clean, owners_of
-from janitor.core.decisions import TagChange
 from janitor.core.expiry import Unreadable, asked_deadline, effective_deadline
 from janitor.core.labels import labels_of
 from janitor.core.model import (
-    DELETE_AFTER_TAG,
     FINAL,
     IN_USE,
-    MARKED_VALUE,
     PROBLEM,
     PROTECT_TAG,
-    STATE_TAG,
     UNREACHABLE,
     Contact,
     Lease,
@@ -25,18 +21,6 @@ from janitor.core.model import (
 )
 from janitor.core.policy import Policy, Rule, Terms
 from janitor.core.times import instant_text
-
-TAGGABLE = frozenset(
-    {
-        "CREATE_COMPLETE",
-        "UPDATE_COMPLETE",
-        "UPDATE_ROLLBACK_COMPLETE",
-        "IMPORT_COMPLETE",
-        "IMPORT_ROLLBACK_COMPLETE",
-    }
-)
-"""Statuses in which CloudFormation accepts an update, and so tags."""
-
 
 AWAITING_DELETION = (LeaseState.MARKED, LeaseState.FAILED)
 """States in which a final notice speaks of what will be."""
@@ -206,36 +190,6 @@ def promise(lease: Lease, policy: Policy, told: datetime) -> datetime:
     ends = told + grace_of(lease, policy.terms(lease.rule))
     given = max(ends, lease.delete_after or ends, lease.promised or ends)
     return policy.window.window.next_open(given)
-
-
-def tag_change(
-    stack: Stack, lease: Lease, state: LeaseState, policy: Policy, now: datetime
-) -> TagChange | None:
-    """Return what must change for the stack's tags to mirror a lease in `state`.
-
-    None if they do, if the status or the policy forbids it, or if the very same change
-    was tried upon this very deployment: a refusal is not repeated every hour.
-    """
-    if stack.status not in TAGGABLE or policy.terms(lease.rule).tagging == "off":
-        return None
-    put: dict[str, str] = {}
-    remove: tuple[str, ...] = ()
-    if state is LeaseState.MARKED:
-        after = lease.delete_after or promise(lease, policy, now)
-        if STATE_TAG not in stack.tags or lease.delete_after is not None:
-            put = {STATE_TAG: MARKED_VALUE, DELETE_AFTER_TAG: tag_instant(after)}
-        put = {key: value for key, value in put.items() if stack.tags.get(key) != value}
-    elif state in (LeaseState.ACTIVE, LeaseState.RELEASED):
-        remove = tuple(key for key in (STATE_TAG, DELETE_AFTER_TAG) if key in stack.tags)
-    if not put and not remove:
-        return None
-    attempt = f"{sorted(put.items())}{sorted(remove)}@{deployed_at(stack, lease).isoformat()}"
-    return None if attempt == lease.tag_attempt else TagChange(put, remove, attempt)
-
-
-def tag_instant(when: datetime) -> str:
-    """Return an instant as tags hold it: `20260601T120000Z`."""
-    return f"{when:%Y%m%dT%H%M%SZ}"
 
 
 def unmarked(lease: Lease) -> Lease:

@@ -35,9 +35,9 @@ from janitor.core.lease import (
     observe,
     promise,
     protection_of,
-    tag_change,
     told_at,
 )
+from janitor.core.mirror import tag_change
 from janitor.core.model import FINAL, PROBLEM, PROTECT_TAG, SELF_TAG, Lease, LeaseState, Stack
 from janitor.core.policy import Policy, Rule
 from janitor.core.statuses import BEING_DELETED, DELETABLE, GONE, HALF_DELETED, IN_REVIEW

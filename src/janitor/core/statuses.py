@@ -18,6 +18,18 @@ DELETABLE = frozenset(
 )
 """Every other status, those that AWS has yet to invent included, means wait."""
 
+TAGGABLE = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)
+"""Statuses in which CloudFormation accepts an update, and so tags."""
+
+ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
 HALF_DELETED = "DELETE_FAILED"
 GONE = "DELETE_COMPLETE"
 

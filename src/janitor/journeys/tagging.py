@@ -67,7 +67,7 @@ def mirror_tags(
         write(intended, refused, "tags.refused", str(refusal), result="refused")
         return Outcome(lease.stack_id, "tag", Status.SKIPPED, str(refusal))
     after = replace(tried, own_update=updated, tag_token="") if updated else tried
-    write(intended, after, "tags.written", "the stack's tags mirror its lease")
+    write(intended, after, "tags.written", "CloudFormation took the tags that mirror the lease")
     return Outcome(lease.stack_id, "tag", Status.DONE)
 
 
