@@ -20,9 +20,9 @@ from janitor.core.ladder import (
     next_step,
     plain_words,
     purge_words,
-    stuck_since,
 )
 from janitor.core.model import Lease, LeaseState, Stack
+from janitor.core.notices import stuck_since
 from janitor.core.policy import Limits, Terms
 from janitor.core.records import lease_from
 from janitor.core.resources import Resource
@@ -271,10 +271,18 @@ def test_many_failed_resources_are_counted() -> None:
         ("UPDATE_COMPLETE", LeaseState.ACTIVE, 99, False),
         ("DELETE_IN_PROGRESS", LeaseState.DELETING, 2, True),
         ("DELETE_IN_PROGRESS", LeaseState.MARKED, 99, False),
+        ("IMPORT_ROLLBACK_FAILED", LeaseState.MARKED, 2, True),
+        ("IMPORT_ROLLBACK_FAILED", LeaseState.ACTIVE, 99, False),
+        ("A_STATUS_TO_COME", LeaseState.FAILED, 2, True),
+        ("UPDATE_ROLLBACK_FAILED", LeaseState.MARKED, 99, False),
     ],
 )
 def test_what_is_stuck(status: str, state: LeaseState, hours: float, is_stuck: bool) -> None:
-    """Two hours in progress; by another hand nobody knows since when a deletion runs."""
+    """Two hours in progress, or due where nothing can be deleted.
+
+    By another hand nobody knows since when a deletion runs. Fails if only what is in progress
+    is looked at.
+    """
     stack = a_stack(status=status)
     lease = a_lease(state=state, claimed_at=NOW)
     since = stuck_since(stack, lease, NOW + timedelta(hours=hours))

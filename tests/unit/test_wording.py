@@ -194,7 +194,7 @@ def test_the_first_line_of_a_digest_sums_it_up() -> None:
     assert set(summed.rstrip(".").split(", ")) == {
         "1 could not be deleted",
         "2 could not be deleted yet",
-        "1 has been in progress for hours",
+        "1 has been stuck for hours",
         "1 will be deleted",
         "1 has a lifetime that cannot be read",
         "1 is held up by another stack",

@@ -7,7 +7,7 @@ policy says so, the stack goes without what cannot be deleted. `docs/adr/0009` h
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from msgspec import Struct
@@ -16,7 +16,7 @@ from janitor.core.contacts import clean
 from janitor.core.model import FAILED_RUNG, PURGE_TAG, Lease, LeaseState, Stack
 from janitor.core.policy import Limits, Terms
 from janitor.core.resources import Resource
-from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED, IN_PROGRESS, IN_REVIEW
+from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
 
 FIRST_BACK_OFF = timedelta(minutes=30)
 """Doubled by every attempt: network interfaces of functions linger 20 to 45 minutes."""
@@ -30,9 +30,6 @@ LONGEST_REASON = 400
 MOST_REASONS = 10
 REASONS_APART = " | "
 """Between what CloudFormation said of the stack and of each resource, in one text."""
-
-STUCK_AFTER = timedelta(hours=2)
-"""An operation that is still in progress after so long is told to operators, never cancelled."""
 
 PURGEABLE = {"AWS::S3::Bucket": "s3", "AWS::ECR::Repository": "ecr"}
 """What can be emptied, and the word by which policy and tag opt in."""
@@ -197,18 +194,6 @@ def failed_stage(lease: Lease) -> str:
 def is_failing(lease: Lease) -> bool:
     """Tell whether an attempt has failed and another one will come."""
     return lease.state is LeaseState.FAILED and lease.attempts > 0 and bool(lease.rung)
-
-
-def stuck_since(stack: Stack, lease: Lease, now: datetime) -> datetime | None:
-    """Return when an operation began that has been in progress for too long, if one has."""
-    if not stack.status.endswith(IN_PROGRESS) or stack.status == IN_REVIEW:
-        return None
-    began = stack.updated or stack.created
-    if stack.status == BEING_DELETED:
-        if lease.state is not LeaseState.DELETING:
-            return None  # Begun by another hand, and nobody knows when.
-        began = lease.claimed_at or began
-    return began if now - began >= STUCK_AFTER else None
 
 
 _NOT_EMPTY = ("not empty", "notempty", "contains images")

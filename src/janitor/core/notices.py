@@ -4,13 +4,13 @@ The same is asked for at every sweep until it was delivered, so that no notice i
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from janitor.core.decisions import Blocked, Decision
-from janitor.core.ladder import failed_stage, is_failing, stuck_since
-from janitor.core.lease import told_at
+from janitor.core.ladder import failed_stage, is_failing
+from janitor.core.lease import AWAITING_DELETION, told_at
 from janitor.core.model import (
     ATTENTION,
     BREAKER,
@@ -27,9 +27,13 @@ from janitor.core.model import (
     Contact,
     Lease,
     LeaseState,
+    Stack,
 )
+from janitor.core.statuses import BEING_DELETED, DELETABLE, GONE, IN_PROGRESS
 
-PAST_MARK = frozenset({LeaseState.MARKED, LeaseState.FAILED})
+STUCK_AFTER = timedelta(hours=2)
+"""An operation that is still in progress after so long is told to operators, never cancelled."""
+
 ABOUT_AN_OUTCOME = frozenset({DELETED, ATTENTION, PROBLEM, IN_USE, PROTECTED, STUCK})
 
 
@@ -54,7 +58,7 @@ def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterato
         yield Standing(ATTENTION, (*lease.contacts, OPERATORS), lease.last_error)
     if is_failing(lease):
         yield Standing(failed_stage(lease), (*lease.contacts, OPERATORS), lease.last_error)
-    if lease.blocked and (lease.state in PAST_MARK or isinstance(decision, Blocked)):
+    if lease.blocked and (lease.state in AWAITING_DELETION or isinstance(decision, Blocked)):
         yield Standing(PROTECTED, lease.contacts, lease.last_error)
     if isinstance(decision, Blocked) and lease.blocker:
         yield Standing(IN_USE, (*lease.contacts, *decision.also), lease.blocker)
@@ -68,6 +72,22 @@ def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterato
     stack = decision.stack
     if stack is not None and stuck_since(stack, lease, now):
         yield Standing(STUCK, (OPERATORS,), stack.status)
+
+
+def stuck_since(stack: Stack, lease: Lease, now: datetime) -> datetime | None:
+    """Return since when a stack has been in a status that does not let it go, if for too long.
+
+    Either an operation is in progress, or a stack past its mark rests where nothing is deleted.
+    """
+    is_due = lease.state in AWAITING_DELETION
+    if stack.status in (*DELETABLE, GONE) or not (is_due or stack.status.endswith(IN_PROGRESS)):
+        return None
+    began = stack.updated or stack.created
+    if stack.status == BEING_DELETED:
+        if lease.state is not LeaseState.DELETING:
+            return None  # Begun by another hand, and nobody knows when.
+        began = lease.claimed_at or began
+    return began if now - began >= STUCK_AFTER else None
 
 
 def is_about_an_outcome(stage: str) -> bool:
@@ -85,9 +105,9 @@ def still_holds(stage: str, text: str, lease: Lease) -> bool:
         case "problem":
             return lease.state is LeaseState.ACTIVE and lease.problem == text != ""
         case "in-use":
-            return lease.state in PAST_MARK and lease.blocker == text != ""
+            return lease.state in AWAITING_DELETION and lease.blocker == text != ""
         case "protected":
-            return lease.state in {LeaseState.ACTIVE, *PAST_MARK} and lease.blocked
+            return lease.state in (LeaseState.ACTIVE, *AWAITING_DELETION) and lease.blocked
         case "stuck":
             return lease.state.is_open
         case _:

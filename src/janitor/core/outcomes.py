@@ -32,7 +32,7 @@ def outcome_headline(item: Item, lease: Lease) -> str:
         case "protected":
             return f"{name} is due, and protected against deletion"
         case "stuck":
-            return f"{name} has been in progress for hours"
+            return f"{name} has been stuck for hours"
         case _:
             return f"{name} could not be deleted yet"
 

@@ -18,7 +18,7 @@ from janitor.core.model import (
 
 _SUMS = {
     ATTENTION: ("could not be deleted", "could not be deleted"),
-    STUCK: ("has been in progress for hours", "have been in progress for hours"),
+    STUCK: ("has been stuck for hours", "have been stuck for hours"),
     FINAL: ("will be deleted", "will be deleted"),
     PROBLEM: ("has a lifetime that cannot be read", "have lifetimes that cannot be read"),
     IN_USE: ("is held up by another stack", "are held up by other stacks"),

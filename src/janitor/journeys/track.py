@@ -19,7 +19,6 @@ from janitor.core.ladder import (
     failed_stage,
     failure_text,
     is_failing,
-    stuck_since,
 )
 from janitor.core.lease import is_told
 from janitor.core.model import (
@@ -33,6 +32,7 @@ from janitor.core.model import (
     Stack,
     Status,
 )
+from janitor.core.notices import stuck_since
 from janitor.core.policy import Policy
 from janitor.core.requests import NoticeItem, NoticeRequest
 from janitor.core.resources import Resource
