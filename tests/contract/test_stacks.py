@@ -426,7 +426,7 @@ def test_termination_protection_is_respected(world: World) -> None:
     assert described(world, stack).termination_protection
     with pytest.raises(DeleteRefused, match=r"(?i)termination.?protection") as refused:
         world.stacks.delete(stack.stack_id, "token-1")
-    assert not refused.value.retry
+    assert cause_of(refused.value.said) is Cause.NOT_BEGUN
     assert described(world, stack).status == "CREATE_COMPLETE"
 
 

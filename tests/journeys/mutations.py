@@ -109,9 +109,9 @@ MUTATIONS = (
     Mutation(
         4,
         "core/lifecycle.py",
-        '            return self._wait(f"attempt {self.lease.attempts} failed; the next is at {again}")\n'
+        '            return self._wait(f"attempt {which} failed; the next is at {again}")\n'
         "        if self._protection:",
-        '            return self._wait(f"attempt {self.lease.attempts} failed; the next is at {again}")\n'
+        '            return self._wait(f"attempt {which} failed; the next is at {again}")\n'
         "        if False:",
     ),
     # 5. Every step may be cut off: the next sweep finishes it.

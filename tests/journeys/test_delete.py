@@ -1,5 +1,7 @@
 """Deleting: everything is read and decided again, the intent is written, then AWS is asked."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, Story
@@ -12,6 +14,7 @@ from janitor.core.journal import Entry
 from janitor.core.ladder import Step
 from janitor.core.model import Account, Lease, LeaseState, Mode, Outcome, Status
 from janitor.core.requests import DeletionRequest
+from janitor.core.resources import Snapshot
 from janitor.journeys.delete import delete
 
 
@@ -197,7 +200,7 @@ class Refusing(MemoryStacks):
 
     def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
         """Refuse."""
-        raise DeleteRefused("feat cannot be deleted while in status UPDATE_IN_PROGRESS")
+        raise DeleteRefused("feat is not what it was")
 
 
 def test_a_refusal_by_cloudformation_is_a_failed_attempt() -> None:
@@ -206,12 +209,56 @@ def test_a_refusal_by_cloudformation_is_a_failed_attempt() -> None:
     refusing = Refusing(lambda: story.now)
     refusing.stacks = story.stacks.stacks
     (outcome,) = replace(story.janitor, stacks=refusing).drain()
-    why = "feat cannot be deleted while in status UPDATE_IN_PROGRESS"
+    why = "feat is not what it was"
     assert outcome == Outcome(stack_id, "delete", Status.FAILED, why)
     lease = story.lease(stack_id)
     assert (lease.state, lease.attempts, lease.last_error) == (LeaseState.FAILED, 1, why)
     assert lease.next_attempt_at == story.now + HOUR / 2
     assert story.actions(stack_id)[-2:] == ["deletion.intended", "deletion.failed"]
+
+
+@pytest.mark.parametrize("why", ["it is updated", "it is protected"])
+def test_an_owner_may_keep_what_cloudformation_would_not_even_begin_to_delete(why: str) -> None:
+    """A deployment came right before the call, or somebody's protection: nothing was asked yet.
+
+    Fails if such a refusal counts as a failed attempt.
+    """
+    story, stack_id = a_queued_deletion()
+    snapshot = story.stacks.snapshot
+
+    def meanwhile(*known: Any) -> Snapshot:
+        if why == "it is updated":
+            story.stacks.set(stack_id, "UPDATE_IN_PROGRESS")
+        else:
+            story.stacks.lock(stack_id)
+        return snapshot(*known)
+
+    story.stacks.snapshot = meanwhile  # type: ignore[method-assign, assignment]
+    story.janitor.drain()
+    assert story.actions(stack_id)[-2:] == ["deletion.intended", "deletion.withdrawn"]
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.attempts, lease.claimed_at) == (LeaseState.MARKED, 0, None)
+    assert story.extend(stack_id).state is LeaseState.ACTIVE
+
+
+def test_what_can_never_be_begun_is_handed_to_a_person_in_the_end() -> None:
+    """In a status that only DeleteStack finds fault with.
+
+    Fails if a refusal of that kind never counts.
+    """
+    story = Story()
+    stack_id = story.until_marked()
+    story.wait(1)
+
+    def refuse(*_: Any) -> str:
+        raise DeleteRefused("feat cannot be deleted while in status CREATE_COMPLETE")
+
+    story.stacks.delete = refuse  # type: ignore[method-assign, assignment]
+    for _ in range(200):
+        story.wait(hours=6)
+        story.sweep()
+    assert story.lease(stack_id).state is LeaseState.NEEDS_ATTENTION
+    assert len(story.actions(stack_id)) < 100
 
 
 def test_a_region_that_refuses_in_the_last_moment_is_told() -> None:

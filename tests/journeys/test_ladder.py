@@ -866,8 +866,9 @@ def test_protection_comes_back_in_a_region_that_was_dropped() -> None:
     assert story.actions(stack_id) == before
 
 
-def test_a_stack_that_is_set_free_gets_its_protection_back_first() -> None:
-    """The lease alone remembers that it was taken off.
+@pytest.mark.parametrize("first", ["UPDATE_COMPLETE", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"])
+def test_a_stack_that_is_set_free_gets_its_protection_back_first(first: str) -> None:
+    """The lease alone remembers that it was taken off, also when another hand's deletion falls back.
 
     Fails if `decide` releases it all the same.
     """
@@ -881,6 +882,9 @@ def test_a_stack_that_is_set_free_gets_its_protection_back_first() -> None:
     story.wait(minutes=16)
     story.sweep()
     story.stacks.redeploy(stack_id, {})
+    story.stacks.set(stack_id, first)
+    story.sweep()
+    story.stacks.set(stack_id, "UPDATE_COMPLETE")
     for _ in range(2):
         story.sweep()
     assert story.stack(stack_id).termination_protection

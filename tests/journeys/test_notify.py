@@ -164,6 +164,31 @@ def test_a_contact_that_can_never_be_reached_has_a_fallback() -> None:
     assert facts["fallback"] == "#team"
 
 
+def test_each_stack_of_one_who_cannot_be_reached_has_the_fallback_of_its_own_rule() -> None:
+    """Though all were due in one digest.
+
+    Fails if a digest goes to the fallback of its first stack.
+    """
+    story = Story(
+        POLICY
+        + """
+rules:
+  - {name: a, select: {name: "a*"}, ttl: 3d, fallback_contact: "#a-team"}
+  - {name: b, select: {name: "b*"}, ttl: 3d, fallback_contact: "#b-team"}
+"""
+    )
+    ids = {name: story.deploy(name, {"owner": ANA.address}) for name in ("a-1", "b-1", "a-2")}
+    story.channel.refuse(ANA, Undeliverable("users_not_found"))
+    story.sweep()
+    story.wait(3)
+    story.sweep()
+    for name, stack_id in ids.items():
+        (told,) = [notice for notice in story.lease(stack_id).notices if notice.stage == "final"]
+        assert told.instead == Contact(ContactKind.SLACK_CHANNEL, f"#{name[0]}-team")
+    finals = [message.contact.address for message in story.channel.sent if "final" in message.kinds]
+    assert sorted(finals) == ["#a-team", "#b-team"]
+
+
 def test_without_a_fallback_the_operators_are_told() -> None:
     """Somebody always is, or nothing is deleted."""
     story = Story()

@@ -22,7 +22,7 @@ from janitor.core.errors import (
     StackNotFound,
     TagRefused,
 )
-from janitor.core.ladder import Rung, Step
+from janitor.core.ladder import Cause, Rung, Step, cause_of
 from janitor.core.model import Stack
 from janitor.core.resources import (
     MOST_NESTED,
@@ -357,27 +357,31 @@ def test_a_deletion_that_was_submitted_before_is_success(
 
 
 @pytest.mark.parametrize(
-    "code, message, retry",
+    "code, message, cause",
     [
         (
             "ValidationError",
             f"Stack [{ARN}] cannot be deleted while TerminationProtection is enabled",
-            False,
+            Cause.NOT_BEGUN,
         ),
-        ("ValidationError", f"Stack [{ARN}] cannot be deleted while in status UPDATE_…", True),
-        ("Throttling", "Rate exceeded", True),
-        ("AccessDenied", "not authorized to perform: cloudformation:DeleteStack", True),
-        ("ValidationError", "Export feat is imported by stack other", True),
+        (
+            "ValidationError",
+            f"Stack [{ARN}] cannot be deleted while in status UPDATE_IN_PROGRESS",
+            Cause.NOT_BEGUN,
+        ),
+        ("Throttling", "Rate exceeded", Cause.THROTTLED),
+        ("AccessDenied", "not authorized to perform: cloudformation:DeleteStack", Cause.DENIED),
+        ("ValidationError", "Export feat is imported by stack other", Cause.IN_USE),
     ],
 )
-def test_a_refusal_to_delete_says_whether_asking_later_may_help(
-    aws: Stubber, stacks: CloudFormation, code: str, message: str, retry: bool
+def test_a_refusal_to_delete_says_what_decides_what_comes_next(
+    aws: Stubber, stacks: CloudFormation, code: str, message: str, cause: Cause
 ) -> None:
     """With what CloudFormation said."""
     aws.add_client_error("delete_stack", code, message)
     with pytest.raises(DeleteRefused, match="will not delete feat: ") as refused:
         stacks.delete(ARN, "token-1")
-    assert refused.value.retry is retry
+    assert cause_of(refused.value.said, ("feat", ARN)) is cause
     assert message in str(refused.value)
 
 

@@ -113,6 +113,16 @@ def test_what_was_asked_to_stay_stayed_unless_it_is_known_to_be_gone() -> None:
     assert what_stayed(lease, (gone,)) == ("a snapshot of Db",)
 
 
+def test_no_snapshot_is_made_of_what_was_gone_before() -> None:
+    """As of a database whose creation was rolled back: the stack still lists it.
+
+    Fails if `snapshots_of` does not look at the status.
+    """
+    database = Resource("Db", "AWS::RDS::DBInstance", "db-1", policy="Snapshot")
+    assert snapshots_of(Snapshot((database,))) == (f"a snapshot of {database}",)
+    assert snapshots_of(Snapshot((replace(database, status="DELETE_COMPLETE"),))) == ()
+
+
 def test_a_resource_whose_deletion_never_ended_stayed() -> None:
     """Only its own DELETE_COMPLETE says otherwise."""
     fates = tuple(replace(DATA, status=f"DELETE_{end}") for end in ("SKIPPED", "FAILED"))

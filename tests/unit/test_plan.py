@@ -185,6 +185,20 @@ def test_not_managed_stacks_do_not_water_the_share_down() -> None:
     assert plan.tripped
 
 
+def test_leases_of_a_region_that_was_dropped_do_not_water_it_down_either() -> None:
+    """They stay open for ever, and say nothing of what is there. Those of a refused region count.
+
+    Fails if `managed` counts whatever is not ignored.
+    """
+    stacks = [a_stack(f"due-{number}") for number in range(5)]
+    far = [due(a_stack(f"far-{number}", THERE), 26) for number in range(20)]
+    leases = [*(due(stack, 26) for stack in stacks), *far]
+    dropped = plan_of([Listing(HERE, tuple(stacks))], leases)
+    assert (dropped.managed, bool(dropped.tripped)) == (5, True)
+    refused = plan_of([Listing(HERE, tuple(stacks)), Listing(THERE, error="denied")], leases)
+    assert (refused.managed, bool(refused.tripped)) == (25, False)
+
+
 @pytest.mark.parametrize(
     "lifted,asked", [(None, slice(0, 300)), (NOW + timedelta(days=1), slice(350, 400))]
 )

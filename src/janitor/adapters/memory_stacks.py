@@ -194,7 +194,7 @@ class MemoryStacks:
         if found.status in (GONE, "DELETE_IN_PROGRESS") or token in self._tokens:
             return request_id
         if found.termination_protection:
-            raise DeleteRefused(f"{found.name} has termination protection", retry=False)
+            raise DeleteRefused(f"{found.name} has termination protection")
         if found.status.endswith("_IN_PROGRESS") and found.status != "REVIEW_IN_PROGRESS":
             raise DeleteRefused(f"{found.name} cannot be deleted while in status {found.status}")
         if step.rung.is_last_resort and found.status != "DELETE_FAILED":

@@ -63,11 +63,8 @@ class StackDeletions:
                 raise StackNotFound(f"{name} does not exist") from error
             if is_about_credentials(error) or is_broken_off(error):
                 raise translated(error, f"deleting {name} in {region}") from error
-            protected = "terminationprotection" in said.replace(" ", "").lower()
             raise DeleteRefused(
-                f"CloudFormation will not delete {name}: {said}",
-                retry=not protected,
-                said=f"{code_of(error)}: {said}",
+                f"CloudFormation will not delete {name}: {said}", said=f"{code_of(error)}: {said}"
             ) from error
         except AwsError as error:
             # It may have been taken all the same: the tracker will see.

@@ -30,14 +30,10 @@ class TagRefused(JanitorError):
 
 
 class DeleteRefused(JanitorError):
-    """CloudFormation will not delete; `retry` says whether asking later may help.
+    """CloudFormation will not delete; `said` are AWS's own words alone, with the error code."""
 
-    `said` are AWS's own words alone, with the error code.
-    """
-
-    def __init__(self, message: str, *, retry: bool = True, said: str = "") -> None:
+    def __init__(self, message: str, *, said: str = "") -> None:
         super().__init__(message)
-        self.retry = retry
         self.said = said or message
 
 

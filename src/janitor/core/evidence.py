@@ -91,11 +91,14 @@ def _parts(facts: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def snapshots_of(snapshot: Snapshot) -> tuple[str, ...]:
-    """Name what CloudFormation makes a snapshot of, rather than just deleting it."""
+    """Name what CloudFormation makes a snapshot of, rather than just deleting it.
+
+    Not of what is gone already: its snapshot, if there is one, was named when it went.
+    """
     return tuple(
         f"a snapshot of {_named(one)}"
         for one in snapshot.resources
-        if one.policy == SNAPSHOT and one.physical_id
+        if one.policy == SNAPSHOT and one.physical_id and one.status != GONE
     )[:MOST_KEPT]
 
 

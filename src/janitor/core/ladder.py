@@ -65,6 +65,7 @@ class Cause(StrEnum):
 
     IN_USE = "export in use"
     THROTTLED = "throttled"
+    NOT_BEGUN = "not begun"
     ROLE_GONE = "role gone"
     DENIED = "access denied"
     OTHER = "other"
@@ -79,6 +80,7 @@ _SAID = tuple(
     for cause, texts in (
         (Cause.IN_USE, "as it is in use by|is imported by stack"),
         (Cause.THROTTLED, "rate exceeded|throttl(?:ing|ed|ingexception)"),
+        (Cause.NOT_BEGUN, "deleted while in status|termination ?protection"),
         (Cause.ROLE_GONE, "is invalid or cannot be assumed"),
         (Cause.DENIED, "access ?denied|accessdeniedexception|not authorized"),
     )
@@ -106,9 +108,9 @@ def cause_of_failure(stack: Stack, failed: tuple[Resource, ...]) -> Cause:
 def is_an_attempt(cause: Cause, lease: Lease) -> bool:
     """Tell whether an attempt that failed so counts as one: no rung helps with the others.
 
-    Throttling that does not end counts, so that a person hears of it.
+    What does not end counts, throttling or that nothing can be begun, so that a person hears of it.
     """
-    if cause is Cause.THROTTLED:
+    if cause in (Cause.THROTTLED, Cause.NOT_BEGUN):
         return lease.cause == cause and lease.refusals >= MOST_THROTTLED
     return cause is not Cause.IN_USE
 

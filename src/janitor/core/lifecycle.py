@@ -28,7 +28,7 @@ from janitor.core.decisions import (
     Wait,
 )
 from janitor.core.durations import duration_text
-from janitor.core.ladder import deleted_by, lacks_protection
+from janitor.core.ladder import deleted_by
 from janitor.core.lease import (
     deadline_text,
     first_lease,
@@ -63,7 +63,7 @@ def decide(stack: Stack | None, lease: Lease | None, policy: Policy, now: dateti
         reason = Reason(why_not or "no rule of the policy selects it")
         if lease is None:
             return Ignore(reason, stack)
-        if lacks_protection(lease, stack):
+        if lease.unprotected and stack.status != HALF_DELETED:
             text = f"{reason.sentence}, but its termination protection has to be put back first"
             return Wait(Reason(text), stack, lease)
         released = LeaseState.RELEASED
@@ -166,7 +166,7 @@ class _Case(Struct, frozen=True):
     def _due_and_protected(self, why: str) -> Decision:
         """Hold back what is not even marked. Its owner is told, if it is not the owner's own tag."""
         is_news = not protection_of(self.stack)
-        held = replace(self.lease, blocked=is_news, last_error=why if is_news else "")
+        held = replace(self.lease, blocked=is_news, last_error=why * is_news)
         changes = self.changes if held == self.lease else (*self.changes, why)
         return Blocked(Reason(why), self.stack, held, changes, self._marked_tags)
 
@@ -199,7 +199,8 @@ class _Case(Struct, frozen=True):
             return self._wait(f"owner told; deletion not before {self._instant(delete_after)}")
         if self.lease.next_attempt_at is not None and self.now < self.lease.next_attempt_at:
             again = self._instant(self.lease.next_attempt_at)
-            return self._wait(f"attempt {self.lease.attempts} failed; the next is at {again}")
+            which = self.lease.attempts or "(not counted)"
+            return self._wait(f"attempt {which} failed; the next is at {again}")
         if self._protection:
             return self._blocked(f"due, but {self._protection}")
         reviewed = (self.stack.updated or self.stack.created) + self.rule.review_grace

@@ -68,8 +68,12 @@ class Survey(Struct, frozen=True):
 
     @property
     def managed(self) -> int:
-        """Count what is managed."""
-        return sum(not isinstance(decision, Ignore) for decision in self.decisions)
+        """Count what is managed, but for the leases of regions that nobody looks at any more."""
+        regions = dict(self.regions)
+        return sum(
+            not isinstance(d, Ignore) and (d.lease is None or d.lease.region in regions)
+            for d in self.decisions
+        )
 
     @property
     def due(self) -> list[Delete | Retry]:

@@ -23,9 +23,12 @@ def failed_attempt(
     stack: Stack,
 ) -> Entry[Lease]:
     """Record a failed attempt: the next one after a back-off, or a person's attention."""
-    if not is_an_attempt(cause, lease):
-        return _came_to_nothing(lease, why, cause, now=now, policy=policy, actor=actor)
     half = stack.status == HALF_DELETED
+    if not is_an_attempt(cause, lease):
+        is_whole = cause is Cause.NOT_BEGUN and lease.attempts == 1 and not half
+        return _came_to_nothing(
+            lease, why, cause, is_whole=is_whole, now=now, policy=policy, actor=actor
+        )
     most = most_attempts(policy.terms(lease.rule), policy.limits, half_deleted=half)
     last = lease.attempts >= most
     again = None if last else now + back_off(lease.attempts, policy.limits)
@@ -50,12 +53,23 @@ def failed_attempt(
 
 
 def _came_to_nothing(
-    lease: Lease, why: str, cause: Cause, *, now: datetime, policy: Policy, actor: Actor
+    lease: Lease,
+    why: str,
+    cause: Cause,
+    *,
+    is_whole: bool,
+    now: datetime,
+    policy: Policy,
+    actor: Actor,
 ) -> Entry[Lease]:
-    """Record an attempt that no rung of the ladder would have helped; it does not count."""
+    """Record an attempt that no rung of the ladder would have helped; it does not count.
+
+    Of a stack that `is_whole` nothing was ever asked, so its owner may still keep it.
+    """
     changed = replace(
         lease,
-        state=LeaseState.FAILED,
+        state=LeaseState.MARKED if is_whole else LeaseState.FAILED,
+        claimed_at=None if is_whole else lease.claimed_at,
         attempts=max(lease.attempts - 1, 0),
         refusals=lease.refusals + 1,
         rung="",
@@ -66,7 +80,7 @@ def _came_to_nothing(
     )
     draft = about(
         lease,
-        "deletion.refused",
+        "deletion.withdrawn" if is_whole else "deletion.refused",
         Reason(why, {"attempt": "not counted", "cause": cause.value}),
         actor=actor,
         now=now,

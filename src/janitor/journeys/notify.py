@@ -36,6 +36,10 @@ from janitor.journeys.unreachable import name_to_operators
 Wanted = tuple[NoticeItem, Lease | None]
 
 
+class _Apart(JanitorError):
+    """Who cannot be reached has stacks of several rules, each with a fallback of its own."""
+
+
 def notify(
     request: NoticeRequest,
     *,
@@ -78,6 +82,9 @@ def notify(
         except JanitorError as error:
             if isinstance(error, TooLong) and (half := len(part) // 2):
                 parts[:0] = part[:half], part[half:]
+                continue
+            if isinstance(error, _Apart):
+                parts[:0] = sending.by_fallback(part).values()
                 continue
             after = error.retry_after if isinstance(error, DeliveryFailed) else 0
             return (_outcome(request, Status.FAILED, str(error), after), *unrecorded)
@@ -126,13 +133,15 @@ class _Sending(Struct, frozen=True):
         """
         now = self.clock()
         leases = [lease for _, lease in wanted if lease]
-        terms = self.policy.terms(leases[0].rule) if leases else self.policy.defaults
+        fallbacks = self.by_fallback(wanted)
         unreached = ""
-        for to in dict.fromkeys((self.contact, fallback_of(terms), OPERATORS)):
+        for to in dict.fromkeys((self.contact, *fallbacks, OPERATORS)):
             message = self._message(to, wanted, now, unreached)
             try:
                 sent = self.channel.send(message)
             except Undeliverable as error:
+                if len(fallbacks) > 1:
+                    raise _Apart(str(error)) from error
                 unreached = str(error)
                 continue
             word = None
@@ -150,6 +159,14 @@ class _Sending(Struct, frozen=True):
                 outcomes.append(record_for_account(matters, delivery, self.policy, self.ledger))
             return message.subject, outcomes
         raise Undeliverable(unreached)
+
+    def by_fallback(self, wanted: Sequence[Wanted]) -> dict[Contact, list[Wanted]]:
+        """Sort out what is said by who is told instead if the contact cannot be reached."""
+        apart: dict[Contact, list[Wanted]] = {}
+        for item, lease in wanted:
+            terms = self.policy.terms(lease.rule) if lease else self.policy.defaults
+            apart.setdefault(fallback_of(terms), []).append((item, lease))
+        return apart
 
     def _message(
         self, to: Contact, wanted: Sequence[Wanted], now: datetime, unreached: str
