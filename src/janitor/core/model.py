@@ -108,6 +108,9 @@ class Stack(Struct, frozen=True):
     termination_protection: bool = False
     """Reliable only when the stack was described by its id."""
     exports: tuple[str, ...] = ()
+    """As a sweep sees a root, what its nested stacks export too."""
+    nested: tuple[str, ...] = ()
+    """Names of all stacks nested in it, however deep; only as a sweep sees a root."""
     role: str = ""
     """The role with which CloudFormation acts on it; empty: the caller's own rights."""
     outputs: Mapping[str, str] = field(default_factory=dict)
