@@ -1,6 +1,6 @@
 """CloudFormation as an object in memory: what other hands do, and how deletions end."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from janitor.adapters.memory_resources import MemoryResources
 from janitor.adapters.ports import Clock
 from janitor.core.model import Stack
-from janitor.core.resources import Resource
+from janitor.core.resources import NESTED, Resource
 
 GONE = "DELETE_COMPLETE"
 _ID = "arn:aws:cloudformation:{}:123456789012:stack/{}/00000000-0000-4000-8000-{:012d}"
@@ -27,6 +27,7 @@ class Hands:
         self.refused_regions: dict[str, str] = {}
         self.calls: list[tuple[str, ...]] = []
         self.resources = MemoryResources()
+        self.resources.ends_nested = self._end_nested
         self.imports: dict[str, tuple[str, ...]] = {}
         self.gone_roles: set[str] = set()  # CloudFormation can no longer assume them
         self.stuck: set[str] = set()  # stacks whose deletion does not come to an end
@@ -71,6 +72,9 @@ class Hands:
         if resources is None:
             resources = (Resource("Queue", "AWS::SQS::Queue", f"{name}-queue-{number}"),)
         self.resources.put(stack_id, resources)
+        if parent_id in self.stacks:
+            part = Resource(name, NESTED, stack_id)
+            self.resources.put(parent_id, (*self.resources.of(parent_id), part))
         return stack
 
     def redeploy(self, stack_id: str, tags: Mapping[str, str] | None = None) -> Stack:
@@ -94,9 +98,11 @@ class Hands:
         self.imports[stack_id] = imports
 
     def remove(self, stack_id: str) -> None:
-        """Delete a stack by another hand."""
+        """Delete a stack by another hand, and what is nested in it."""
         self.set(stack_id, GONE)
         self.resources.put(stack_id, ())
+        for nested in [one.stack_id for one in self.stacks.values() if one.parent_id == stack_id]:
+            self.remove(nested)
 
     def fail(
         self, stack_id: str, times: int = 1, reason: str = "resource in use", resource: str = ""
@@ -116,12 +122,31 @@ class Hands:
             return stack
         if held := self._held.get(stack_id):
             return self.set(stack_id, self._former[stack_id], held.pop(0))
-        for export in stack.exports:
-            if users := self.importing(stack, export):
-                reason = f"Export {export} cannot be deleted as it is in use by {users[0]}"
-                return self.set(stack_id, self._former[stack_id], reason)
+        if reason := self._in_use(stack):
+            return self.set(stack_id, self._former[stack_id], reason)
         failed = self.resources.delete(stack_id, stack.role)
         return self.set(stack_id, "DELETE_FAILED" if failed else GONE, failed)
+
+    def _end_nested(self, stack_id: str, delete: Callable[[], str]) -> str:
+        """Let a nested stack go with its root, once nobody imports what it exports."""
+        stack = self.stacks.get(stack_id)
+        if stack is None:
+            return delete()
+        failed = self._in_use(stack) or delete()
+        self.set(stack_id, "DELETE_FAILED" if failed else GONE, failed)
+        return failed and f"Embedded stack {stack_id} was not successfully deleted: {failed}"
+
+    def _in_use(self, stack: Stack) -> str:
+        """Say who imports what it exports; those in which it is nested are on their way out."""
+        above, parent = set(), stack.parent_id
+        while parent in self.stacks:
+            above.add(self.stacks[parent].name)
+            parent = self.stacks[parent].parent_id
+        for export in stack.exports:
+            for user in self.importing(stack, export):
+                if user not in above:
+                    return f"Export {export} cannot be deleted as it is in use by {user}"
+        return ""
 
     def refuse(self, region: str, error: str) -> None:
         """Refuse every call to a region; an empty error ends that."""
