@@ -47,3 +47,12 @@ def test_a_stack_on_two_pages_is_there_once() -> None:
     """A list that changes while it is read shows some twice."""
     net = a_stack("net", "app")
     assert families(net, a_stack("app"), net)["app"] == (("app-out", "net-out"), ("net",))
+
+
+def test_whoever_has_a_nested_stack_that_reads_ssm_does_so_too() -> None:
+    """An update of its tags is one of the nested stack.
+
+    Fails without `reads_ssm` in `_joined`.
+    """
+    listed = (a_stack("app"), a_stack("net", "app", reads_ssm=True), a_stack("other"))
+    assert [stack.reads_ssm for stack in with_families(listed)] == [True, True, False]

@@ -41,4 +41,5 @@ def _joined(root: Stack, nested: Iterable[Stack]) -> Stack:
         root,
         exports=tuple(dict.fromkeys(export for stack in family for export in stack.exports)),
         nested=tuple(stack.name for stack in nested),
+        reads_ssm=any(stack.reads_ssm for stack in family),
     )
