@@ -10,7 +10,7 @@ from tests.journeys.faults import Schedule
 from tests.journeys.timing import deadlines
 from tests.journeys.world import REGIONS, World
 
-from janitor.adapters.memory_stacks import GONE
+from janitor.adapters.memory_hands import GONE
 from janitor.core.model import Lease, LeaseState, Mode, Stack
 from janitor.core.statuses import TAGGABLE
 

@@ -257,6 +257,116 @@ def test_a_nested_importer_goes_with_its_root() -> None:
     assert story.lease(exporter).state is LeaseState.MARKED
 
 
+def test_what_a_nested_stack_exports_holds_its_root_up() -> None:
+    """CloudFormation would refuse only at the nested stack, and the rest would be gone by then.
+
+    Fails without `with_families` in `survey`.
+    """
+    story = Story(POLICY + BREAKER_OFF)
+    root = story.deploy("feat-app")
+    middle = story.deploy("feat-app-net", tags={}, parent_id=root)
+    story.deploy("feat-app-net-vpc", tags={}, parent_id=middle, exports=("vpc",))
+    story.deploy("shop", tags=BOB, imports=("vpc",))
+    due_stacks(story)
+    for _ in range(2):
+        story.sweep()
+    why = "shop (owner bob@example.com) imports its export vpc and stays"
+    assert decided(story)["feat-app"] == f"due, but {why}"
+    told = [m.contact.address for m in story.channel.sent if "in-use" in m.kinds]
+    assert sorted(told) == ["ana@example.com", "bob@example.com"]
+    assert story.calls("delete") == []
+
+
+def test_families_go_in_order_of_what_is_nested_in_them() -> None:
+    """An importer that is nested in a stack that is due goes with that one, before the exporter.
+
+    Fails without `with_families` in `survey`.
+    """
+    story = Story(POLICY + BREAKER_OFF)
+    exporter = story.deploy("feat-net")
+    story.deploy("feat-net-vpc", tags={}, parent_id=exporter, exports=("vpc",))
+    importer = story.deploy("feat-app")
+    story.deploy("feat-app-part", tags={}, parent_id=importer, imports=("vpc",))
+    due_stacks(story)
+    story.sweep()
+    assert decided(story)["feat-net"] == "due, but feat-app imports what it exports and goes first"
+    assert story.calls("delete") == [importer]
+    for stack_id in (importer, exporter):
+        story.stacks.finish(stack_id)
+        story.wait(hours=1)
+        story.sweep()
+    assert story.calls("delete") == [importer, exporter]
+    assert {stack.status for stack in story.stacks.stacks.values()} == {"DELETE_COMPLETE"}
+
+
+def test_the_owner_of_a_root_is_told_what_is_nested_in_it_and_imports() -> None:
+    """Nobody reads the tags of nested stacks."""
+    story = Story(POLICY + BREAKER_OFF)
+    story.deploy("feat-net", exports=("net",))
+    shop = story.deploy("shop", tags=BOB)
+    story.deploy("shop-part", tags={}, parent_id=shop, imports=("net",))
+    due_stacks(story)
+    story.sweep()
+    why = "shop (owner bob@example.com) imports its export net and stays"
+    assert decided(story)["feat-net"] == f"due, but {why}"
+    told = [m.contact.address for m in story.channel.sent if "in-use" in m.kinds]
+    assert sorted(told) == ["ana@example.com", "bob@example.com"]
+
+
+def test_what_only_its_own_family_imports_does_not_keep_a_stack() -> None:
+    """A root from its nested stack, that from the root, and one nested stack from another.
+
+    Fails without `by_others` in the sweep.
+    """
+    story = Story(POLICY + BREAKER_OFF)
+    root = story.deploy("feat-app", exports=("x",), imports=("vpc",))
+    story.deploy("feat-app-net", tags={}, parent_id=root, exports=("vpc",), imports=("x",))
+    story.deploy("feat-app-db", tags={}, parent_id=root, imports=("x", "vpc"))
+    due_stacks(story)
+    story.sweep()
+    assert story.calls("delete") == [root]
+    assert [call[2] for call in story.stacks.calls if call[0] == "importers"] == ["x", "vpc"]
+    for _ in range(48):  # Should CloudFormation refuse that all the same, its owner hears of it.
+        story.stacks.finish(root)
+        story.wait(hours=1)
+        story.sweep()
+    assert "is in use by feat-app-db" in story.lease(root).last_error
+    told = [m.contact.address for m in story.channel.sent if "in-use" in m.kinds]
+    assert told == ["ana@example.com"]
+
+
+def test_an_importer_that_comes_too_late_for_the_sweep_is_told_when_a_nested_stack_stays() -> None:
+    """The root is half deleted then, which cannot be helped; its owner hears by whom.
+
+    Fails if `cause_of_failure` looks at the status reason of the root alone.
+    """
+    story = Story(POLICY + BREAKER_OFF)
+    root = story.deploy("feat-app")
+    child = story.deploy("feat-app-net", tags={}, parent_id=root, exports=("vpc",))
+    due_stacks(story)
+    story.sweep()
+    assert story.calls("delete") == [root]
+    late = story.deploy("late", tags=BOB, imports=("vpc",))
+    story.stacks.finish(root)
+    assert [one.physical_id for one in story.stacks.resources.of(root)] == [child]
+    story.wait(hours=1)
+    story.sweep()
+    lease = story.lease(root)
+    assert (lease.state, lease.attempts) == (LeaseState.FAILED, 0)
+    assert "Export vpc cannot be deleted as it is in use by late" in lease.blocker
+    story.wait(days=1)
+    story.sweep()
+    assert decided(story)["feat-app"].startswith("due, but late (owner bob@example.com) imports")
+    story.stacks.link(late)
+    story.wait(hours=1)
+    story.sweep()
+    story.stacks.finish(root)
+    story.wait(hours=1)
+    story.sweep()
+    assert story.lease(root).state is LeaseState.DELETED
+    assert story.stack(child).status == "DELETE_COMPLETE"
+
+
 def test_what_is_held_up_is_tagged_again_after_a_deployment_wiped_its_tags() -> None:
     """It may be held up for weeks, by an importer or by the breaker.
 

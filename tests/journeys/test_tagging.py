@@ -151,6 +151,27 @@ def test_a_released_stack_loses_the_janitors_tags() -> None:
     assert story.findings() == []
 
 
+def test_a_root_with_a_nested_stack_that_reads_ssm_is_not_tagged_and_goes_all_the_same() -> None:
+    """Its update could replace what runs in the nested one; the refusal is journalled once.
+
+    Fails without `with_families` in `survey`, or without `seen.reads_ssm` in `tags_to_send`.
+    """
+    story = Story()
+    root = story.deploy()
+    child = story.stacks.create("feat-child", parent_id=root)
+    story.stacks.stacks[child.stack_id] = replace(child, reads_ssm=True)
+    story.sweep()
+    story.wait(3)
+    for _ in range(3):
+        story.sweep()
+        story.wait(hours=1)
+    assert story.stack(root).tags == OWNED
+    assert story.actions(root).count("tags.refused") == 1
+    story.wait(1)
+    story.sweep()
+    assert story.calls("delete") == [root]
+
+
 def test_observe_writes_no_tags_and_takes_none_away() -> None:
     """It changes nothing outside the ledger."""
     story = Story()

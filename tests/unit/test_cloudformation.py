@@ -22,6 +22,7 @@ from janitor.core.errors import (
     StackNotFound,
     TagRefused,
 )
+from janitor.core.families import with_families
 from janitor.core.ladder import Cause, Rung, Step, cause_of
 from janitor.core.model import Stack
 from janitor.core.resources import (
@@ -230,8 +231,25 @@ def test_a_stack_with_parameters_from_ssm_is_left_alone(
     """Their "previous value" is read anew, which may replace what runs."""
     image = {"ParameterKey": "Ami", "ParameterValue": "/ami/latest", "ResolvedValue": "ami-1"}
     aws.add_response("describe_stacks", page(raw(Parameters=[image])), BY_ID)
-    with pytest.raises(TagRefused, match="parameters from SSM"):
+    with pytest.raises(TagRefused, match="feat has parameters from SSM"):
         stacks.tag(seen(), {"new": "1"}, (), "token-1")
+
+
+def test_a_root_whose_nested_stacks_have_parameters_from_ssm_is_left_alone_too(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """The update goes on to them. The list tells it, so that nobody has to be asked.
+
+    Fails without `seen.reads_ssm` in `tags_to_send`, or without `reads_ssm` in `_stack`.
+    """
+    image = {"ParameterKey": "Ami", "ParameterValue": "/ami/latest", "ResolvedValue": "ami-1"}
+    child = raw(StackId=CHILD, StackName="feat-child", ParentId=ARN, Parameters=[image])
+    aws.add_response("describe_stacks", page(raw(), child), {})
+    (listing,) = stacks.list_all(["eu-central-1"])
+    root, _ = with_families(listing.stacks)
+    aws.add_response("describe_stacks", page(raw()), BY_ID)
+    with pytest.raises(TagRefused, match="feat has nested stacks with parameters from SSM"):
+        stacks.tag(root, {"new": "1"}, (), "token-1")
 
 
 def test_an_update_that_was_submitted_before_is_waited_for(

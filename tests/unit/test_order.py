@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from janitor.core.decisions import Decision, Delete, Reason, Wait
-from janitor.core.model import Lease, LeaseState, Stack
-from janitor.core.order import Imports, in_order, unknown
+from janitor.core.decisions import Blocked, Decision, Delete, Ignore, Reason, Wait
+from janitor.core.model import OPERATORS, Lease, LeaseState, Stack
+from janitor.core.order import Imports, by_others, in_order, unknown
 from janitor.core.policy import default_policy
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -74,3 +75,41 @@ def test_the_plain_decisions_are_left_as_they_are() -> None:
     """Without exports in use there is nothing to order."""
     decisions: list[Decision] = [going(1, ()), Wait(Reason("later"))]
     assert in_order(decisions, {}, default_policy()) == decisions
+
+
+def test_an_importer_of_its_own_family_holds_nothing_up() -> None:
+    """The root itself and what is nested in it go together.
+
+    Fails without `family` in `by_others`.
+    """
+    stack = Stack("arn:app", "app", "here", "CREATE_COMPLETE", NOW, nested=("app-net",))
+    assert not by_others(stack, {"x": ("app-net", "app"), "y": ("app-net",)}).holds_up
+    assert by_others(stack, {"x": ("app-net", "shop")}).names == {"x": ("shop",)}
+
+
+def test_a_nested_importer_is_its_root_however_many_there_are() -> None:
+    """Its owner can do something about it; and each export is named once.
+
+    Fails without `root.nested` in `_Order`.
+    """
+    exporter, shop = going(1, ("e1",)), Stack("arn:shop", "shop", "here", "CREATE_COMPLETE", NOW)
+    parts = [Stack(f"arn:{name}", name, "here", "CREATE_COMPLETE", NOW) for name in ("p1", "p2")]
+    stays: list[Decision] = [
+        Ignore(Reason("managed by nobody"), replace(shop, nested=("p1", "p2"))),
+        *(Ignore(Reason("nested"), part) for part in parts),
+    ]
+    imports = {"arn:s1": Imports({"e1": ("p1", "p2")})}
+    held, *_ = in_order([exporter, *stays], imports, default_policy())
+    text = "due, but shop (owner operators) imports its export e1 and stays"
+    assert str(held.reason) == text
+
+
+def test_whatever_holds_up_has_a_name_and_is_told() -> None:
+    """Should a stack be said to import what it exports itself, that is a circle of one.
+
+    Fails if `_uses` leaves out the stack itself: then it waited for ever for "".
+    """
+    (held,) = in_order([going(1, ("e1",))], {"arn:s1": Imports({"e1": ("s1",)})}, default_policy())
+    assert str(held.reason) == "due, but s1 imports its own exports; take the import out of it"
+    assert isinstance(held, Blocked)
+    assert held.also == (OPERATORS,)

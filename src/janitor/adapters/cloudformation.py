@@ -106,9 +106,6 @@ class CloudFormation(StackDeletions):
         full = tags_to_send(fresh, stack, put, remove)
         if full == fresh.tags:
             return None
-        if any("ResolvedValue" in parameter for parameter in raw.get("Parameters", [])):
-            # Their previous value is fetched anew: a moved image would replace instances.
-            raise TagRefused("has parameters from SSM, which an update would read anew")
         try:
             # Never NotificationARNs, RoleARN or policies: [] would wipe topics, and a role
             # passed once stays on the stack for whoever operates it.
@@ -230,6 +227,7 @@ def _stack(region: str, raw: "StackTypeDef") -> Stack:
         parent_id=get("ParentId"),
         termination_protection=get("EnableTerminationProtection", False),
         exports=tuple([out["ExportName"] for out in get("Outputs", ()) if "ExportName" in out]),
+        reads_ssm=any("ResolvedValue" in parameter for parameter in get("Parameters", ())),
         role=get("RoleARN", ""),
     )
 

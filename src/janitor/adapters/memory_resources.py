@@ -28,6 +28,8 @@ class MemoryResources:
         """What one needs, by logical ids: it is not even tried as long as that one stands."""
         self.denied_to: set[str] = set()
         """Roles that may delete nothing any more."""
+        self.ends_nested: Callable[[str, Callable[[], str]], str] = lambda _, delete: delete()
+        """Ends the deletion of a nested stack, which `delete` does; the reason if it fails."""
         self._there: dict[str, dict[str, Resource]] = {}
         self._fates: dict[str, dict[str, Resource]] = {}
         self._steps: dict[str, Step] = {}
@@ -106,7 +108,7 @@ class MemoryResources:
         if one.type != NESTED or one.physical_id not in self._there:
             return ""
         self._steps.setdefault(one.physical_id, Step())
-        return self.delete(one.physical_id, role)
+        return self.ends_nested(one.physical_id, lambda: self.delete(one.physical_id, role))
 
     def _hindrance(self, one: Resource, role: str) -> str:
         if role and role in self.denied_to:

@@ -1,12 +1,12 @@
-"""CloudFormation as an object in memory: its refusals, and deletions that end later."""
+"""CloudFormation as an object in memory: what the janitor asks of it, and its refusals."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from janitor.adapters.memory_resources import MemoryResources
-from janitor.adapters.ports import PLAIN, Clock
+from janitor.adapters.memory_hands import GONE, Hands
+from janitor.adapters.ports import PLAIN
 from janitor.adapters.stack_rules import region_of, tags_to_send
 from janitor.core.errors import DeleteRefused, JanitorError, StackNotFound, TagRefused
 from janitor.core.ladder import Step
@@ -14,126 +14,9 @@ from janitor.core.model import Stack
 from janitor.core.plan import Listing
 from janitor.core.resources import Resource, Snapshot
 
-GONE = "DELETE_COMPLETE"
-_ID = "arn:aws:cloudformation:{}:123456789012:stack/{}/00000000-0000-4000-8000-{:012d}"
 
-
-class MemoryStacks:
-    """CloudFormation in a dictionary, with a record of every call in `calls`.
-
-    A deletion stays DELETE_IN_PROGRESS until `finish`, or ends at once with `auto_finish`.
-    """
-
-    def __init__(self, clock: Clock, *, auto_finish: bool = False) -> None:
-        self.clock = clock
-        self.auto_finish = auto_finish
-        self.stacks: dict[str, Stack] = {}
-        self.refused_regions: dict[str, str] = {}
-        self.calls: list[tuple[str, ...]] = []
-        self.resources = MemoryResources()
-        self.imports: dict[str, tuple[str, ...]] = {}
-        self.gone_roles: set[str] = set()  # CloudFormation can no longer assume them
-        self.stuck: set[str] = set()  # stacks whose deletion does not come to an end
-        self.throttled = 0  # so many calls to come are refused for being too many
-        self._held: dict[str, list[str]] = {}
-        self._former: dict[str, str] = {}
-        self._tokens: dict[str, datetime | None] = {}
-
-    # What other hands do.
-
-    def create(
-        self,
-        name: str,
-        region: str = "eu-central-1",
-        tags: Mapping[str, str] | None = None,
-        *,
-        created: datetime | None = None,
-        status: str = "CREATE_COMPLETE",
-        parent_id: str | None = None,
-        termination_protection: bool = False,
-        exports: tuple[str, ...] = (),
-        imports: tuple[str, ...] = (),
-        role: str = "",
-        resources: tuple[Resource, ...] | None = None,
-    ) -> Stack:
-        """Deploy a new stack; a name may be used again once its stack is gone."""
-        number = len(self.stacks) + 1
-        stack_id = _ID.format(region, name, number)
-        stack = Stack(
-            stack_id=stack_id,
-            name=name,
-            region=region,
-            status=status,
-            created=created or self.clock(),
-            tags=dict(tags or {}),
-            parent_id=parent_id,
-            termination_protection=termination_protection,
-            exports=exports,
-            role=role,
-            outputs={name: f"value of {name}" for name in exports},
-        )
-        self.stacks[stack_id] = stack
-        self.imports[stack_id] = imports
-        if resources is None:
-            resources = (Resource("Queue", "AWS::SQS::Queue", f"{name}-queue-{number}"),)
-        self.resources.put(stack_id, resources)
-        return stack
-
-    def redeploy(self, stack_id: str, tags: Mapping[str, str] | None = None) -> Stack:
-        """Update a stack by another hand; given tags replace all there were."""
-        found, now = self.stacks[stack_id], self.clock()
-        full = found.tags if tags is None else dict(tags)
-        self.stacks[stack_id] = replace(found, updated=now, status="UPDATE_COMPLETE", tags=full)
-        return self.stacks[stack_id]
-
-    def set(self, stack_id: str, status: str, reason: str = "") -> Stack:
-        """Bring a stack into a status."""
-        self.stacks[stack_id] = replace(self.stacks[stack_id], status=status, status_reason=reason)
-        return self.stacks[stack_id]
-
-    def lock(self, stack_id: str, *, on: bool = True) -> None:
-        """Switch termination protection by another hand."""
-        self.stacks[stack_id] = replace(self.stacks[stack_id], termination_protection=on)
-
-    def link(self, stack_id: str, *imports: str) -> None:
-        """Let a deployment import exports of other stacks."""
-        self.imports[stack_id] = imports
-
-    def remove(self, stack_id: str) -> None:
-        """Delete a stack by another hand."""
-        self.set(stack_id, GONE)
-        self.resources.put(stack_id, ())
-
-    def fail(
-        self, stack_id: str, times: int = 1, reason: str = "resource in use", resource: str = ""
-    ) -> None:
-        """Let the next `times` deletions of a stack end in DELETE_FAILED, over one resource."""
-        self.resources.fail(stack_id, times, reason, resource)
-
-    def hold(self, stack_id: str, importer: str) -> None:
-        """Let the next deletion fall back to the former status: an export is in use."""
-        reason = f"Export {self.stacks[stack_id].name} cannot be deleted as it is in use by "
-        self._held.setdefault(stack_id, []).append(reason + importer)
-
-    def finish(self, stack_id: str) -> Stack:
-        """Bring a deletion under way to its end."""
-        stack = self.stacks[stack_id]
-        if stack.status != "DELETE_IN_PROGRESS" or stack_id in self.stuck:
-            return stack
-        if held := self._held.get(stack_id):
-            return self.set(stack_id, self._former[stack_id], held.pop(0))
-        for export in stack.exports:
-            if users := self.importing(stack, export):
-                reason = f"Export {export} cannot be deleted as it is in use by {users[0]}"
-                return self.set(stack_id, self._former[stack_id], reason)
-        failed = self.resources.delete(stack_id, stack.role)
-        return self.set(stack_id, "DELETE_FAILED" if failed else GONE, failed)
-
-    def refuse(self, region: str, error: str) -> None:
-        """Refuse every call to a region; an empty error ends that."""
-        self.refused_regions[region] = error
-
-    # What the janitor does.
+class MemoryStacks(Hands):
+    """The `Stacks` port in memory, with a record of every call in `calls`."""
 
     def list_all(self, regions: Iterable[str]) -> Iterator[Listing]:
         """List each region, but for those that `refuse` named."""
@@ -241,17 +124,6 @@ class MemoryStacks:
         if found is None or found.status in (GONE, "DELETE_IN_PROGRESS"):
             raise JanitorError(f"the protection of {stack_id} cannot be switched")
         self.stacks[stack_id] = replace(found, termination_protection=on)
-
-    def importing(self, stack: Stack, export: str) -> tuple[str, ...]:
-        """Name the stacks that import an export right now."""
-        return tuple(
-            sorted(
-                other.name
-                for other in tuple(self.stacks.values())
-                if export in self.imports.get(other.stack_id, ())
-                and (other.region, other.status != GONE) == (stack.region, True)
-            )
-        )
 
     def _find(self, stack_id: str) -> Stack | None:
         region = region_of(stack_id)

@@ -108,6 +108,11 @@ class Stack(Struct, frozen=True):
     termination_protection: bool = False
     """Reliable only when the stack was described by its id."""
     exports: tuple[str, ...] = ()
+    """As a sweep sees a root, what its nested stacks export too."""
+    nested: tuple[str, ...] = ()
+    """Names of all stacks nested in it, however deep; only as a sweep sees a root."""
+    reads_ssm: bool = False
+    """An update would read parameters of it anew from SSM, or as a sweep sees a root, of its family."""
     role: str = ""
     """The role with which CloudFormation acts on it; empty: the caller's own rights."""
     outputs: Mapping[str, str] = field(default_factory=dict)

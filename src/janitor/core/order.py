@@ -1,7 +1,9 @@
 """The order of deletions by export and import: who imports goes first, who stays holds up.
 
 CloudFormation keeps a stack as long as another one imports what it exports. Who imports is
-asked only about stacks that would go in this very sweep.
+asked only about stacks that would go in this very sweep. Nested stacks count as their root,
+since they go with it: what they export is asked about as its own, and it stands for them where
+they import.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +31,14 @@ class Imports(Struct, frozen=True):
     def holds_up(self) -> bool:
         """Tell whether the stack cannot go now."""
         return bool(self.error) or any(self.names.values())
+
+
+def by_others(stack: Stack, names: Mapping[str, tuple[str, ...]]) -> Imports:
+    """Leave out its own family, which goes with it, in the order that CloudFormation knows."""
+    family = {stack.name, *stack.nested}
+    return Imports(
+        {export: tuple(n for n in who if n not in family) for export, who in names.items()}
+    )
 
 
 def unknown(
@@ -65,7 +75,7 @@ def in_order(
 
 
 class _Order:
-    """What the decisions say of every stack that is there, by name and by id."""
+    """What the decisions say of every stack that is there, by name; of nested ones their root's."""
 
     def __init__(
         self, decisions: Sequence[Decision], imports: Mapping[str, Imports], policy: Policy
@@ -73,13 +83,11 @@ class _Order:
         self._imports = imports
         self._policy = policy
         self._by_name: dict[tuple[str, str], Decision] = {}
-        self._by_id: dict[str, Decision] = {}
         if not any(found.holds_up for found in imports.values()):
             return
-        for decision in decisions:
-            if stack := decision.stack:
-                self._by_name[stack.region, stack.name] = decision
-                self._by_id[stack.stack_id] = decision
+        there = [(decision.stack, decision) for decision in decisions if decision.stack]
+        self._by_name |= {(stack.region, stack.name): decision for stack, decision in there}
+        self._by_name |= {(root.region, name): it for root, it in there for name in root.nested}
 
     def decide(self, decision: Delete | Retry) -> Decision:
         """Return the decision as it is, or what holds it up."""
@@ -93,11 +101,7 @@ class _Order:
             text = f"due, but who imports what it exports could not be read: {clean(found.error)}"
             return Wait(Reason(text), stack, lease, decision.changes, decision.tags)
         if circle := self._circle(stack):
-            names = " and ".join(clean(name) for name in circle)
-            why = f"{names} import each other's exports, so that none of them can be deleted"
-            return self._blocked(
-                decision, f"{why}; take the import out of one of them", (OPERATORS,)
-            )
+            return self._blocked(decision, _circle_text(circle), (OPERATORS,))
         staying = [use for use in self._uses(stack) if not _leaves(use.importer)]
         if staying:
             named = "; ".join(use.text(self._owners(use)) for use in staying[:MOST_NAMED])
@@ -126,28 +130,15 @@ class _Order:
         return Blocked(reason, decision.stack, lease, changes, decision.tags, also=also)
 
     def _uses(self, stack: Stack) -> list["_Use"]:
-        """List every import of what `stack` exports by another stack, nested ones by their root."""
-        found = self._imports.get(stack.stack_id)
-        if found is None:
-            return []
-        uses = []
+        """List who imports what `stack` exports, once for each export: one use at least, if any."""
+        found = self._imports.get(stack.stack_id, Imports())
+        uses: dict[tuple[str, str], _Use] = {}
         for export, names in sorted(found.names.items()):
             for name in sorted(names):
-                importer = self._root(self._by_name.get((stack.region, name)))
-                if importer is None or importer.stack is None:
-                    uses.append(_Use(export, name, None))
-                elif importer.stack.stack_id != stack.stack_id:
-                    uses.append(_Use(export, importer.stack.name, importer))
-        return uses
-
-    def _root(self, decision: Decision | None) -> Decision | None:
-        seen: set[str] = set()
-        while decision and decision.stack and (parent := decision.stack.parent_id):
-            if parent in seen or parent not in self._by_id:
-                return decision
-            seen.add(parent)
-            decision = self._by_id[parent]
-        return decision
+                importer = self._by_name.get((stack.region, name))
+                named = importer.stack.name if importer and importer.stack else name
+                uses[export, named] = _Use(export, named, importer)
+        return list(uses.values())
 
     def _circle(self, stack: Stack) -> tuple[str, ...]:
         """Return the names of those that wait for each other, `stack` among them; or nothing."""
@@ -196,6 +187,14 @@ class _Use(Struct, frozen=True):
         return (
             f"{clean(self.name)} (owner {whose}) imports its export {clean(self.export)} and stays"
         )
+
+
+def _circle_text(circle: tuple[str, ...]) -> str:
+    if len(circle) == 1:
+        return f"{clean(circle[0])} imports its own exports; take the import out of it"
+    names = " and ".join(clean(name) for name in circle)
+    why = f"{names} import each other's exports, so that none of them can be deleted"
+    return f"{why}; take the import out of one of them"
 
 
 def _leaves(importer: Decision | None) -> bool:

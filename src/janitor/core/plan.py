@@ -18,6 +18,7 @@ from janitor.core.decisions import (
     Wait,
     decision_name,
 )
+from janitor.core.families import with_families
 from janitor.core.lifecycle import decide
 from janitor.core.model import Account, Lease, LeaseState, Mode, Stack
 from janitor.core.order import Imports, in_order, unknown
@@ -98,7 +99,7 @@ def survey(
         if listing.error:
             continue
         listed.add(listing.region)
-        for stack in listing.stacks:
+        for stack in with_families(listing.stacks):
             # An account that changes between two pages can show a stack on both.
             if stack.stack_id not in seen:
                 seen.add(stack.stack_id)

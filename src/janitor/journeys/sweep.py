@@ -25,7 +25,7 @@ from janitor.core.decisions import Decision
 from janitor.core.errors import ClockError, Conflict, JanitorError
 from janitor.core.journal import Actor
 from janitor.core.model import ACCOUNT_KEY, Account, Lease, Mode, Outcome, Stack, Status
-from janitor.core.order import Imports
+from janitor.core.order import Imports, by_others
 from janitor.core.plan import Plan, make_plan, survey, unknown_imports
 from janitor.core.policy import Policy
 from janitor.core.protection import unknown_protection, with_protection
@@ -126,7 +126,7 @@ def _importers_of(stack: Stack, stacks: Stacks, may_go_on: Callable[[], bool]) -
             names[export] = stacks.importers(stack.stack_id, export)
     except JanitorError as error:
         return Imports(error=str(error))
-    return Imports(names)
+    return by_others(stack, names)
 
 
 def _acts(
