@@ -116,13 +116,6 @@ MUTATIONS = (
     ),
     # 5. Every step may be cut off: the next sweep finishes it.
     Mutation(5, "journeys/track.py", "now - lease.claimed_at >= NO_EFFECT_AFTER", "False"),
-    Mutation(5, "core/plan.py", "key=_place)", "key=_by_deadline)"),
-    Mutation(
-        5,
-        "journeys/delete.py",
-        "if lease.blocked and lease.last_error == str(reason):",
-        "if False:",
-    ),
     Mutation(
         5,
         "core/notices.py",

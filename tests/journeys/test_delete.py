@@ -124,6 +124,20 @@ def test_termination_protection_shows_only_when_described_and_is_respected() -> 
     assert story.lease(stack_id).state is LeaseState.DELETING
 
 
+def test_protection_is_journalled_once_though_the_message_comes_twice() -> None:
+    """As queues do.
+
+    Fails with `if False:` for the first line of `_journal_refusal`.
+    """
+    story, stack_id = a_queued_deletion()
+    story.stacks.lock(stack_id)
+    (request,) = story.janitor.queue.deletions
+    story.janitor.drain()
+    story.janitor.queue.delete(request)
+    story.janitor.drain()
+    assert story.actions(stack_id).count("deletion.blocked") == 1
+
+
 def test_protection_is_journalled_again_for_a_deadline_of_its_own() -> None:
     """After an extension the next refusal is news."""
     story = Story()
