@@ -305,6 +305,16 @@ def test_the_journal_names_every_chain_once(ledger: Ledger) -> None:
     assert sorted(ledger.chain_keys()) == sorted([one.stack_id, two.stack_id, ACCOUNT_KEY])
 
 
+def test_the_records_name_every_stack_that_they_remember(ledger: Ledger) -> None:
+    """One that is deleted as well: its row outlives it, and says how long its chain was.
+
+    Fails if open leases alone are named.
+    """
+    lease, gone = opened(ledger, a_lease("one")), opened(ledger, a_lease("two"))
+    ledger.commit(step(gone, "deletion.confirmed", state=LeaseState.DELETED, closed_at=NOON))
+    assert sorted(ledger.record_keys()) == sorted([lease.stack_id, gone.stack_id, ACCOUNT_KEY])
+
+
 def test_events_of_some_days_come_in_order_from_the_first_up_to_the_last(ledger: Ledger) -> None:
     """The end is not included; events of one instant keep the order of their chain."""
     midnight = NOON.replace(hour=0) + timedelta(days=1)
@@ -402,6 +412,7 @@ def test_missing_tables_are_named_with_the_way_to_make_them(tables: Tables) -> N
         ledger.account,
         lambda: list(ledger.chain("x")),
         lambda: list(ledger.chain_keys()),
+        lambda: list(ledger.record_keys()),
         lambda: list(ledger.events(NOON, NOON)),
         lambda: ledger.commit(step(lease, "lease.opened")),
     ):

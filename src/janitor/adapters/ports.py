@@ -160,6 +160,10 @@ class Ledger(Protocol):
         """Yield the key of every chain in the journal."""
         ...
 
+    def record_keys(self) -> Iterator[str]:
+        """Yield the key of every record, those of closed leases and the account's included."""
+        ...
+
     def events(self, since: datetime, until: datetime) -> Iterator[Event]:
         """Yield all events of all chains from `since` up to `until`, oldest first."""
         ...

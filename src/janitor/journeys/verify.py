@@ -57,17 +57,14 @@ def remember(archive: Archive, now: datetime, lag: timedelta = LAG) -> Memory:
 def verify_chains(
     ledger: Ledger, only: tuple[str, ...] = (), memory: Memory | None = None
 ) -> Iterator[Checked]:
-    """Check the chains `only`, or all: of the journal, of open leases, of the archive.
+    """Check the chains `only`, or all: of the journal, of every record, of the archive.
 
     What is wrong with the archive itself comes last, as a chain of no events.
     """
-    keys = dict.fromkeys(only or ledger.chain_keys())
+    keys = dict.fromkeys(only)
     if not only:
-        account, leases = ledger.open_records()
-        keys |= dict.fromkeys(leases)
-        keys |= dict.fromkeys(memory.traces if memory else ())
-        if account.seq:
-            keys[ACCOUNT_KEY] = None
+        remembered = memory.traces if memory else ()
+        keys |= dict.fromkeys((*ledger.chain_keys(), *ledger.record_keys(), *remembered))
     older = 0
     for key in sorted(keys):
         events = list(ledger.chain(key))
@@ -77,7 +74,8 @@ def verify_chains(
         beside = memory.beside(key, events) if memory else Compared()
         older += beside.older
         every = (*findings, *beside.findings)
-        yield Checked(key, len(events), every, beside.on_the_way, beside.older)
+        if events or every:  # else the account's, before its first event
+            yield Checked(key, len(events), every, beside.on_the_way, beside.older)
     if memory is not None:
         empty = Finding("archive", 0, "archive", "the archive is empty, and the journal is not")
         wrong = (*memory.findings, *((empty,) if older and memory.began is None else ()))
