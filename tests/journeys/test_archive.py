@@ -1,6 +1,6 @@
 """Archiving and verifying together: a ledger whose every write goes to an archive."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from janitor.core.archive import ArchiveObject, Seen, Trace, Written
 from janitor.core.audit import Finding
 from janitor.core.decisions import Reason
 from janitor.core.errors import JanitorError
-from janitor.core.journal import Actor, Event, about, entry
+from janitor.core.journal import Actor, Draft, Event, about, entry
 from janitor.core.model import Lease, LeaseState
 from janitor.core.records import event_document
 from janitor.journeys.archive import keep
@@ -22,6 +22,15 @@ from janitor.journeys.verify import Checked, remember, verify_chains
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = NOON + timedelta(days=9)
+
+
+def step_of(lease: Lease, number: int) -> Draft:
+    """Draft an event, so many minutes after noon."""
+    return about(
+        lease, f"lease.step{number}", Reason("because"),
+        actor=Actor("janitor", "janitor", "sweep"),
+        now=NOON + timedelta(minutes=number), policy_version="p",
+    )  # fmt: skip
 
 
 class World:
@@ -38,12 +47,7 @@ class World:
         lease = Lease(key, name, "eu-central-1", "default", NOON, NOON)
         events: list[Event] = []
         for step in range(count):
-            draft = about(
-                lease, f"lease.step{step}", Reason("because"),
-                actor=Actor("janitor", "janitor", "sweep"),
-                now=NOON + timedelta(minutes=step), policy_version="p",
-            )  # fmt: skip
-            written = entry(lease, lease, draft)
+            written = entry(lease, lease, step_of(lease, step))
             self.ledger.commit(written)
             lease = written.record
             events += written.events
@@ -114,6 +118,71 @@ def test_a_chain_that_is_gone_as_a_whole_is_remembered_by_its_closed_lease(world
         (key, 1, "removed"),
         (key, 2, "removed"),
     ]
+
+
+class Busy(MemoryLedger):
+    """A ledger that a janitor writes to right after something of it was read."""
+
+    def __init__(self, world: World, after: str, times: int) -> None:
+        super().__init__()
+        self.records, self.journal = world.ledger.records, world.ledger.journal
+        self.after, self.left = after, times
+
+    def lease(self, stack_id: str) -> Lease | None:
+        """Read the lease, and then let the janitor write."""
+        lease = super().lease(stack_id)
+        self._meanwhile("lease", stack_id)
+        return lease
+
+    def chain(self, key: str) -> Iterator[Event]:
+        """Read the chain, and then let the janitor write."""
+        events = list(super().chain(key))
+        self._meanwhile("chain", key)
+        return iter(events)
+
+    def _meanwhile(self, what: str, key: str) -> None:
+        lease = super().lease(key)
+        if what == self.after and self.left and lease:
+            self.left -= 1
+            self.commit(entry(lease, lease, step_of(lease, 9)))
+
+
+@pytest.mark.parametrize("after", ["lease", "chain"])
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_a_janitor_at_work_is_no_tampering(world: World, after: str, times: int) -> None:
+    """It may write between the reading of a chain and of its record, more than once.
+
+    Fails if what the first reading finds is told: `if True:` in `_check`.
+    """
+    busy = Busy(world, after, times)
+    assert [f.text for check in verify_chains(busy) for f in check.findings] == []
+
+
+def test_a_query_may_see_a_transaction_later_than_a_get(world: World) -> None:
+    """DynamoDB promises no more; nothing is written in between, and the next query sees it.
+
+    Fails if one reading beside a record that stays the same is enough.
+    """
+
+    class Late(Busy):
+        """A ledger whose first query misses the last event."""
+
+        def chain(self, key: str) -> Iterator[Event]:
+            """Read the chain, the first time without its end."""
+            events = list(super().chain(key))
+            self.left -= 1
+            return iter(events[:-1] if self.left >= 0 else events)
+
+    assert [f.text for check in verify_chains(Late(world, "", 1)) for f in check.findings] == []
+
+
+def test_what_is_found_in_a_chain_that_never_rests_is_told(world: World) -> None:
+    """Else whoever goes on writing hides it."""
+    key = "arn:aws:cloudformation:eu-central-1:1:stack/one/1"
+    del world.ledger.journal[key][1]
+    busy = Busy(world, "lease", 1000)
+    found = {(f.seq, f.what) for check in verify_chains(busy, (key,)) for f in check.findings}
+    assert (2, "removed") in found
 
 
 def test_history_that_was_rewritten_whole_is_found(world: World) -> None:

@@ -10,7 +10,10 @@ from janitor.adapters.ports import Archive, Ledger
 from janitor.core.archive import LAG, Compared, Trace, compare
 from janitor.core.audit import Finding, verify
 from janitor.core.journal import Event
-from janitor.core.model import ACCOUNT_KEY
+from janitor.core.model import ACCOUNT_KEY, Account, Lease
+
+ATTEMPTS = 5
+"""How often a chain is read again before something is told that was found amid writes to it."""
 
 
 class Checked(Struct, frozen=True):
@@ -67,17 +70,44 @@ def verify_chains(
         keys |= dict.fromkeys((*ledger.chain_keys(), *ledger.record_keys(), *remembered))
     older = 0
     for key in sorted(keys):
-        events = list(ledger.chain(key))
-        record = ledger.account() if key == ACCOUNT_KEY else ledger.lease(key)
-        end = (record.head, record.seq) if record else (None, None)
-        findings = verify(key, events, *end)
-        beside = memory.beside(key, events) if memory else Compared()
-        older += beside.older
-        every = (*findings, *beside.findings)
-        if events or every:  # else the account's, before its first event
-            yield Checked(key, len(events), every, beside.on_the_way, beside.older)
+        checked = _check(ledger, key, memory)
+        older += checked.older
+        if checked.events or checked.findings:  # else the account's, before its first event
+            yield checked
     if memory is not None:
         empty = Finding("archive", 0, "archive", "the archive is empty, and the journal is not")
         wrong = (*memory.findings, *((empty,) if older and memory.began is None else ()))
         if wrong:
             yield Checked("archive", 0, wrong)
+
+
+def _check(ledger: Ledger, key: str, memory: Memory | None) -> Checked:
+    """Check one chain; what is found has to be found again, beside a record that stays the same.
+
+    A janitor at work may write between the reading of the one and of the other, and a query
+    may see a transaction a moment later than a get.
+    """
+    checked = _read(ledger, key, _record(ledger, key), memory)
+    for _ in range(ATTEMPTS):
+        if not checked.findings:
+            break
+        record = _record(ledger, key)
+        checked = _read(ledger, key, record, memory)
+        if record == _record(ledger, key):
+            break
+    return checked
+
+
+def _read(
+    ledger: Ledger, key: str, record: Lease | Account | None, memory: Memory | None
+) -> Checked:
+    """Read a chain and check it by its record and the archive."""
+    events = list(ledger.chain(key))
+    end = (record.head, record.seq) if record else (None, None)
+    beside = memory.beside(key, events) if memory else Compared()
+    findings = (*verify(key, events, *end), *beside.findings)
+    return Checked(key, len(events), findings, beside.on_the_way, beside.older)
+
+
+def _record(ledger: Ledger, key: str) -> Lease | Account | None:
+    return ledger.account() if key == ACCOUNT_KEY else ledger.lease(key)
