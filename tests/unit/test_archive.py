@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from janitor.core.archive import (
-    Compared,
     Seen,
     UnreadableArchive,
     Written,
-    compare,
     objects_of,
     trace_of,
     writes_in,
 )
+from janitor.core.comparison import Compared, compare
 from janitor.core.decisions import Reason
 from janitor.core.journal import Actor, Event, about, entry
 from janitor.core.model import Lease

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from janitor.adapters.ports import Archive, Ledger
-from janitor.core.archive import LAG, Compared, Trace, compare
+from janitor.core.archive import Trace
 from janitor.core.audit import Finding, verify
+from janitor.core.comparison import LAG, Compared, compare
 from janitor.core.journal import Event
 from janitor.core.model import ACCOUNT_KEY, Account, Lease
 
