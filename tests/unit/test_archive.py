@@ -60,6 +60,11 @@ def insertions(events: list[Event]) -> list[Written]:
     ]
 
 
+def events_at(events: list[Event], seq: int) -> datetime:
+    """Return when one of them happened, as it says."""
+    return datetime.fromisoformat(events[seq - 1].occurred_at)
+
+
 def compared(
     events: list[Event], writes: list[Written], now: datetime = LATER, began: datetime | None = NOON
 ) -> Compared:
@@ -254,6 +259,39 @@ def test_events_from_before_the_archive_are_counted_and_not_blamed() -> None:
     late = [replace(write, at=began) for write in insertions(events)[4:]]
     outcome = compared(events, late, began=began)
     assert (outcome.findings, outcome.older) == ((), 4)
+
+
+@pytest.mark.parametrize("apart", [timedelta(hours=-6), timedelta(0), timedelta(hours=6)])
+def test_an_event_is_written_about_when_it_happens(apart: timedelta) -> None:
+    """A sweep dates its events by its start, and clocks differ; six hours are enough for both."""
+    events = a_chain(3)
+    writes = [replace(w, at=events_at(events, w.seq) + apart) for w in insertions(events)]
+    assert found(events, writes) == []
+
+
+@pytest.mark.parametrize("apart", [timedelta(days=30), timedelta(hours=-6, seconds=-1)])
+def test_an_event_that_was_written_at_another_time_than_its_own_is_named(apart: timedelta) -> None:
+    """Every hash fits, and the archive has it; but nobody heard of it on that day.
+
+    Fails without `_is_of_its_time`.
+    """
+    events = a_chain(3)
+    writes = insertions(events)
+    writes[2] = replace(writes[2], at=events_at(events, 3) + apart)
+    (finding,) = compared(events, writes).findings
+    assert (finding.seq, finding.what) == (3, "inserted")
+    assert "is dated 2026-06-01T12:02:00.000000Z, but was written 2026-0" in finding.text
+
+
+def test_an_event_without_a_date_is_named() -> None:
+    """A janitor dates all of them.
+
+    Fails if one that cannot be read is of its time: `at is None or`.
+    """
+    (event,) = a_chain(1)
+    undated = replace(event, body={**event.body, "occurred_at": "2026-06-01"})
+    write = replace(insertions([event])[0], document=event_document(undated))
+    assert found([undated], [write]) == [(1, "inserted")]
 
 
 def test_a_row_that_cannot_be_read_is_named() -> None:

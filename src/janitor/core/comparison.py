@@ -10,9 +10,12 @@ from msgspec.structs import replace
 from janitor.core.archive import Seen, Trace, mark_of
 from janitor.core.audit import Finding
 from janitor.core.journal import Event
+from janitor.core.reading import instant_of
 
 LAG = timedelta(minutes=15)
 """How long an event may be on its way to the archive."""
+APART = timedelta(hours=6)
+"""How far an event's date may be from when it was written: a sweep dates its events by its start."""
 
 
 class Compared(Struct, frozen=True):
@@ -57,7 +60,9 @@ def compare(
                     text = "is in the table alone: put there by hand, or lost to the archive"
                     found.append(_finding(key, event.seq, "inserted", text))
         elif mark == original.mark:
-            continue
+            if not _is_of_its_time(event, original.at):
+                text = f"is dated {event.occurred_at}, but was written {_when(original.at)}"
+                found.append(_finding(key, event.seq, "inserted", text))
         elif (home := by_mark.get(mark)) is not None and home != event.seq:
             text = f"stands here, but the archive has it as event {home}"
             found.append(_finding(key, event.seq, "swapped", text))
@@ -85,7 +90,7 @@ def _later_writes(
 ) -> Iterator[Finding]:
     """Name every write after the first: the journal is put once and never touched again."""
     for trace in ordered:
-        when = f"{trace.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        when = _when(trace.at)
         match trace.seen:
             case Seen.MODIFY:
                 yield _finding(key, trace.seq, "changed", f"was changed in the table, {when}")
@@ -102,13 +107,22 @@ def _later_writes(
 
 def _age(event: Event, now: datetime, began: datetime | None, lag: timedelta) -> str:
     """Say whether an event that the archive lacks may still come, or was before its time."""
-    try:
-        at = datetime.fromisoformat(event.occurred_at)
-        if now - lag < at <= now + lag:
-            return "young"
-        return "older" if began is None or at < began - lag else "lost"
-    except (ValueError, TypeError):  # tampered with beyond reading, or without a zone
+    at = instant_of(event)
+    if at is None:  # tampered with beyond reading
         return "lost"
+    if now - lag < at <= now + lag:
+        return "young"
+    return "older" if began is None or at < began - lag else "lost"
+
+
+def _is_of_its_time(event: Event, written: datetime) -> bool:
+    """Tell whether an event was written about when it says that it happened."""
+    at = instant_of(event)
+    return at is not None and abs(written - at) <= APART
+
+
+def _when(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _finding(key: str, seq: int, what: str, text: str) -> Finding:
