@@ -17,7 +17,7 @@ from janitor.core.archive import (
     trace_of,
     writes_in,
 )
-from janitor.core.comparison import Compared, compare
+from janitor.core.comparison import LAG, Compared, compare
 from janitor.core.decisions import Reason
 from janitor.core.journal import Actor, Event, about, entry
 from janitor.core.model import Lease
@@ -239,11 +239,32 @@ def test_the_newest_events_may_be_on_their_way() -> None:
     events = a_chain(4)
     last = datetime.fromisoformat(events[3].occurred_at)
     writes = insertions(events)[:3]
-    lag = timedelta(minutes=15)
-    young = compared(events, writes, now=last + lag - timedelta(seconds=1))
+    young = compared(events, writes, now=last + LAG - timedelta(seconds=1))
     assert (young.findings, young.on_the_way) == ((), 1)
-    missing = compared(events, writes, now=last + lag)
+    missing = compared(events, writes, now=last + LAG)
     assert [(f.seq, f.what) for f in missing.findings] == [(4, "inserted")]
+
+
+def test_the_events_of_a_long_sweep_may_be_on_their_way() -> None:
+    """They have the date of its start, and a sweep in Lambda may take a quarter of an hour.
+
+    Fails with a lag of 15 minutes.
+    """
+    events = a_chain(2)
+    written = datetime.fromisoformat(events[1].occurred_at) + timedelta(minutes=15)
+    outcome = compared(events, insertions(events)[:1], now=written + timedelta(minutes=2))
+    assert (outcome.findings, outcome.on_the_way) == ((), 1)
+
+
+def test_what_is_written_while_the_archive_is_read_may_be_on_its_way() -> None:
+    """`now` is when reading began; the table is read after it.
+
+    Fails if only the lag is allowed for: `<= now + lag`.
+    """
+    events = a_chain(2)
+    began = datetime.fromisoformat(events[1].occurred_at) - timedelta(hours=2)
+    outcome = compared(events, [], now=began)
+    assert (outcome.findings, outcome.on_the_way) == ((), 2)
 
 
 def test_an_event_from_the_future_is_not_on_its_way_for_ever() -> None:

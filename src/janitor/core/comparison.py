@@ -12,8 +12,8 @@ from janitor.core.audit import Finding
 from janitor.core.journal import Event
 from janitor.core.reading import instant_of
 
-LAG = timedelta(minutes=15)
-"""How long an event may be on its way to the archive."""
+LAG = timedelta(minutes=30)
+"""How old an event may be that is on its way to the archive: a sweep has 15 minutes to write it."""
 APART = timedelta(hours=6)
 """How far an event's date may be from when it was written: a sweep dates its events by its start."""
 
@@ -110,7 +110,7 @@ def _age(event: Event, now: datetime, began: datetime | None, lag: timedelta) ->
     at = instant_of(event)
     if at is None:  # tampered with beyond reading
         return "lost"
-    if now - lag < at <= now + lag:
+    if now - lag < at <= now + APART:  # reading takes a while, and a janitor goes on writing
         return "young"
     return "older" if began is None or at < began - lag else "lost"
 

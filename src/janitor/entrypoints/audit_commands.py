@@ -121,7 +121,7 @@ def verify(
     ] = None,
     lag: Annotated[
         str, typer.Option(metavar="SPAN", help="How long an event may be on its way there.")
-    ] = "15m",
+    ] = "30m",
 ) -> None:
     """Check the journal: which event was changed, removed, inserted or swapped. Exit 1 if any.
 
