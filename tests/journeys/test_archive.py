@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from janitor.adapters.memory import MemoryLedger
 from janitor.adapters.memory_archive import MemoryArchive
 from janitor.adapters.ports import Archive
-from janitor.core.archive import ArchiveObject, Seen, Trace, Written
+from janitor.core.archive import BEGINNING, ArchiveObject, Seen, Trace, Written
 from janitor.core.audit import Finding
 from janitor.core.decisions import Reason
 from janitor.core.errors import JanitorError
@@ -24,12 +24,12 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = NOON + timedelta(days=9)
 
 
-def step_of(lease: Lease, number: int) -> Draft:
-    """Draft an event, so many minutes after noon."""
+def step_of(lease: Lease, number: int, since: datetime = NOON) -> Draft:
+    """Draft an event, so many minutes later."""
     return about(
         lease, f"lease.step{number}", Reason("because"),
         actor=Actor("janitor", "janitor", "sweep"),
-        now=NOON + timedelta(minutes=number), policy_version="p",
+        now=since + timedelta(minutes=number), policy_version="p",
     )  # fmt: skip
 
 
@@ -41,13 +41,13 @@ class World:
         self.archive = MemoryArchive()
         self.number = 0
 
-    def write(self, name: str, count: int, *, archived: bool = True) -> str:
+    def write(self, name: str, count: int, *, archived: bool = True, since: datetime = NOON) -> str:
         """Open a lease and write so many events about it."""
         key = f"arn:aws:cloudformation:eu-central-1:1:stack/{name}/1"
         lease = Lease(key, name, "eu-central-1", "default", NOON, NOON)
         events: list[Event] = []
         for step in range(count):
-            written = entry(lease, lease, step_of(lease, step))
+            written = entry(lease, lease, step_of(lease, step, since))
             self.ledger.commit(written)
             lease = written.record
             events += written.events
@@ -239,6 +239,53 @@ def test_an_archive_that_is_empty_beside_a_journal_is_no_proof(world: World) -> 
     assert "the archive is empty" in finding.text
 
 
+def later(world: World, name: str, days: int) -> None:
+    """Write two events, dated and archived so many days after noon."""
+    key = world.write(name, 2, since=NOON + timedelta(days=days))
+    assert world.findings() == [], key
+
+
+def test_the_oldest_objects_cannot_be_deleted_unnoticed(world: World) -> None:
+    """By whoever may bypass governance: the archive says in an object of its own when it began.
+
+    Fails if the oldest line that is left counts as the beginning.
+    """
+    later(world, "young", 8)
+    for name in [name for name in world.archive.objects if name.startswith("2026/06/01")]:
+        del world.archive.objects[name]
+    assert [f.what for f in world.findings()] == ["inserted"] * 7
+    assert "in the table alone" in world.findings()[0].text
+
+
+def test_the_word_of_when_it_began_cannot_be_deleted_unnoticed(world: World) -> None:
+    """Nor be had anew, as the next batch would write it: all older lines speak against it.
+
+    Fails without `check_beginning`.
+    """
+    later(world, "young", 4)
+    del world.archive.objects[BEGINNING]
+    assert "the archive does not say when it began" in world.findings()[0].text
+    world.write("younger", 2, since=NOON + timedelta(days=8))
+    (finding,) = world.findings()
+    assert finding.text == (
+        "the archive says that it began 2026-06-09 12:00:00 UTC, "
+        "and has lines of 2026-06-01 12:00:00 UTC"
+    )
+
+
+def test_events_from_before_an_archive_that_was_switched_on_are_nobodys_fault() -> None:
+    """Those of a minute before as well, and what the stream keeps comes in any order.
+
+    Fails if a lag is left before the beginning: `at < began - lag`.
+    """
+    world = World()
+    world.write("before", 3, archived=False)
+    for minutes in (60, 5):
+        world.write(f"after-{minutes}", 2, since=NOON + timedelta(minutes=minutes))
+    assert world.findings() == []
+    assert sum(check.older for check in world.check()) == 3
+
+
 def test_what_is_wrong_with_the_archive_itself_is_told_last(world: World) -> None:
     """An object that was put over another is no chain, and still a finding."""
 
@@ -276,5 +323,5 @@ def test_an_outage_of_the_archive_is_an_error_and_the_next_try_writes_all(world:
     working = MemoryArchive()
     working.objects = failing.objects
     keep(writes, working)
-    traces: list[Trace] = [found[1] for found in working.traces() if not isinstance(found, Finding)]
+    traces: list[Trace] = [told[1] for told in working.traces() if isinstance(told, tuple)]
     assert sorted(trace.seq for trace in traces) == [1, 2, 3, 4]

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from janitor.core.archive import (
+    Began,
     Seen,
     UnreadableArchive,
     Written,
+    beginning_of,
     objects_of,
+    told_by,
     trace_of,
     writes_in,
 )
@@ -105,6 +108,26 @@ def test_the_same_batch_makes_the_same_objects(writes: list[Written]) -> None:
     Fails if `objects_of` does not sort: `ordered = list(writes)`.
     """
     assert objects_of(writes) == objects_of(insertions(a_chain(6)))
+
+
+def test_the_beginning_is_the_date_of_the_first_events() -> None:
+    """A sweep's events are older than their rows; one from far off does not make it any older.
+
+    Fails if it is when the first row was written, and if any date is believed.
+    """
+
+    def began(writes: list[Written]) -> Began:
+        made = beginning_of(writes)
+        (told,) = told_by(made.name, made.body)
+        assert isinstance(told, Began)
+        return told
+
+    first, second = insertions(a_chain(2))
+    late = replace(first, at=NOON + timedelta(minutes=10))
+    assert began([second, late]) == Began(NOON)
+    forged = replace(first, at=NOON + timedelta(days=3))
+    assert began([forged]) == Began(NOON + timedelta(days=3))
+    assert began([Written(KEY, 2, Seen.REMOVE, LATER, 2000)]) == Began(LATER)
 
 
 def test_a_later_object_of_a_day_sorts_behind_an_earlier_one() -> None:

@@ -7,8 +7,8 @@ locked, so it is what a table is measured by (`core/comparison.py`).
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
@@ -17,7 +17,13 @@ from msgspec import Struct
 
 from janitor.core.errors import JanitorError
 from janitor.core.journal import Event, instant
+from janitor.core.reading import instant_of
 from janitor.core.records import event_from
+
+BEGINNING = "began.jsonl"
+"""The object that says when the archive began; in a listing it comes after all others."""
+APART = timedelta(hours=6)
+"""How far an event's date may be from when it was written: a sweep dates its events by its start."""
 
 
 class Seen(StrEnum):
@@ -56,6 +62,12 @@ class Trace(Struct, frozen=True):
     mark: bytes
 
 
+class Began(Struct, frozen=True):
+    """When the archive began, as an object of its own says."""
+
+    at: datetime
+
+
 class ArchiveObject(Struct, frozen=True):
     """One object of the archive; its name says what is in it, so a repeat is the same object."""
 
@@ -85,6 +97,21 @@ def _object_of(writes: tuple[Written, ...]) -> ArchiveObject:
     return ArchiveObject(name, body, len(writes))
 
 
+def beginning_of(writes: Sequence[Written]) -> ArchiveObject:
+    """Make the object that says when the archive began, by what is the first batch of it.
+
+    Every batch makes one and the first stays, since all have one name.
+    """
+    began = min(map(_date_of, writes)).astimezone(UTC)
+    return ArchiveObject(BEGINNING, f"{_json({'began': instant(began)})}\n".encode(), 0)
+
+
+def _date_of(write: Written) -> datetime:
+    """Return the date of the event, or when it was written where they are too far apart."""
+    date = instant_of(event_from(write.document)) if write.document else None
+    return date if date and timedelta(0) <= write.at - date <= APART else write.at
+
+
 def _line_of(write: Written) -> dict[str, Any]:
     return {
         "key": write.key,
@@ -94,6 +121,15 @@ def _line_of(write: Written) -> dict[str, Any]:
         "number": str(write.number),
         "event": None if write.document is None else dict(write.document),
     }
+
+
+def told_by(name: str, body: bytes) -> Iterator[tuple[str, Trace] | Began]:
+    """Read any object of the archive. Raises `UnreadableArchive` as `writes_in` does."""
+    if name.rpartition("/")[2] == BEGINNING:
+        yield Began(datetime.fromisoformat(json.loads(body)["began"]).astimezone(UTC))
+    else:
+        for write in writes_in(name, body):
+            yield write.key, trace_of(write)
 
 
 def writes_in(name: str, body: bytes) -> Iterator[Written]:

@@ -7,15 +7,15 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from janitor.core.archive import Seen, Trace, mark_of
+from janitor.core.archive import APART, Seen, Trace, mark_of
 from janitor.core.audit import Finding
 from janitor.core.journal import Event
 from janitor.core.reading import instant_of
 
 LAG = timedelta(minutes=30)
 """How old an event may be that is on its way to the archive: a sweep has 15 minutes to write it."""
-APART = timedelta(hours=6)
-"""How far an event's date may be from when it was written: a sweep dates its events by its start."""
+STREAM_KEEPS = timedelta(hours=24)
+"""No older write can come to an archive that begins."""
 
 
 class Compared(Struct, frozen=True):
@@ -26,6 +26,21 @@ class Compared(Struct, frozen=True):
     """Events too young to be in the archive for certain."""
     older: int = 0
     """Events from before the archive began, which it cannot speak for."""
+
+
+def check_beginning(said: datetime | None, oldest: datetime | None) -> Iterator[Finding]:
+    """Hold what an archive says of its beginning beside the oldest line in it.
+
+    Nobody can write it anew to fit: an archive that has just begun has no older lines.
+    """
+    if oldest is None:
+        return
+    if said is None:
+        text = "the archive does not say when it began: the object that says so was deleted"
+        yield Finding("archive", 0, "archive", text)
+    elif oldest < said - STREAM_KEEPS:
+        text = f"the archive says that it began {_when(said)}, and has lines of {_when(oldest)}"
+        yield Finding("archive", 0, "archive", text)
 
 
 def compare(
@@ -39,7 +54,7 @@ def compare(
 ) -> Compared:
     """Compare a chain of the table with the lines that the archive has of it.
 
-    `began` is the instant of the oldest line of the whole archive; None if it is empty.
+    `began` is when the archive began; None if it is empty.
     """
     ordered = sorted(set(traces), key=lambda trace: trace.number)
     first = _first_writes(ordered)
@@ -112,7 +127,7 @@ def _age(event: Event, now: datetime, began: datetime | None, lag: timedelta) ->
         return "lost"
     if now - lag < at <= now + APART:  # reading takes a while, and a janitor goes on writing
         return "young"
-    return "older" if began is None or at < began - lag else "lost"
+    return "older" if began is None or at < began else "lost"
 
 
 def _is_of_its_time(event: Event, written: datetime) -> bool:

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from janitor.adapters.ports import Archive, Ledger
-from janitor.core.archive import Trace
+from janitor.core.archive import Began, Trace
 from janitor.core.audit import Finding, verify
-from janitor.core.comparison import LAG, Compared, compare
+from janitor.core.comparison import LAG, Compared, check_beginning, compare
 from janitor.core.journal import Event
 from janitor.core.model import ACCOUNT_KEY, Account, Lease
 
@@ -48,14 +48,18 @@ class Memory(Struct, frozen=True):
 def remember(archive: Archive, now: datetime, lag: timedelta = LAG) -> Memory:
     """Read the archive whole; of an event no more is kept than what tells it from another."""
     traces: defaultdict[str, list[Trace]] = defaultdict(list)
-    findings = []
+    findings, said = [], []
     for found in archive.traces():
-        if isinstance(found, Finding):
-            findings.append(found)
-        else:
-            traces[found[0]].append(found[1])
-    began = min((trace.at for chain in traces.values() for trace in chain), default=None)
-    return Memory(dict(traces), tuple(findings), began, now, lag)
+        match found:
+            case Finding():
+                findings.append(found)
+            case Began():
+                said.append(found.at)
+            case key, trace:
+                traces[key].append(trace)
+    written = [min(trace.at for trace in chain) for chain in traces.values()]
+    findings += check_beginning(min(said, default=None), min(written, default=None))
+    return Memory(dict(traces), tuple(findings), min(said + written, default=None), now, lag)
 
 
 def verify_chains(
