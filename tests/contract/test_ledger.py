@@ -383,6 +383,15 @@ def test_records_of_another_schema_stop_everything(tables: Tables, schema: str) 
         tables.ledger.lease(lease.stack_id)
 
 
+def test_a_row_without_content_is_no_record(tables: Tables) -> None:
+    """Whoever puts one by hand does not keep the rest from being checked.
+
+    Fails without the filter.
+    """
+    tables.client.put_item(TableName=tables.names[0], Item={"stack_id": {"S": "forged"}})
+    assert list(tables.ledger.record_keys()) == [ACCOUNT_KEY]
+
+
 def test_tables_without_the_account_row_are_not_initialised(tables: Tables) -> None:
     """Somebody made the tables by hand: the way out is named."""
     tables.client.delete_item(TableName=tables.names[0], Key={"stack_id": {"S": ACCOUNT_KEY}})

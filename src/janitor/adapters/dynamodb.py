@@ -142,8 +142,8 @@ class DynamoLedger:
         return self._keys(self._journal)
 
     def record_keys(self) -> Iterator[str]:
-        """Scan the leases for their keys, those of closed ones too: for an audit as well."""
-        return self._keys(self._leases)
+        """Scan the leases for their keys, those of closed ones too; one without content is none."""
+        return self._keys(self._leases, FilterExpression="attribute_exists(doc)")
 
     def events(self, since: datetime, until: datetime) -> Iterator[Event]:
         """Read the index by day, one query for each day in between."""
@@ -186,9 +186,10 @@ class DynamoLedger:
         rows = read_together(self._client, self._leases, keys)
         return {place: row and self._document(row) for place, row in rows.items()}
 
-    def _keys(self, table: str) -> Iterator[str]:
-        scan = self._client.get_paginator("scan")
-        pages = scan.paginate(TableName=table, ConsistentRead=True, ProjectionExpression="stack_id")
+    def _keys(self, table: str, **only: Any) -> Iterator[str]:
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=table, ConsistentRead=True, ProjectionExpression="stack_id", **only
+        )
         with self._translating(f"reading {table}"):
             yield from dict.fromkeys(
                 row["stack_id"]["S"] for page in pages for row in page["Items"]
