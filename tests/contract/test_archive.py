@@ -2,15 +2,24 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from janitor.adapters.memory_archive import MemoryArchive
 from janitor.adapters.ports import Archive
 from janitor.adapters.s3_archive import S3Archive
-from janitor.core.archive import Seen, Trace, Written, objects_of, trace_of
+from janitor.core.archive import (
+    Began,
+    Seen,
+    Trace,
+    Written,
+    beginning_of,
+    objects_of,
+    trace_of,
+)
 from janitor.core.audit import Finding
 from janitor.core.errors import ConfigurationError
 
@@ -71,9 +80,22 @@ def put(archive: Archive, *writes: Written) -> str:
     return made.name
 
 
-def traces(archive: Archive) -> list[tuple[str, Trace] | Finding]:
-    """Return everything that the archive tells, in the order of the stream."""
-    return sorted(archive.traces(), key=lambda f: 0 if isinstance(f, Finding) else f[1].number)
+Told = tuple[str, Trace] | Began | Finding
+
+
+def traces(archive: Archive) -> list[Told]:
+    """Return everything that the archive tells: what is wrong, the lines by number, its beginning."""
+
+    def place(told: Told) -> int:
+        match told:
+            case Finding():
+                return 0
+            case Began():
+                return 10**6
+            case _, trace:
+                return trace.number
+
+    return sorted(archive.traces(), key=place)
 
 
 def test_what_was_put_is_read(archive: Archive) -> None:
@@ -97,6 +119,18 @@ def test_an_object_that_is_there_stays(archive: Archive) -> None:
     put(archive, a_write(1))
     put(archive, a_write(1))
     assert traces(archive) == [("k", trace_of(a_write(1)))]
+
+
+def test_the_first_word_of_when_it_began_stays(archive: Archive) -> None:
+    """Every batch puts one, and none is put over it.
+
+    Fails without `IfNoneMatch`: the second one is a finding.
+    """
+    for number in (1, 2):
+        archive.put(beginning_of([replace(a_write(number), at=NOON + timedelta(days=number))]))
+        put(archive, a_write(number))
+    began = Began(NOON + timedelta(days=1))
+    assert traces(archive) == [*(("k", trace_of(a_write(n))) for n in (1, 2)), began]
 
 
 def test_more_objects_than_are_read_at_once_are_all_read(archive: Archive) -> None:
@@ -133,6 +167,29 @@ def test_an_object_that_was_deleted_is_read_all_the_same_and_named(bucket: Bucke
     assert isinstance(finding, Finding)
     assert "was deleted, which hides it" in finding.text
     assert line == ("k", trace_of(a_write(1)))
+
+
+def test_a_beginning_that_was_put_again_is_named_and_the_first_one_counts(bucket: Bucket) -> None:
+    """Under Object Lock a delete only hides it, and then the next batch writes another."""
+    archive = S3Archive(bucket.client, f"s3://{bucket.name}/p")
+    archive.put(beginning_of([a_write(1)]))
+    bucket.client.delete_object(Bucket=bucket.name, Key=bucket.keys()[0])
+    archive.put(beginning_of([replace(a_write(2), at=NOON + timedelta(days=9))]))
+    hidden, again, began = traces(archive)
+    assert isinstance(hidden, Finding)
+    assert isinstance(again, Finding)
+    assert "was deleted" in hidden.text
+    assert "was put 2 times" in again.text
+    assert began == Began(NOON)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"began": "soon"}'])
+def test_a_beginning_that_no_janitor_wrote_is_named(bucket: Bucket, body: bytes) -> None:
+    """And is none."""
+    bucket.client.put_object(Bucket=bucket.name, Key="began.jsonl", Body=body)
+    (finding,) = traces(S3Archive(bucket.client, f"s3://{bucket.name}"))
+    assert isinstance(finding, Finding)
+    assert "the object began.jsonl cannot be read" in finding.text
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b'{"seq": 1}\n'])

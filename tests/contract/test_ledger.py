@@ -305,6 +305,16 @@ def test_the_journal_names_every_chain_once(ledger: Ledger) -> None:
     assert sorted(ledger.chain_keys()) == sorted([one.stack_id, two.stack_id, ACCOUNT_KEY])
 
 
+def test_the_records_name_every_stack_that_they_remember(ledger: Ledger) -> None:
+    """One that is deleted as well: its row outlives it, and says how long its chain was.
+
+    Fails if open leases alone are named.
+    """
+    lease, gone = opened(ledger, a_lease("one")), opened(ledger, a_lease("two"))
+    ledger.commit(step(gone, "deletion.confirmed", state=LeaseState.DELETED, closed_at=NOON))
+    assert sorted(ledger.record_keys()) == sorted([lease.stack_id, gone.stack_id, ACCOUNT_KEY])
+
+
 def test_events_of_some_days_come_in_order_from_the_first_up_to_the_last(ledger: Ledger) -> None:
     """The end is not included; events of one instant keep the order of their chain."""
     midnight = NOON.replace(hour=0) + timedelta(days=1)
@@ -373,6 +383,15 @@ def test_records_of_another_schema_stop_everything(tables: Tables, schema: str) 
         tables.ledger.lease(lease.stack_id)
 
 
+def test_a_row_without_content_is_no_record(tables: Tables) -> None:
+    """Whoever puts one by hand does not keep the rest from being checked.
+
+    Fails without the filter.
+    """
+    tables.client.put_item(TableName=tables.names[0], Item={"stack_id": {"S": "forged"}})
+    assert list(tables.ledger.record_keys()) == [ACCOUNT_KEY]
+
+
 def test_tables_without_the_account_row_are_not_initialised(tables: Tables) -> None:
     """Somebody made the tables by hand: the way out is named."""
     tables.client.delete_item(TableName=tables.names[0], Key={"stack_id": {"S": ACCOUNT_KEY}})
@@ -402,6 +421,7 @@ def test_missing_tables_are_named_with_the_way_to_make_them(tables: Tables) -> N
         ledger.account,
         lambda: list(ledger.chain("x")),
         lambda: list(ledger.chain_keys()),
+        lambda: list(ledger.record_keys()),
         lambda: list(ledger.events(NOON, NOON)),
         lambda: ledger.commit(step(lease, "lease.opened")),
     ):

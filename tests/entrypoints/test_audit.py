@@ -304,6 +304,24 @@ def test_an_archive_of_another_place_is_no_proof(archived: CommandLine) -> None:
     assert "the archive is empty, and the journal is not" in ran.out
 
 
+def test_a_stack_of_which_only_the_lease_is_left_can_be_asked_for(janitor: CommandLine) -> None:
+    """By name and by id; the record remembers a chain that somebody took away.
+
+    Fails without the records' keys in `verify`: "the journal knows nothing of" it.
+    """
+    stack_id = janitor.deploy("feat-a", ttl="3d")
+    assert janitor("sweep", "--apply").code == 0
+    assert janitor("audit", "verify", "janitor").code == 0
+    key = {"stack_id": {"S": stack_id}, "seq": {"N": "1"}}
+    janitor.client("dynamodb").delete_item(TableName="janitor-journal", Key=key)
+    for stack in ("feat-a", stack_id):
+        found = janitor("audit", "verify", stack, "--json")
+        assert [(f["key"], f["seq"], f["what"]) for f in found.json["findings"]] == [
+            (stack_id, 1, "removed")
+        ]
+        assert found.code == 1
+
+
 def test_an_explanation_is_facts_and_an_object(janitor: CommandLine) -> None:
     """Rules, deadline, notices, what is needed, and when it could go."""
     janitor.deploy("feat-a", ttl="3d", owner=HOSTILE)

@@ -1,6 +1,6 @@
 """Archiving and verifying together: a ledger whose every write goes to an archive."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,18 +10,27 @@ from msgspec.structs import replace
 from janitor.adapters.memory import MemoryLedger
 from janitor.adapters.memory_archive import MemoryArchive
 from janitor.adapters.ports import Archive
-from janitor.core.archive import ArchiveObject, Seen, Trace, Written
+from janitor.core.archive import BEGINNING, ArchiveObject, Seen, Trace, Written
 from janitor.core.audit import Finding
 from janitor.core.decisions import Reason
 from janitor.core.errors import JanitorError
-from janitor.core.journal import Actor, Event, about, entry
-from janitor.core.model import Lease
+from janitor.core.journal import Actor, Draft, Event, about, entry
+from janitor.core.model import Lease, LeaseState
 from janitor.core.records import event_document
 from janitor.journeys.archive import keep
 from janitor.journeys.verify import Checked, remember, verify_chains
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW = NOON + timedelta(days=9)
+
+
+def step_of(lease: Lease, number: int, since: datetime = NOON) -> Draft:
+    """Draft an event, so many minutes later."""
+    return about(
+        lease, f"lease.step{number}", Reason("because"),
+        actor=Actor("janitor", "janitor", "sweep"),
+        now=since + timedelta(minutes=number), policy_version="p",
+    )  # fmt: skip
 
 
 class World:
@@ -32,18 +41,13 @@ class World:
         self.archive = MemoryArchive()
         self.number = 0
 
-    def write(self, name: str, count: int, *, archived: bool = True) -> str:
+    def write(self, name: str, count: int, *, archived: bool = True, since: datetime = NOON) -> str:
         """Open a lease and write so many events about it."""
         key = f"arn:aws:cloudformation:eu-central-1:1:stack/{name}/1"
         lease = Lease(key, name, "eu-central-1", "default", NOON, NOON)
         events: list[Event] = []
         for step in range(count):
-            draft = about(
-                lease, f"lease.step{step}", Reason("because"),
-                actor=Actor("janitor", "janitor", "sweep"),
-                now=NOON + timedelta(minutes=step), policy_version="p",
-            )  # fmt: skip
-            written = entry(lease, lease, draft)
+            written = entry(lease, lease, step_of(lease, step, since))
             self.ledger.commit(written)
             lease = written.record
             events += written.events
@@ -97,6 +101,88 @@ def test_a_chain_that_is_gone_as_a_whole_is_in_the_archive(world: World) -> None
         (key, 1, "removed"),
         (key, 2, "removed"),
     ]
+
+
+def test_a_chain_that_is_gone_as_a_whole_is_remembered_by_its_closed_lease(world: World) -> None:
+    """The row of a deleted stack stays for a while, and no archive is needed.
+
+    Fails without `record_keys` in `verify_chains`: open leases alone do not name it.
+    """
+    key = world.write("three", 2)
+    lease = world.ledger.lease(key)
+    assert lease is not None
+    world.ledger.records[key] = replace(lease, state=LeaseState.DELETED)
+    del world.ledger.journal[key]
+    (check,) = [check for check in verify_chains(world.ledger) if check.findings]
+    assert [(f.key, f.seq, f.what) for f in check.findings] == [
+        (key, 1, "removed"),
+        (key, 2, "removed"),
+    ]
+
+
+class Busy(MemoryLedger):
+    """A ledger that a janitor writes to right after something of it was read."""
+
+    def __init__(self, world: World, after: str, times: int) -> None:
+        super().__init__()
+        self.records, self.journal = world.ledger.records, world.ledger.journal
+        self.after, self.left = after, times
+
+    def lease(self, stack_id: str) -> Lease | None:
+        """Read the lease, and then let the janitor write."""
+        lease = super().lease(stack_id)
+        self._meanwhile("lease", stack_id)
+        return lease
+
+    def chain(self, key: str) -> Iterator[Event]:
+        """Read the chain, and then let the janitor write."""
+        events = list(super().chain(key))
+        self._meanwhile("chain", key)
+        return iter(events)
+
+    def _meanwhile(self, what: str, key: str) -> None:
+        lease = super().lease(key)
+        if what == self.after and self.left and lease:
+            self.left -= 1
+            self.commit(entry(lease, lease, step_of(lease, 9)))
+
+
+@pytest.mark.parametrize("after", ["lease", "chain"])
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_a_janitor_at_work_is_no_tampering(world: World, after: str, times: int) -> None:
+    """It may write between the reading of a chain and of its record, more than once.
+
+    Fails if what the first reading finds is told: `if True:` in `_check`.
+    """
+    busy = Busy(world, after, times)
+    assert [f.text for check in verify_chains(busy) for f in check.findings] == []
+
+
+def test_a_query_may_see_a_transaction_later_than_a_get(world: World) -> None:
+    """DynamoDB promises no more; nothing is written in between, and the next query sees it.
+
+    Fails if one reading beside a record that stays the same is enough.
+    """
+
+    class Late(Busy):
+        """A ledger whose first query misses the last event."""
+
+        def chain(self, key: str) -> Iterator[Event]:
+            """Read the chain, the first time without its end."""
+            events = list(super().chain(key))
+            self.left -= 1
+            return iter(events[:-1] if self.left >= 0 else events)
+
+    assert [f.text for check in verify_chains(Late(world, "", 1)) for f in check.findings] == []
+
+
+def test_what_is_found_in_a_chain_that_never_rests_is_told(world: World) -> None:
+    """Else whoever goes on writing hides it."""
+    key = "arn:aws:cloudformation:eu-central-1:1:stack/one/1"
+    del world.ledger.journal[key][1]
+    busy = Busy(world, "lease", 1000)
+    found = {(f.seq, f.what) for check in verify_chains(busy, (key,)) for f in check.findings}
+    assert (2, "removed") in found
 
 
 def test_history_that_was_rewritten_whole_is_found(world: World) -> None:
@@ -153,6 +239,53 @@ def test_an_archive_that_is_empty_beside_a_journal_is_no_proof(world: World) -> 
     assert "the archive is empty" in finding.text
 
 
+def later(world: World, name: str, days: int) -> None:
+    """Write two events, dated and archived so many days after noon."""
+    key = world.write(name, 2, since=NOON + timedelta(days=days))
+    assert world.findings() == [], key
+
+
+def test_the_oldest_objects_cannot_be_deleted_unnoticed(world: World) -> None:
+    """By whoever may bypass governance: the archive says in an object of its own when it began.
+
+    Fails if the oldest line that is left counts as the beginning.
+    """
+    later(world, "young", 8)
+    for name in [name for name in world.archive.objects if name.startswith("2026/06/01")]:
+        del world.archive.objects[name]
+    assert [f.what for f in world.findings()] == ["inserted"] * 7
+    assert "in the table alone" in world.findings()[0].text
+
+
+def test_the_word_of_when_it_began_cannot_be_deleted_unnoticed(world: World) -> None:
+    """Nor be had anew, as the next batch would write it: all older lines speak against it.
+
+    Fails without `check_beginning`.
+    """
+    later(world, "young", 4)
+    del world.archive.objects[BEGINNING]
+    assert "the archive does not say when it began" in world.findings()[0].text
+    world.write("younger", 2, since=NOON + timedelta(days=8))
+    (finding,) = world.findings()
+    assert finding.text == (
+        "the archive says that it began 2026-06-09 12:00:00 UTC, "
+        "and has lines of 2026-06-01 12:00:00 UTC"
+    )
+
+
+def test_events_from_before_an_archive_that_was_switched_on_are_nobodys_fault() -> None:
+    """Those of a minute before as well, and what the stream keeps comes in any order.
+
+    Fails if a lag is left before the beginning: `at < began - lag`.
+    """
+    world = World()
+    world.write("before", 3, archived=False)
+    for minutes in (60, 5):
+        world.write(f"after-{minutes}", 2, since=NOON + timedelta(minutes=minutes))
+    assert world.findings() == []
+    assert sum(check.older for check in world.check()) == 3
+
+
 def test_what_is_wrong_with_the_archive_itself_is_told_last(world: World) -> None:
     """An object that was put over another is no chain, and still a finding."""
 
@@ -190,5 +323,5 @@ def test_an_outage_of_the_archive_is_an_error_and_the_next_try_writes_all(world:
     working = MemoryArchive()
     working.objects = failing.objects
     keep(writes, working)
-    traces: list[Trace] = [found[1] for found in working.traces() if not isinstance(found, Finding)]
+    traces: list[Trace] = [told[1] for told in working.traces() if isinstance(told, tuple)]
     assert sorted(trace.seq for trace in traces) == [1, 2, 3, 4]

@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from janitor.core.archive import (
-    Compared,
+    Began,
     Seen,
     UnreadableArchive,
     Written,
-    compare,
+    beginning_of,
     objects_of,
+    told_by,
     trace_of,
     writes_in,
 )
+from janitor.core.comparison import LAG, Compared, compare
 from janitor.core.decisions import Reason
 from janitor.core.journal import Actor, Event, about, entry
 from janitor.core.model import Lease
@@ -61,6 +63,11 @@ def insertions(events: list[Event]) -> list[Written]:
     ]
 
 
+def events_at(events: list[Event], seq: int) -> datetime:
+    """Return when one of them happened, as it says."""
+    return datetime.fromisoformat(events[seq - 1].occurred_at)
+
+
 def compared(
     events: list[Event], writes: list[Written], now: datetime = LATER, began: datetime | None = NOON
 ) -> Compared:
@@ -101,6 +108,26 @@ def test_the_same_batch_makes_the_same_objects(writes: list[Written]) -> None:
     Fails if `objects_of` does not sort: `ordered = list(writes)`.
     """
     assert objects_of(writes) == objects_of(insertions(a_chain(6)))
+
+
+def test_the_beginning_is_the_date_of_the_first_events() -> None:
+    """A sweep's events are older than their rows; one from far off does not make it any older.
+
+    Fails if it is when the first row was written, and if any date is believed.
+    """
+
+    def began(writes: list[Written]) -> Began:
+        made = beginning_of(writes)
+        (told,) = told_by(made.name, made.body)
+        assert isinstance(told, Began)
+        return told
+
+    first, second = insertions(a_chain(2))
+    late = replace(first, at=NOON + timedelta(minutes=10))
+    assert began([second, late]) == Began(NOON)
+    forged = replace(first, at=NOON + timedelta(days=3))
+    assert began([forged]) == Began(NOON + timedelta(days=3))
+    assert began([Written(KEY, 2, Seen.REMOVE, LATER, 2000)]) == Began(LATER)
 
 
 def test_a_later_object_of_a_day_sorts_behind_an_earlier_one() -> None:
@@ -235,11 +262,32 @@ def test_the_newest_events_may_be_on_their_way() -> None:
     events = a_chain(4)
     last = datetime.fromisoformat(events[3].occurred_at)
     writes = insertions(events)[:3]
-    lag = timedelta(minutes=15)
-    young = compared(events, writes, now=last + lag - timedelta(seconds=1))
+    young = compared(events, writes, now=last + LAG - timedelta(seconds=1))
     assert (young.findings, young.on_the_way) == ((), 1)
-    missing = compared(events, writes, now=last + lag)
+    missing = compared(events, writes, now=last + LAG)
     assert [(f.seq, f.what) for f in missing.findings] == [(4, "inserted")]
+
+
+def test_the_events_of_a_long_sweep_may_be_on_their_way() -> None:
+    """They have the date of its start, and a sweep in Lambda may take a quarter of an hour.
+
+    Fails with a lag of 15 minutes.
+    """
+    events = a_chain(2)
+    written = datetime.fromisoformat(events[1].occurred_at) + timedelta(minutes=15)
+    outcome = compared(events, insertions(events)[:1], now=written + timedelta(minutes=2))
+    assert (outcome.findings, outcome.on_the_way) == ((), 1)
+
+
+def test_what_is_written_while_the_archive_is_read_may_be_on_its_way() -> None:
+    """`now` is when reading began; the table is read after it.
+
+    Fails if only the lag is allowed for: `<= now + lag`.
+    """
+    events = a_chain(2)
+    began = datetime.fromisoformat(events[1].occurred_at) - timedelta(hours=2)
+    outcome = compared(events, [], now=began)
+    assert (outcome.findings, outcome.on_the_way) == ((), 2)
 
 
 def test_an_event_from_the_future_is_not_on_its_way_for_ever() -> None:
@@ -255,6 +303,39 @@ def test_events_from_before_the_archive_are_counted_and_not_blamed() -> None:
     late = [replace(write, at=began) for write in insertions(events)[4:]]
     outcome = compared(events, late, began=began)
     assert (outcome.findings, outcome.older) == ((), 4)
+
+
+@pytest.mark.parametrize("apart", [timedelta(hours=-6), timedelta(0), timedelta(hours=6)])
+def test_an_event_is_written_about_when_it_happens(apart: timedelta) -> None:
+    """A sweep dates its events by its start, and clocks differ; six hours are enough for both."""
+    events = a_chain(3)
+    writes = [replace(w, at=events_at(events, w.seq) + apart) for w in insertions(events)]
+    assert found(events, writes) == []
+
+
+@pytest.mark.parametrize("apart", [timedelta(days=30), timedelta(hours=-6, seconds=-1)])
+def test_an_event_that_was_written_at_another_time_than_its_own_is_named(apart: timedelta) -> None:
+    """Every hash fits, and the archive has it; but nobody heard of it on that day.
+
+    Fails without `_is_of_its_time`.
+    """
+    events = a_chain(3)
+    writes = insertions(events)
+    writes[2] = replace(writes[2], at=events_at(events, 3) + apart)
+    (finding,) = compared(events, writes).findings
+    assert (finding.seq, finding.what) == (3, "inserted")
+    assert "is dated 2026-06-01T12:02:00.000000Z, but was written 2026-0" in finding.text
+
+
+def test_an_event_without_a_date_is_named() -> None:
+    """A janitor dates all of them.
+
+    Fails if one that cannot be read is of its time: `at is None or`.
+    """
+    (event,) = a_chain(1)
+    undated = replace(event, body={**event.body, "occurred_at": "2026-06-01"})
+    write = replace(insertions([event])[0], document=event_document(undated))
+    assert found([undated], [write]) == [(1, "inserted")]
 
 
 def test_a_row_that_cannot_be_read_is_named() -> None:

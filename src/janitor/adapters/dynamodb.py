@@ -139,17 +139,11 @@ class DynamoLedger:
 
     def chain_keys(self) -> Iterator[str]:
         """Scan the journal for its keys: for an audit, not for a sweep."""
-        seen: set[str] = set()
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._journal, ConsistentRead=True, ProjectionExpression="stack_id"
-        )
-        with self._translating(f"reading {self._journal}"):
-            for page in pages:
-                for row in page["Items"]:
-                    key = row["stack_id"]["S"]
-                    if key not in seen:
-                        seen.add(key)
-                        yield key
+        return self._keys(self._journal)
+
+    def record_keys(self) -> Iterator[str]:
+        """Scan the leases for their keys, those of closed ones too; one without content is none."""
+        return self._keys(self._leases, FilterExpression="attribute_exists(doc)")
 
     def events(self, since: datetime, until: datetime) -> Iterator[Event]:
         """Read the index by day, one query for each day in between."""
@@ -191,6 +185,15 @@ class DynamoLedger:
     def _get_together(self, keys: Sequence[str]) -> dict[int, dict[str, Any] | None]:
         rows = read_together(self._client, self._leases, keys)
         return {place: row and self._document(row) for place, row in rows.items()}
+
+    def _keys(self, table: str, **only: Any) -> Iterator[str]:
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=table, ConsistentRead=True, ProjectionExpression="stack_id", **only
+        )
+        with self._translating(f"reading {table}"):
+            yield from dict.fromkeys(
+                row["stack_id"]["S"] for page in pages for row in page["Items"]
+            )
 
     def _query(self, table: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("query").paginate(TableName=table, **arguments)

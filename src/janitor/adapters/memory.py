@@ -67,6 +67,10 @@ class MemoryLedger:
         """Yield the key of every chain."""
         yield from tuple(self.journal)
 
+    def record_keys(self) -> Iterator[str]:
+        """Yield the key of every record."""
+        yield from tuple(self.records)
+
     def events(self, since: datetime, until: datetime) -> Iterator[Event]:
         """Yield the events of all chains from `since` to before `until`."""
         first, last = instant(since.astimezone(UTC)), instant(until.astimezone(UTC))

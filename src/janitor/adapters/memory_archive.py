@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from janitor.core.archive import ArchiveObject, Trace, trace_of, writes_in
+from janitor.core.archive import ArchiveObject, Began, Trace, told_by
 from janitor.core.audit import Finding
 
 
@@ -16,8 +16,7 @@ class MemoryArchive:
         """Keep the object, unless it is there."""
         self.objects.setdefault(made.name, made.body)
 
-    def traces(self) -> Iterator[tuple[str, Trace] | Finding]:
+    def traces(self) -> Iterator[tuple[str, Trace] | Began | Finding]:
         """Yield what all objects hold."""
         for name, body in self.objects.items():
-            for write in writes_in(name, body):
-                yield write.key, trace_of(write)
+            yield from told_by(name, body)

@@ -18,7 +18,7 @@ from janitor.core.requests import AnswerRequest, DeletionRequest, Message, Sent,
 from janitor.core.resources import Resource, Snapshot
 
 if TYPE_CHECKING:  # the extension page needs neither plan nor archive, and a person waits for it
-    from janitor.core.archive import ArchiveObject, Trace
+    from janitor.core.archive import ArchiveObject, Began, Trace
     from janitor.core.audit import Finding
     from janitor.core.plan import Listing
 
@@ -160,6 +160,10 @@ class Ledger(Protocol):
         """Yield the key of every chain in the journal."""
         ...
 
+    def record_keys(self) -> Iterator[str]:
+        """Yield the key of every record, those of closed leases and the account's included."""
+        ...
+
     def events(self, since: datetime, until: datetime) -> Iterator[Event]:
         """Yield all events of all chains from `since` up to `until`, oldest first."""
         ...
@@ -222,6 +226,6 @@ class Archive(Protocol):
         """Write an object; one that is there already is the same, and stays."""
         ...
 
-    def traces(self) -> Iterator["tuple[str, Trace] | Finding"]:
-        """Yield every line with the key of its chain, and what is wrong with the archive."""
+    def traces(self) -> Iterator["tuple[str, Trace] | Began | Finding"]:
+        """Yield every line with the key of its chain, when it began, and what is wrong with it."""
         ...

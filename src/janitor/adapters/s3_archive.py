@@ -8,10 +8,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from janitor.adapters.aws_errors import AwsError, code_of, is_denied, message_of, translated
-from janitor.core.archive import ArchiveObject, Trace, UnreadableArchive, trace_of, writes_in
+from janitor.core.archive import ArchiveObject, Began, Trace, UnreadableArchive, told_by
 from janitor.core.audit import Finding
 from janitor.core.errors import ConfigurationError, JanitorError
 
+Told = tuple[str, Trace] | Began | Finding
 AT_ONCE = 16
 """Objects that are read at a time: most are small, and waiting is what takes long."""
 
@@ -42,7 +43,7 @@ class S3Archive:
         except AwsError as error:
             raise self._translated(error, f"writing {key}") from error
 
-    def traces(self) -> Iterator[tuple[str, Trace] | Finding]:
+    def traces(self) -> Iterator[Told]:
         """Read the oldest version of every object: what was put over it later is named."""
         versions = self._oldest_versions()
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -84,7 +85,7 @@ class S3Archive:
         except AwsError as error:
             raise self._translated(error, "listing the archive") from error
 
-    def _read(self, found: tuple[str, str]) -> list[tuple[str, Trace] | Finding]:
+    def _read(self, found: tuple[str, str]) -> list[Told]:
         key, version = found
         try:
             body = self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version)
@@ -104,10 +105,9 @@ class S3Archive:
         return translated(error, f"{doing} in {where}")
 
 
-def _traces(key: str, body: bytes) -> Iterable[tuple[str, Trace] | Finding]:
+def _traces(key: str, body: bytes) -> Iterable[Told]:
     try:
-        for write in writes_in(key, body):
-            yield write.key, trace_of(write)
+        yield from told_by(key, body)
     except UnreadableArchive as error:
         yield Finding(key, 0, "archive", str(error))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

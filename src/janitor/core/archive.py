@@ -1,8 +1,8 @@
-"""The archive of the journal: its lines and objects, and how a table is compared with it.
+"""The archive of the journal: its lines and objects.
 
 Every write to the journal table becomes one line of the archive, also those that no
 janitor makes: a row that was changed or removed. The archive cannot be edited while it is
-locked, so it is what a table is measured by.
+locked, so it is what a table is measured by (`core/comparison.py`).
 """
 
 import hashlib
@@ -11,18 +11,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
-from typing import Any, assert_never
+from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from janitor.core.audit import Finding
 from janitor.core.errors import JanitorError
 from janitor.core.journal import Event, instant
+from janitor.core.reading import instant_of
 from janitor.core.records import event_from
 
-LAG = timedelta(minutes=15)
-"""How long an event may be on its way to the archive."""
+BEGINNING = "began.jsonl"
+"""The object that says when the archive began; in a listing it comes after all others."""
+APART = timedelta(hours=6)
+"""How far an event's date may be from when it was written: a sweep dates its events by its start."""
 
 
 class Seen(StrEnum):
@@ -61,6 +62,12 @@ class Trace(Struct, frozen=True):
     mark: bytes
 
 
+class Began(Struct, frozen=True):
+    """When the archive began, as an object of its own says."""
+
+    at: datetime
+
+
 class ArchiveObject(Struct, frozen=True):
     """One object of the archive; its name says what is in it, so a repeat is the same object."""
 
@@ -90,6 +97,21 @@ def _object_of(writes: tuple[Written, ...]) -> ArchiveObject:
     return ArchiveObject(name, body, len(writes))
 
 
+def beginning_of(writes: Sequence[Written]) -> ArchiveObject:
+    """Make the object that says when the archive began, by what is the first batch of it.
+
+    Every batch makes one and the first stays, since all have one name.
+    """
+    began = min(map(_date_of, writes)).astimezone(UTC)
+    return ArchiveObject(BEGINNING, f"{_json({'began': instant(began)})}\n".encode(), 0)
+
+
+def _date_of(write: Written) -> datetime:
+    """Return the date of the event, or when it was written where they are too far apart."""
+    date = instant_of(event_from(write.document)) if write.document else None
+    return date if date and timedelta(0) <= write.at - date <= APART else write.at
+
+
 def _line_of(write: Written) -> dict[str, Any]:
     return {
         "key": write.key,
@@ -99,6 +121,15 @@ def _line_of(write: Written) -> dict[str, Any]:
         "number": str(write.number),
         "event": None if write.document is None else dict(write.document),
     }
+
+
+def told_by(name: str, body: bytes) -> Iterator[tuple[str, Trace] | Began]:
+    """Read any object of the archive. Raises `UnreadableArchive` as `writes_in` does."""
+    if name.rpartition("/")[2] == BEGINNING:
+        yield Began(datetime.fromisoformat(json.loads(body)["began"]).astimezone(UTC))
+    else:
+        for write in writes_in(name, body):
+            yield write.key, trace_of(write)
 
 
 def writes_in(name: str, body: bytes) -> Iterator[Written]:
@@ -123,11 +154,11 @@ def writes_in(name: str, body: bytes) -> Iterator[Written]:
 
 def trace_of(write: Written) -> Trace:
     """Return what a comparison needs of a line."""
-    mark = b"" if write.document is None else _mark(event_from(write.document))
+    mark = b"" if write.document is None else mark_of(event_from(write.document))
     return Trace(write.seq, write.seen, write.at, write.number, mark)
 
 
-def _mark(event: Event) -> bytes:
+def mark_of(event: Event) -> bytes:
     """Return a digest of what an event says and links to, wherever it stands."""
     return hashlib.sha256(_json(event.document()).encode()).digest()
 
@@ -138,103 +169,3 @@ def _json(document: Any) -> str:
 
 def _digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()[:32]
-
-
-class Compared(Struct, frozen=True):
-    """One chain of the table beside the archive."""
-
-    findings: tuple[Finding, ...] = ()
-    on_the_way: int = 0
-    """Events too young to be in the archive for certain."""
-    older: int = 0
-    """Events from before the archive began, which it cannot speak for."""
-
-
-def compare(
-    key: str,
-    events: Sequence[Event],
-    traces: Iterable[Trace],
-    *,
-    now: datetime,
-    began: datetime | None,
-    lag: timedelta = LAG,
-) -> Compared:
-    """Compare a chain of the table with the lines that the archive has of it.
-
-    `began` is the instant of the oldest line of the whole archive; None if it is empty.
-    """
-    ordered = sorted(set(traces), key=lambda trace: trace.number)
-    first = _first_writes(ordered)
-    by_mark = {trace.mark: seq for seq, trace in first.items()}
-    found = list(_later_writes(key, ordered, first))
-    named = {finding.seq for finding in found}
-    result = Compared()
-    for event in events:
-        original = first.pop(event.seq, None)
-        mark = _mark(event)
-        if original is None:
-            match _age(event, now, began, lag):
-                case "young":
-                    result = replace(result, on_the_way=result.on_the_way + 1)
-                case "older":
-                    result = replace(result, older=result.older + 1)
-                case _:
-                    text = "is in the table alone: put there by hand, or lost to the archive"
-                    found.append(_finding(key, event.seq, "inserted", text))
-        elif mark == original.mark:
-            continue
-        elif (home := by_mark.get(mark)) is not None and home != event.seq:
-            text = f"stands here, but the archive has it as event {home}"
-            found.append(_finding(key, event.seq, "swapped", text))
-        elif event.seq not in named:
-            text = "is not what the archive has"
-            found.append(_finding(key, event.seq, "changed", text))
-    for seq in first.keys() - named:
-        text = "is in the archive alone: it is gone from the table"
-        found.append(_finding(key, seq, "removed", text))
-    ordered_findings = sorted(found, key=lambda finding: (finding.seq, finding.text))
-    return replace(result, findings=tuple(ordered_findings))
-
-
-def _first_writes(ordered: Iterable[Trace]) -> dict[int, Trace]:
-    """Return the first insertion at each place of the chain: what the janitor wrote."""
-    first: dict[int, Trace] = {}
-    for trace in ordered:
-        if trace.seen is Seen.INSERT:
-            first.setdefault(trace.seq, trace)
-    return first
-
-
-def _later_writes(
-    key: str, ordered: Iterable[Trace], first: Mapping[int, Trace]
-) -> Iterator[Finding]:
-    """Name every write after the first: the journal is put once and never touched again."""
-    for trace in ordered:
-        when = f"{trace.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        match trace.seen:
-            case Seen.MODIFY:
-                yield _finding(key, trace.seq, "changed", f"was changed in the table, {when}")
-            case Seen.REMOVE:
-                yield _finding(key, trace.seq, "removed", f"was removed from the table, {when}")
-            case Seen.INSERT if first[trace.seq].mark != trace.mark:
-                text = f"was written a second time and otherwise, {when}"
-                yield _finding(key, trace.seq, "changed", text)
-            case Seen.INSERT:
-                pass  # the first, or one that says the same
-            case _ as unreachable:
-                assert_never(unreachable)
-
-
-def _age(event: Event, now: datetime, began: datetime | None, lag: timedelta) -> str:
-    """Say whether an event that the archive lacks may still come, or was before its time."""
-    try:
-        at = datetime.fromisoformat(event.occurred_at)
-        if now - lag < at <= now + lag:
-            return "young"
-        return "older" if began is None or at < began - lag else "lost"
-    except (ValueError, TypeError):  # tampered with beyond reading, or without a zone
-        return "lost"
-
-
-def _finding(key: str, seq: int, what: str, text: str) -> Finding:
-    return Finding(key, seq, what, f"event {seq} {text}")

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -92,10 +93,10 @@ def show(
         out().print(tables.story_view(key, events, zone))
 
 
-def _keys(janitor: Janitor, stack: str, archived: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the chains of a name: of every stack that ever bore it, as the archive knows too."""
+def _keys(janitor: Janitor, stack: str, others: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the chains of a name: of every stack that ever bore it, also of `others`."""
     wanted = dict.fromkeys(_matching(janitor, stack))
-    wanted |= dict.fromkeys(key for key in archived if stack in (key, stack_name(key)))
+    wanted |= dict.fromkeys(key for key in others if stack in (key, stack_name(key)))
     if not wanted:
         raise StackNotFound(f"the journal knows nothing of {stack}")
     return tuple(wanted)
@@ -120,7 +121,7 @@ def verify(
     ] = None,
     lag: Annotated[
         str, typer.Option(metavar="SPAN", help="How long an event may be on its way there.")
-    ] = "15m",
+    ] = "30m",
 ) -> None:
     """Check the journal: which event was changed, removed, inserted or swapped. Exit 1 if any.
 
@@ -138,7 +139,8 @@ def verify(
         memory: Memory | None = None
         if settings.archive:
             memory = remember(archive_of(settings, aws), janitor.clock(), span)
-        only = _keys(janitor, stack, memory.traces if memory else ()) if stack else ()
+        remembered = chain(janitor.ledger.record_keys(), memory.traces if memory else ())
+        only = _keys(janitor, stack, remembered) if stack else ()
         checks = list(verify_chains(janitor.ledger, only, memory))
     findings = [finding for check in checks for finding in check.findings]
     if options.as_json:

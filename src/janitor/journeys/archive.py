@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from janitor.adapters.ports import Archive
-from janitor.core.archive import ArchiveObject, Seen, Written, objects_of
+from janitor.core.archive import ArchiveObject, Seen, Written, beginning_of, objects_of
 
 
 class Archived(Struct, frozen=True):
@@ -22,7 +22,8 @@ def keep(writes: Iterable[Written], archive: Archive) -> Archived:
     batch = tuple(writes)
     # Decide.
     objects = objects_of(batch)
-    # Apply.
-    for made in objects:
+    beginning = (beginning_of(batch),) if batch else ()
+    # Apply: the beginning first, so that there is no archive without one.
+    for made in (*beginning, *objects):
         archive.put(made)
     return Archived(objects, tuple(write for write in batch if write.seen is not Seen.INSERT))

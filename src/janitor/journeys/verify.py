@@ -7,10 +7,14 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from janitor.adapters.ports import Archive, Ledger
-from janitor.core.archive import LAG, Compared, Trace, compare
+from janitor.core.archive import Began, Trace
 from janitor.core.audit import Finding, verify
+from janitor.core.comparison import LAG, Compared, check_beginning, compare
 from janitor.core.journal import Event
-from janitor.core.model import ACCOUNT_KEY
+from janitor.core.model import ACCOUNT_KEY, Account, Lease
+
+ATTEMPTS = 5
+"""How often a chain is read again before something is told that was found amid writes to it."""
 
 
 class Checked(Struct, frozen=True):
@@ -44,42 +48,71 @@ class Memory(Struct, frozen=True):
 def remember(archive: Archive, now: datetime, lag: timedelta = LAG) -> Memory:
     """Read the archive whole; of an event no more is kept than what tells it from another."""
     traces: defaultdict[str, list[Trace]] = defaultdict(list)
-    findings = []
+    findings, said = [], []
     for found in archive.traces():
-        if isinstance(found, Finding):
-            findings.append(found)
-        else:
-            traces[found[0]].append(found[1])
-    began = min((trace.at for chain in traces.values() for trace in chain), default=None)
-    return Memory(dict(traces), tuple(findings), began, now, lag)
+        match found:
+            case Finding():
+                findings.append(found)
+            case Began():
+                said.append(found.at)
+            case key, trace:
+                traces[key].append(trace)
+    written = [min(trace.at for trace in chain) for chain in traces.values()]
+    findings += check_beginning(min(said, default=None), min(written, default=None))
+    return Memory(dict(traces), tuple(findings), min(said + written, default=None), now, lag)
 
 
 def verify_chains(
     ledger: Ledger, only: tuple[str, ...] = (), memory: Memory | None = None
 ) -> Iterator[Checked]:
-    """Check the chains `only`, or all: of the journal, of open leases, of the archive.
+    """Check the chains `only`, or all: of the journal, of every record, of the archive.
 
     What is wrong with the archive itself comes last, as a chain of no events.
     """
-    keys = dict.fromkeys(only or ledger.chain_keys())
+    keys = dict.fromkeys(only)
     if not only:
-        account, leases = ledger.open_records()
-        keys |= dict.fromkeys(leases)
-        keys |= dict.fromkeys(memory.traces if memory else ())
-        if account.seq:
-            keys[ACCOUNT_KEY] = None
+        remembered = memory.traces if memory else ()
+        keys |= dict.fromkeys((*ledger.chain_keys(), *ledger.record_keys(), *remembered))
     older = 0
     for key in sorted(keys):
-        events = list(ledger.chain(key))
-        record = ledger.account() if key == ACCOUNT_KEY else ledger.lease(key)
-        end = (record.head, record.seq) if record else (None, None)
-        findings = verify(key, events, *end)
-        beside = memory.beside(key, events) if memory else Compared()
-        older += beside.older
-        every = (*findings, *beside.findings)
-        yield Checked(key, len(events), every, beside.on_the_way, beside.older)
+        checked = _check(ledger, key, memory)
+        older += checked.older
+        if checked.events or checked.findings:  # else the account's, before its first event
+            yield checked
     if memory is not None:
         empty = Finding("archive", 0, "archive", "the archive is empty, and the journal is not")
         wrong = (*memory.findings, *((empty,) if older and memory.began is None else ()))
         if wrong:
             yield Checked("archive", 0, wrong)
+
+
+def _check(ledger: Ledger, key: str, memory: Memory | None) -> Checked:
+    """Check one chain; what is found has to be found again, beside a record that stays the same.
+
+    A janitor at work may write between the reading of the one and of the other, and a query
+    may see a transaction a moment later than a get.
+    """
+    checked = _read(ledger, key, _record(ledger, key), memory)
+    for _ in range(ATTEMPTS):
+        if not checked.findings:
+            break
+        record = _record(ledger, key)
+        checked = _read(ledger, key, record, memory)
+        if record == _record(ledger, key):
+            break
+    return checked
+
+
+def _read(
+    ledger: Ledger, key: str, record: Lease | Account | None, memory: Memory | None
+) -> Checked:
+    """Read a chain and check it by its record and the archive."""
+    events = list(ledger.chain(key))
+    end = (record.head, record.seq) if record else (None, None)
+    beside = memory.beside(key, events) if memory else Compared()
+    findings = (*verify(key, events, *end), *beside.findings)
+    return Checked(key, len(events), findings, beside.on_the_way, beside.older)
+
+
+def _record(ledger: Ledger, key: str) -> Lease | Account | None:
+    return ledger.account() if key == ACCOUNT_KEY else ledger.lease(key)
