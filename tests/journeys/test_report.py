@@ -14,6 +14,7 @@ from janitor.core.decisions import Reason
 from janitor.core.journal import JANITOR_TARGET, Actor, Draft, Event, about, entry
 from janitor.core.model import ACCOUNT_KEY, Account, Contact, ContactKind, Lease, LeaseState, Stack
 from janitor.core.questions import Question
+from janitor.core.reading import UNEXPLAINED
 from janitor.core.spreadsheet import HEADER, cell, row
 from janitor.core.stories import Ending, Life
 from janitor.journeys.report import Report, events_of, report
@@ -379,6 +380,27 @@ def test_what_an_auditor_asks_stands_under_each_stack(ledger: MemoryLedger) -> N
         "deleted by the janitor 1",
     ):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    "reason, shown",
+    [
+        ("demo on Friday", "CEST</time>: “demo on Friday”</li>"),
+        ("x" * 5000, f"CEST</time>: “{'x' * 299}…”</li>"),
+        (UNEXPLAINED, "CEST</time>, no reason given</li>"),
+    ],
+)
+def test_a_reason_is_quoted_if_somebody_gave_it(
+    ledger: MemoryLedger, reason: str, shown: str
+) -> None:
+    """As far as a page has room; the journal keeps it whole.
+
+    Fails with the sentence of each extension in quotation marks.
+    """
+    extended = (10, "lease.extended", "link")
+    write(ledger, "feat", (WHOLE[0], extended, *WHOLE[1:]), text=reason)
+    (line,) = re.findall(r"<li>by .*? until , .*", html(ledger))
+    assert line.endswith(shown)
 
 
 # The rows.

@@ -23,6 +23,9 @@ CROWDED = 20
 MOST_FINDINGS = 200
 """More of them would bury the report; `janitor audit verify` names all."""
 
+LONGEST_REASON = 300
+"""Characters of the reason for an extension; the journal has the rest."""
+
 
 class Bar(Struct, frozen=True):
     """One week of the chart, from the bottom: deleted, gone, given up."""
@@ -114,7 +117,12 @@ class Lives(Struct):
             self._heading = heading
         self.told += 1
         yield _template("report_life.html").render(
-            life=life, zone=self.zone, number=self.told, sound=sound, Ending=Ending
+            life=life,
+            zone=self.zone,
+            number=self.told,
+            sound=sound,
+            longest=LONGEST_REASON,
+            Ending=Ending,
         )
 
 
