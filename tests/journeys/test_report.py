@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,6 +18,7 @@ from janitor.core.questions import Question
 from janitor.core.reading import UNEXPLAINED
 from janitor.core.spreadsheet import HEADER, cell, row
 from janitor.core.stories import Ending, Life
+from janitor.core.totals import Totals
 from janitor.journeys.report import Report, events_of, report
 from janitor.journeys.verify import verify_chains
 from janitor.pages import report as page
@@ -356,6 +358,23 @@ def test_the_chart_says_what_its_table_says(ledger: MemoryLedger) -> None:
     ids = [a["id"] for _, a in found.elements if "id" in a]
     assert len(ids) == len(set(ids))
     assert {"chart-title", "week-table"} <= set(ids)
+
+
+@pytest.mark.parametrize("weeks", [2, 5, 9, 14, 19, 25, 53])
+@pytest.mark.parametrize("day", range(0, 35, 7))
+def test_no_name_of_a_month_runs_into_the_next(weeks: int, day: int) -> None:
+    """Nor out of the chart: on a phone eight letters are some 85 of its units wide.
+
+    Fails with a name for each month: `Nov 2026Dec 2026`.
+    """
+    totals = Totals()
+    begin = NOON + timedelta(days=day)
+    for at in (begin, begin + timedelta(weeks=weeks - 1)):
+        draft = Draft(at, Actor("janitor", "j", "x"), "a.b", JANITOR_TARGET, Reason("x"))
+        totals.add(entry(Account(), Account(), draft).events[0])
+    places = [bar.x for bar in page.bars(totals) if bar.label]
+    assert len(places) >= 1
+    assert all(b - a >= 90 for a, b in pairwise([*places, page.WIDTH]))
 
 
 def test_a_page_about_nothing_says_so(ledger: MemoryLedger) -> None:
