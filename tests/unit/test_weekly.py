@@ -231,6 +231,7 @@ def test_what_is_stuck_is_told_with_its_reason_and_counted() -> None:
         "[janitor] the week: all deletions stopped, 0 deleted, 0 extended, 5 in trouble"
     )
     assert STUCK_TEXT in words.text
+    assert max(map(len, words.text.split("\n"))) <= 78
 
 
 def test_a_deadline_that_has_passed_does_not_read_as_one_to_come() -> None:
