@@ -240,7 +240,9 @@ def test_a_problem_is_told_once_and_told_again_when_it_is_another() -> None:
     for _ in range(5):
         story.sweep()
     assert [message.contact for message in story.channel.sent] == [ANA, OPERATORS]
-    assert set(story.subjects()) == {"[janitor] feat has a lifetime that cannot be read"}
+    assert set(story.subjects()) == {
+        "[janitor] feat is kept until its tag janitor:ttl is put right"
+    }
     story.stacks.redeploy(stack_id, {**OWNED, "janitor:ttl": "soon"})
     for _ in range(3):
         story.sweep()
@@ -724,7 +726,7 @@ def test_operators_are_told_once_of_a_tag_that_cannot_be_read() -> None:
     for _ in range(48):
         story.sweep()
         story.wait(hours=1)
-    assert to_operators(story) == ["[janitor] feat has a lifetime that cannot be read"]
+    assert to_operators(story) == ["[janitor] feat is kept until its tag janitor:ttl is put right"]
     assert "Owner: ana@example.com." in story.channel.sent[-1].text
 
 

@@ -107,7 +107,7 @@ Deleted, but something stayed (1)
   Please look at what is left.
   feat-h (eu-central-1), ana@x.org: deleted with leftovers, 1 stayed: Bucket
 
-Lifetimes that cannot be read (1)
+Lifetimes to put right (1)
   These stacks are kept until their tags are put right.
   feat-n (eu-central-1), ana@x.org: tag janitor:ttl '3x' is odd
 
@@ -260,7 +260,7 @@ def test_a_long_list_is_cut_and_counted() -> None:
     """A message has its limits, and the command line has them all."""
     leases = [a_lease(f"feat-{n:02}", problem="x") for n in range(25)]
     words = weekly_wording(weekly([], leases, Account(), SINCE, NOW), BERLIN)
-    (unreadable,) = [e for e in words.entries if e.name == "Lifetimes that cannot be read (25)"]
+    (unreadable,) = [e for e in words.entries if e.name == "Lifetimes to put right (25)"]
     assert len(unreadable.lines) == 11
     assert unreadable.lines[-1] == "and 15 more"
 

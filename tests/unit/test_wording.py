@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from janitor.core.expiry import Unreadable, asked_deadline
 from janitor.core.labels import labels_of
 from janitor.core.lease import LET_GO
 from janitor.core.letter import Item, Wording
@@ -115,15 +116,36 @@ def test_a_problem_says_what_is_wrong_and_what_is_right() -> None:
     """And that nothing is lost meanwhile."""
     problem = "tag janitor:ttl '3x': the unit is not m, h, d or w; for instance 90m, 36h, 3d or 2w"
     assert letter(Item("problem", a_lease(expires_at=None), problem)) == (
-        "[janitor] feat-basket has a lifetime that cannot be read",
+        "[janitor] feat-basket is kept until its tag janitor:ttl is put right",
         (
             f"{TO_ANA}feat-basket  (eu-central-1)\n"
             "  It is kept, but tag janitor:ttl '3x': the unit is not m, h, d or w; for\n"
             "    instance 90m, 36h, 3d or 2w.\n"
-            "  Please correct the tag; until then nothing reminds you and nothing deletes\n"
+            "  Please put that right; until then nothing reminds you and nothing deletes\n"
             "    it."
         ),
     )
+
+
+@pytest.mark.parametrize(
+    "tags, said",
+    [
+        ({"janitor:ttl": "3 days"}, "its tag janitor:ttl is put right"),
+        ({"janitor:ttl": "never"}, "its tag janitor:ttl is put right"),
+        ({"janitor:expires": "soon", "janitor:ttl": "3d"}, "its tag janitor:expires is put right"),
+        ({"owner": "ana"}, "it has a tag janitor:ttl"),
+    ],
+)
+def test_a_problem_names_the_tag_that_is_wrong(tags: dict[str, str], said: str) -> None:
+    """A stack without any lifetime has none that could not be read.
+
+    Fails with `has a lifetime that cannot be read` for each.
+    """
+    zone = POLICY.window.window.zone
+    with pytest.raises(Unreadable) as wrong:
+        asked_deadline(tags, counts_from=NOW, rule_ttl=None, allow_never=False, zone=zone)
+    subject = worded(Item("problem", a_lease(expires_at=None), str(wrong.value))).subject
+    assert subject == f"[janitor] feat-basket is kept until {said}"
 
 
 def test_a_deletion_is_confirmed() -> None:
@@ -179,7 +201,7 @@ def test_a_digest_begins_with_what_is_most_urgent() -> None:
     assert words.subject == "[janitor] attention could not be deleted, and 5 more"
     assert words.greeting == (
         "To ana@example.com: this is about 6 temporary stacks of yours: 1 could not be deleted,"
-        " 1 will be deleted, 1 has a lifetime that cannot be read, 2 expire soon,"
+        " 1 will be deleted, 1 needs its lifetime tag put right, 2 expire soon,"
         " 1 has been deleted."
     )
     heads = [line.split("  ")[0] for line in words.text.split("\n") if "  (eu" in line]
@@ -197,7 +219,7 @@ def test_the_first_line_of_a_digest_sums_it_up() -> None:
         "2 could not be deleted yet",
         "1 has been in progress for hours",
         "1 will be deleted",
-        "1 has a lifetime that cannot be read",
+        "1 needs its lifetime tag put right",
         "1 is held up by another stack",
         "1 is due and protected",
         "2 expire soon",

@@ -148,7 +148,7 @@ def protection_of(stack: Stack) -> str:
 def deadline_text(lease: Lease, policy: Policy) -> str:
     """Say when the lease ends and where that comes from."""
     if lease.problem:
-        return f"never, since {lease.problem}"
+        return f"none until its tags are put right, since {lease.problem}"
     until = instant_text(lease.expires_at, policy.window.window.zone)
     return f"{until} ({lease.deadline_source})"
 

@@ -72,10 +72,16 @@ def decide(stack: Stack | None, lease: Lease | None, policy: Policy, now: dateti
         if stack.status == BEING_DELETED:
             return Ignore(Reason("being deleted already, and no lease is open on it"), stack)
         opened = first_lease(stack, rule, policy, now)
-        text = f"matches rule '{rule.name}'; expires {deadline_text(opened, policy)}"
+        text = f"matches rule '{rule.name}'; {_expiry(opened, policy)}"
         return Open(Reason(text), stack, opened)
     seen, changes = observe(stack, lease, rule, policy)
     return _Case(stack, seen, changes, rule, policy, now).decide()
+
+
+def _expiry(lease: Lease, policy: Policy) -> str:
+    if lease.problem:
+        return f"kept until its tags are put right, since {lease.problem}"
+    return f"expires {deadline_text(lease, policy)}"
 
 
 def _vanished(stack: Stack | None, lease: Lease | None) -> Decision:
@@ -134,7 +140,9 @@ class _Case(Struct, frozen=True):
     def _running(self) -> Decision:
         """Decide on an active lease ahead of its deadline."""
         if leftover := tag_change(self.stack, self.lease, LeaseState.ACTIVE, self.policy, self.now):
-            reason = Reason(f"not due, yet tagged as marked; expires {self._deadline}")
+            lease = self.lease
+            until = _expiry(lease, self.policy) if lease.problem else f"expires {self._deadline}"
+            reason = Reason(f"not due, yet tagged as marked; {until}")
             return Unmark(reason, self.stack, self.lease, self.changes, leftover)
         if self.lease.problem:
             reason = Reason(f"kept, since {self.lease.problem}")

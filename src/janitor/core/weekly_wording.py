@@ -44,7 +44,7 @@ def weekly_wording(week: Week, zone: ZoneInfo) -> Wording:
         ("Could not be deleted", "They wait for another try, or for you.", _told(week.failed)),
         ("Deleted, but something stayed", "Please look at what is left.", _told(week.leftovers)),
         (
-            "Lifetimes that cannot be read",
+            "Lifetimes to put right",
             "These stacks are kept until their tags are put right.",
             _told(week.unreadable),
         ),
