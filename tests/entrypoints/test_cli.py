@@ -206,6 +206,26 @@ def test_a_policy_is_refused_by_field_and_line(account: CommandLine, tmp_path: P
         assert f"{file}:5: rules[0].ttl: '3 days' is not a duration" in ran.err
 
 
+def test_a_policy_that_deletes_nothing_says_so_above_its_examples(
+    account: CommandLine, tmp_path: Path
+) -> None:
+    """In one line, and as a field of the object.
+
+    Fails without `why_nothing_goes` in `policy check`.
+    """
+    file = tmp_path / "policy.yaml"
+    file.write_text("mode: enforce\nlimits: {max_due: 0}\n")
+    line = (
+        "As it stands nothing is deleted: limits.max_due is 0, so the breaker trips at the first"
+        " due stack."
+    )
+    shown = account("policy", "check", str(file)).out
+    assert " ".join(shown.split()).find(f"{line} Otherwise:") > 0
+    assert account("policy", "check", str(file), "--json").json["nothing_is_deleted"] == line
+    file.write_text("mode: enforce\n")
+    assert "nothing is deleted" not in account("policy", "check", str(file)).out
+
+
 def test_a_table_of_another_schema_is_refused(janitor: CommandLine) -> None:
     """A version that does not know the rows leaves them alone."""
     janitor.client("dynamodb").update_item(

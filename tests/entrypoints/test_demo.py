@@ -95,6 +95,13 @@ def test_the_demo_plays_by_itself_and_holds_what_it_claims(tmp_path: Path) -> No
         "Everything ended as it should.",
     ):
         assert line in out
+    # What is shown of Slack differs from what was shown before.
+    boxes = re.findall(r"the message to ines@example.com is now ─+.*?\n(.*?)╰", out, re.DOTALL)
+    assert len(boxes) == len(set(boxes)) > 1
+    # A deletion is when it was confirmed, and a fallback is not the owner.
+    table = " ".join(out.split("who was told before")[1].split("really left")[0].split())
+    assert re.search(r"feat-broken emil@example.com \w+ \d+ 10:00 \w+ \d+ 16:00 ", table)
+    assert "feat-orphan nobody (operators, platform@example.com told) " in table
     days = [int(day) for day in re.findall(r"^Day (\d+), ", out, flags=re.MULTILINE)]
     assert sorted(set(days)) == list(range(11))
     assert days == sorted(days)

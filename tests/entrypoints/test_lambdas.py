@@ -590,7 +590,7 @@ def test_the_week_goes_from_its_schedule_to_the_operators_once(account: Account)
     }
     (message,) = notify(account)
     assert message["Subject"] == "[janitor] the week: 0 deleted, 0 extended, 0 in trouble"
-    assert "Lifetimes that cannot be read (1)" in message["Message"]
+    assert "Lifetimes to put right (1)" in message["Message"]
     attributes = message["MessageAttributes"]
     assert attributes["owner"]["Value"] == "operators"  # type: ignore[index]
     assert attributes["kind"]["Value"] == '["weekly"]'  # type: ignore[index]
@@ -626,7 +626,7 @@ def test_hostile_tags_come_out_harmless_in_mail_and_logs(
     messages = notify(account)
     assert {m["Subject"] for m in messages} == {
         "[janitor] feat-a will be deleted, and 1 more",
-        "[janitor] feat-b has a lifetime that cannot be read",
+        "[janitor] feat-b is kept until its tag janitor:expires is put right",
         "[janitor] a region cannot be listed",
     }
     for message in messages:

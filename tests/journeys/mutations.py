@@ -98,7 +98,7 @@ MUTATIONS = (
     ),
     Mutation(4, "core/ladder.py", "Step(Rung(terms.last_resort)", "Step(Rung.FORCE"),
     Mutation(4, "core/lifecycle.py", "and not self.rule.override_protection", "and False"),
-    Mutation(4, "core/lifecycle.py", "    if stack.parent_id:\n", "    if False:\n"),
+    Mutation(4, "core/selection.py", "    if stack.parent_id:\n", "    if False:\n"),
     Mutation(4, "core/policy.py", "(*BUILT_IN_NEVER_DELETE, *self.never_delete)", "()"),
     Mutation(
         4,

@@ -1,9 +1,10 @@
 """The report: a span of the journal read once, as a page and as rows, whatever is in it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,12 +12,15 @@ from msgspec.structs import replace
 
 from janitor.adapters.memory import MemoryLedger
 from janitor.core.decisions import Reason
-from janitor.core.journal import Actor, Event, about, entry
-from janitor.core.model import Contact, ContactKind, Lease, LeaseState, Stack
+from janitor.core.journal import JANITOR_TARGET, Actor, Draft, Event, about, entry
+from janitor.core.model import ACCOUNT_KEY, Account, Contact, ContactKind, Lease, LeaseState, Stack
 from janitor.core.questions import Question
+from janitor.core.reading import UNEXPLAINED
 from janitor.core.spreadsheet import HEADER, cell, row
 from janitor.core.stories import Ending, Life
+from janitor.core.totals import Totals
 from janitor.journeys.report import Report, events_of, report
+from janitor.journeys.verify import verify_chains
 from janitor.pages import report as page
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -124,7 +128,7 @@ def test_each_deletion_is_told_in_the_order_of_its_end(ledger: MemoryLedger) -> 
 def test_a_life_that_began_before_the_span_is_told_whole(ledger: MemoryLedger) -> None:
     """Who was asked is the evidence, whenever that was.
 
-    Fails if `_completed` returns the life as it is.
+    Fails if a life that is not whole is taken as it is.
     """
     write(ledger, "long")
     (told,) = made(ledger, since=NOON + timedelta(hours=40))[1]
@@ -168,6 +172,109 @@ def test_events_cut_off_an_open_lease_are_missed(ledger: MemoryLedger) -> None:
     ledger.journal[key].pop()
     report_, _ = made(ledger)
     assert [(finding.seq, finding.what) for finding in report_.findings] == [(3, "removed")]
+
+
+def test_a_lease_whose_chain_was_taken_whole_is_missed(ledger: MemoryLedger) -> None:
+    """None of its events passes, and its record remembers them.
+
+    Fails if only the heads of chains that passed are looked at.
+    """
+    key = write(ledger, "taken", WHOLE[:3])
+    del ledger.journal[key]
+    assert {finding.key for finding in made(ledger)[0].findings} == {key}
+
+
+def remove(chain: list[Event], place: int) -> None:
+    """Take an event out of its chain."""
+    del chain[place]
+
+
+def change(chain: list[Event], place: int) -> None:
+    """Write something else into an event."""
+    chain[place] = replace(chain[place], body={**chain[place].body, "result": "failed"})
+
+
+def blot(chain: list[Event], place: int) -> None:
+    """Make an event unreadable, as the table's adapter reads such a row."""
+    chain[place] = Event(chain[place].key, chain[place].seq, {}, "", "")
+
+
+def swap(chain: list[Event], place: int) -> None:
+    """Exchange the contents of an event and of the next."""
+    one, two = chain[place : place + 2]
+    chain[place], chain[place + 1] = replace(two, seq=one.seq), replace(one, seq=two.seq)
+
+
+LONG: tuple[Step, ...] = (
+    WHOLE[0],
+    *((hour, "lease.updated", "sweep") for hour in range(1, 8)),
+    *WHOLE[2:],
+)
+
+
+@pytest.mark.parametrize("place", [0, 2, 8])
+@pytest.mark.parametrize("hours", [0, 1.5])
+@pytest.mark.parametrize("tamper", [remove, change, blot, swap])
+def test_the_report_names_what_verify_names(
+    ledger: MemoryLedger, tamper: Callable[[list[Event], int], None], hours: float, place: int
+) -> None:
+    """No more and no less, whether the chain began before the span or in it.
+
+    Fails if what follows a gap is named: `event 4 stands apart`, to the last.
+    """
+    write(ledger, "good", LONG)
+    key = write(ledger, "bad", LONG)
+    tamper(ledger.journal[key], place)
+    (checked,) = verify_chains(ledger, (key,))
+    assert checked.findings
+    report_, lives = made(ledger, since=NOON + timedelta(hours=hours))
+    assert report_.findings == checked.findings
+    assert [(life.name, sound) for life, sound in lives if life.name == "bad"] in (
+        [("bad", False)],
+        [],
+    )
+    assert ("good", True) in [(life.name, sound) for life, sound in lives]
+
+
+def test_a_missing_event_is_named_once_on_the_page(ledger: MemoryLedger) -> None:
+    """By its number, and by the stack's name, not by what came after it."""
+    key = write(ledger, "bad", LONG)
+    remove(ledger.journal[key], 2)
+    found = re.findall(r"<li>(event .*?)</li>", html(ledger))
+    assert found == [f"event 3 is missing <small>{key}</small>"]
+
+
+def test_a_chain_from_before_the_span_is_no_finding(ledger: MemoryLedger) -> None:
+    """Fails if a chain has to begin in the span."""
+    write(ledger, "long")
+    account = Account()
+    actor, at = Actor("operator", "o", "cli"), [NOON, NOON + timedelta(hours=30)]
+    for when in at:
+        draft = Draft(when, actor, "breaker.lifted", JANITOR_TARGET, Reason("x"))
+        written = entry(account, account, draft)
+        ledger.commit(written)
+        account = written.record
+    report_, _ = made(ledger, since=NOON + timedelta(hours=25))
+    assert (report_.events, report_.findings) == (3, ())
+    remove(ledger.journal[ACCOUNT_KEY], 0)
+    assert [f.text for f in made(ledger)[0].findings] == ["event 1 is missing"]
+
+
+def test_an_event_that_the_index_does_not_show_yet_is_not_missing(ledger: MemoryLedger) -> None:
+    """The chain itself is asked before anything is said of it.
+
+    Fails if a gap in what passed is a finding.
+    """
+
+    class Late(MemoryLedger):
+        def events(self, since: datetime, until: datetime) -> Iterator[Event]:
+            """Leave one out."""
+            return (event for event in super().events(since, until) if event.seq != 3)
+
+    late = Late()
+    write(late, "feat", LONG)
+    report_, ((life, sound),) = made(late)
+    assert (report_.findings, life.name, sound) == ((), "feat", True)
 
 
 # The page.
@@ -253,6 +360,23 @@ def test_the_chart_says_what_its_table_says(ledger: MemoryLedger) -> None:
     assert {"chart-title", "week-table"} <= set(ids)
 
 
+@pytest.mark.parametrize("weeks", [2, 5, 9, 14, 19, 25, 53])
+@pytest.mark.parametrize("day", range(0, 35, 7))
+def test_no_name_of_a_month_runs_into_the_next(weeks: int, day: int) -> None:
+    """Nor out of the chart: on a phone eight letters are some 85 of its units wide.
+
+    Fails with a name for each month: `Nov 2026Dec 2026`.
+    """
+    totals = Totals()
+    begin = NOON + timedelta(days=day)
+    for at in (begin, begin + timedelta(weeks=weeks - 1)):
+        draft = Draft(at, Actor("janitor", "j", "x"), "a.b", JANITOR_TARGET, Reason("x"))
+        totals.add(entry(Account(), Account(), draft).events[0])
+    places = [bar.x for bar in page.bars(totals) if bar.label]
+    assert len(places) >= 1
+    assert all(b - a >= 90 for a, b in pairwise([*places, page.WIDTH]))
+
+
 def test_a_page_about_nothing_says_so(ledger: MemoryLedger) -> None:
     """And is a page."""
     text = html(ledger)
@@ -275,6 +399,27 @@ def test_what_an_auditor_asks_stands_under_each_stack(ledger: MemoryLedger) -> N
         "deleted by the janitor 1",
     ):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    "reason, shown",
+    [
+        ("demo on Friday", "CEST</time>: “demo on Friday”</li>"),
+        ("x" * 5000, f"CEST</time>: “{'x' * 299}…”</li>"),
+        (UNEXPLAINED, "CEST</time>, no reason given</li>"),
+    ],
+)
+def test_a_reason_is_quoted_if_somebody_gave_it(
+    ledger: MemoryLedger, reason: str, shown: str
+) -> None:
+    """As far as a page has room; the journal keeps it whole.
+
+    Fails with the sentence of each extension in quotation marks.
+    """
+    extended = (10, "lease.extended", "link")
+    write(ledger, "feat", (WHOLE[0], extended, *WHOLE[1:]), text=reason)
+    (line,) = re.findall(r"<li>by .*? until , .*", html(ledger))
+    assert line.endswith(shown)
 
 
 # The rows.

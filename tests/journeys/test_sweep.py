@@ -294,7 +294,7 @@ def test_a_typing_error_on_a_marked_stack_keeps_it() -> None:
     story.sweep()
     story.sweep()
     assert story.lease(stack_id).state is LeaseState.ACTIVE
-    assert story.subjects()[-1] == "[janitor] feat has a lifetime that cannot be read"
+    assert story.subjects()[-1] == "[janitor] feat is kept until its tag janitor:ttl is put right"
 
 
 def test_a_released_stack_that_comes_back_goes_on_with_its_chain_and_its_caps() -> None:

@@ -61,9 +61,9 @@ def test_a_week_with_everything_in_it_reaches_the_operators() -> None:
     for line in (
         "  Saved: 12.50 EUR a month.",
         "  going (eu-central-1), ana@example.com: 12.50 EUR a month",
-        "  ana@example.com: 2 extensions on 1 stack",
+        "  1 stack of ana@example.com: 2 extensions",
         "  nobodys (eu-central-1)\n",
-        "Lifetimes that cannot be read (1)",
+        "Lifetimes to put right (1)",
     ):
         assert line in message.text, message.text
     assert "away" not in message.text

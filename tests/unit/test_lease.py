@@ -145,7 +145,7 @@ def test_a_tag_that_became_unreadable_takes_the_deadline_away() -> None:
     problem = "tag janitor:ttl 'x' is not a lifetime; for instance 90m, 36h, 3d or 2w"
     assert (now.expires_at, now.problem) == (None, problem)
     assert changes == (
-        f"deadline moved from Thu 4 Jun 2026 08:00 UTC to never, since {problem}",
+        f"deadline moved from Thu 4 Jun 2026 08:00 UTC to none until its tags are put right, since {problem}",
         f"kept, since {problem}",
     )
     again, changes = seen(a_stack(), now)
@@ -267,7 +267,10 @@ def test_nobody_owns_it_so_it_stands_longer() -> None:
 def test_a_deadline_is_told_with_its_source() -> None:
     """Or why there is none."""
     assert deadline_text(opened(), POLICY) == "Thu 4 Jun 2026 08:00 UTC (tag janitor:ttl=3d)"
-    assert deadline_text(replace(opened(), problem="x"), POLICY) == "never, since x"
+    assert (
+        deadline_text(replace(opened(), problem="x"), POLICY)
+        == "none until its tags are put right, since x"
+    )
     never = replace(opened(), expires_at=None, deadline_source="tag janitor:ttl=never")
     assert deadline_text(never, POLICY) == "never (tag janitor:ttl=never)"
 

@@ -179,7 +179,13 @@ BRANCHES: list[tuple[Stack | None, Lease | None, datetime, str, str]] = [
     (STACK, None, CREATED, "open", f"matches rule 'default'; expires {ON_THURSDAY}"),
     (STACK, CLOSED, CREATED, "open", f"matches rule 'default'; expires {ON_THURSDAY}"),
     (STACK, None, EXPIRES + DAY, "open", f"matches rule 'default'; expires {ON_THURSDAY}"),
-    (MISSPELT, None, CREATED, "open", f"matches rule 'default'; expires never, since {BAD_TTL}"),
+    (
+        MISSPELT,
+        None,
+        CREATED,
+        "open",
+        f"matches rule 'default'; kept until its tags are put right, since {BAD_TTL}",
+    ),
     # Active, ahead of the deadline.
     (STACK, ACTIVE, CREATED, "keep", f"expires in 3 days {AHEAD}"),
     (STACK, ACTIVE, EXPIRES - 48 * HOUR - SECOND, "keep", f"expires in 2 days {AHEAD}"),
@@ -254,7 +260,7 @@ BRANCHES: list[tuple[Stack | None, Lease | None, datetime, str, str]] = [
         BAD,
         CREATED,
         "unmark",
-        f"not due, yet tagged as marked; expires never, since {BAD_TTL}",
+        f"not due, yet tagged as marked; kept until its tags are put right, since {BAD_TTL}",
     ),
     (MISSPELT, ACTIVE, EXPIRES + DAY, "remind", f"kept, since {BAD_TTL}"),
     (MISSPELT, BAD_TOLD_OF_ANOTHER, CREATED, "remind", f"kept, since {BAD_TTL}"),

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from janitor.core.durations import duration_text, hours_text
 from janitor.core.errors import PolicyError
+from janitor.core.examples import why_nothing_goes
 from janitor.core.expiry import Window
 from janitor.core.model import Mode, Stack
 from janitor.core.policy import Policy, Rule, Selector, default_policy
@@ -145,6 +146,24 @@ WRONG = {
             " 'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or 'sun'"
         )
     ],
+    "window: {days: [Friday]}": [
+        (
+            "1: window.days[0]: 'Friday': input should be"
+            " 'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or 'sun'"
+        )
+    ],
+    "window:\n  hours: 10:00-10:00": [
+        (
+            "2: window.hours: '10:00-10:00': must be a span, for instance 10:00-16:00,"
+            " or 00:00-24:00 for the whole day"
+        )
+    ],
+    "window:\n  hours: 00:00 - 00:00": [
+        (
+            "2: window.hours: '00:00 - 00:00': must be a span, for instance 10:00-16:00,"
+            " or 00:00-24:00 for the whole day"
+        )
+    ],
     "window:\n  days: [mon]\n  hours: 9-17": [
         "3: window.hours: '9-17': write for instance 09:00-17:00"
     ],
@@ -212,11 +231,11 @@ WRONG = {
     # several at once, each on its line
     "mode: on\nlimits:\n  max_due: x\nwindow:\n  zone: Moon": [
         "1: mode: 'on': input should be 'off', 'observe', 'notify' or 'enforce'",
-        "5: window.zone: 'Moon' is unknown; for instance Europe/Berlin",
         (
             "3: limits.max_due: 'x': input should be a valid integer, unable to parse string as an"
             " integer"
         ),
+        "5: window.zone: 'Moon' is unknown; for instance Europe/Berlin",
     ],
     # written twice
     "mode: off\nmode: notify": ["2: mode: is written twice"],
@@ -353,7 +372,7 @@ def test_json_is_read_as_well() -> None:
     )
 
 
-@pytest.mark.parametrize("hours", ["17:00-09:00", "00:00-24:00", " 09:00 - 17:00 ", "00:00-00:00"])
+@pytest.mark.parametrize("hours", ["17:00-09:00", "00:00-24:00", " 09:00 - 17:00 ", "09:00-24:00"])
 def test_hours_may_run_past_midnight_and_around_the_clock(hours: str) -> None:
     """And may have spaces."""
     assert problems(f"window: {{hours: '{hours}'}}") == []
@@ -520,3 +539,37 @@ def test_durations_are_written_back_as_people_write_them(
     """The largest unit that comes out even; reminders stay in hours."""
     assert duration_text(timedelta(minutes=minutes)) == text
     assert hours_text(timedelta(minutes=minutes)) == hours
+
+
+# What it does to examples.
+
+
+@pytest.mark.parametrize(
+    "text, why",
+    [
+        ("mode: enforce", ""),
+        ("mode: enforce\nlimits: {max_deletes_fraction: 0, breaker_floor: 2}", ""),
+        ("", "its mode is observe (another one may be given where it runs)"),
+        ("mode: notify", "its mode is notify (another one may be given where it runs)"),
+        ("mode: off", "mode off stops every sweep"),
+        (
+            "mode: enforce\nlimits: {max_deletes_per_sweep: 0}",
+            "limits.max_deletes_per_sweep is 0",
+        ),
+        (
+            "mode: enforce\nlimits: {max_due: 0}",
+            "limits.max_due is 0, so the breaker trips at the first due stack",
+        ),
+        (
+            "mode: enforce\nlimits: {max_deletes_fraction: 0, breaker_floor: 0}",
+            "limits.max_deletes_fraction is 0, so the breaker trips at the first due stack",
+        ),
+    ],
+)
+def test_a_policy_under_which_nothing_is_deleted_is_told_to_be_one(text: str, why: str) -> None:
+    """The examples' dates would be wrong without that.
+
+    Fails if `why_nothing_goes` says nothing.
+    """
+    said = why_nothing_goes(parse_policy(text, "p"))
+    assert said == (f"As it stands nothing is deleted: {why}." if why else "")

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from janitor.core.decisions import Reason
 from janitor.core.journal import Actor, Draft, Event, Target, entry
 from janitor.core.labels import labels_of
-from janitor.core.model import OPERATORS, Account, Contact, ContactKind, Lease, LeaseState
+from janitor.core.model import OPERATORS, Account, Contact, ContactKind, Lease, LeaseState, Notice
 from janitor.core.weekly import Week, week_of, weekly
 from janitor.core.weekly_wording import weekly_wording
 
 NOW = datetime(2026, 6, 8, 8, tzinfo=UTC)
 SINCE = NOW - timedelta(days=7)
 DAY = timedelta(days=1)
+MARKED = LeaseState.MARKED
 BERLIN = ZoneInfo("Europe/Berlin")
+ANA = Contact(ContactKind.EMAIL, "ana@x.org")
 JANITOR = Actor("janitor", "janitor", "sweep")
 
 
@@ -32,10 +34,11 @@ def an_event(
     result: str = "ok",
     owner: str = "ana@x.org",
     sentence: str = "why",
+    actor: Actor = JANITOR,
 ) -> Event:
     """Make an event about a stack."""
     target = Target(f"arn:{name}", name, "eu-central-1", owner, tags or {})
-    draft = Draft(NOW - DAY, JANITOR, action, target, Reason(sentence, facts or {}), result)
+    draft = Draft(NOW - DAY, actor, action, target, Reason(sentence, facts or {}), result)
     made = entry(Account(), Account(), draft).events[0]
     return Event(f"arn:{name}", made.seq, made.body, made.prev_hash, made.hash)
 
@@ -46,7 +49,7 @@ def a_lease(name: str, days: int = 5, **values: Any) -> Lease:
         "created": NOW - days * DAY,
         "first_seen": NOW - days * DAY,
         "expires_at": NOW + 2 * DAY,
-        "contacts": (Contact(ContactKind.EMAIL, "ana@x.org"),),
+        "contacts": (ANA,),
     }
     return Lease(f"arn:{name}", name, "eu-central-1", "default", **{**known, **values})
 
@@ -62,8 +65,13 @@ def gone(name: str, cost: str = "", result: str = "ok", sentence: str = "confirm
 
 EVENTS = [
     an_event("lease.extended", "feat-b", facts={"until": "Tue 9 Jun 2026 08:00 CEST"}),
-    an_event("lease.extended", "feat-b", facts={"until": "Wed 10 Jun 2026 08:00 CEST"}),
-    an_event("lease.let_go", "feat-c", owner="bo@x.org"),
+    an_event(
+        "lease.extended",
+        "feat-b",
+        facts={"until": "Wed 10 Jun 2026 08:00 CEST"},
+        actor=Actor("operator", "op@x.org", "cli"),
+    ),
+    an_event("lease.let_go", "feat-c", owner="bo@x.org", actor=Actor("owner", "bo@x.org", "link")),
     *gone("feat-d", "12.50 EUR"),
     *gone("feat-e", "100 EUR"),
     *gone("feat-f", "40"),
@@ -99,7 +107,7 @@ Deleted, but something stayed (1)
   Please look at what is left.
   feat-h (eu-central-1), ana@x.org: deleted with leftovers, 1 stayed: Bucket
 
-Lifetimes that cannot be read (1)
+Lifetimes to put right (1)
   These stacks are kept until their tags are put right.
   feat-n (eu-central-1), ana@x.org: tag janitor:ttl '3x' is odd
 
@@ -118,17 +126,18 @@ Deleted (4)
   feat-f (eu-central-1), ana@x.org: 40.00 USD a month
   feat-g (eu-central-1), ana@x.org
 
-Let go by their owners (1)
+Let go (1)
   The grace runs, or has run.
-  feat-c (eu-central-1), bo@x.org
+  feat-c (eu-central-1), bo@x.org: by bo@x.org (link)
 
 Extended (1)
-  Kept by their owners.
-  feat-b (eu-central-1), ana@x.org: until Wed 10 Jun 2026 08:00 CEST
+  Kept for longer.
+  feat-b (eu-central-1), ana@x.org: until Wed 10 Jun 2026 08:00 CEST, by
+    op@x.org (cli)
 
 Extended again and again (1)
   Perhaps these stacks are not so temporary.
-  ana@x.org: 7 extensions on 2 stacks
+  2 stacks of ana@x.org: 7 extensions
 
 Oldest stacks (5)
   They have been there for longest.
@@ -145,14 +154,14 @@ Oldest stacks (5)
 
 def test_a_week_is_told_with_what_needs_somebody_first() -> None:
     """Then what happened, then what has been there for long."""
-    words = weekly_wording(weekly(EVENTS, LEASES, SINCE, NOW), BERLIN)
+    words = weekly_wording(weekly(EVENTS, LEASES, Account(), SINCE, NOW), BERLIN)
     assert words.subject == "[janitor] the week: 5 deleted, 1 extended, 1 in trouble"
     assert words.text == TEXT
 
 
 def test_a_quiet_week_is_short() -> None:
     """Empty lists are left out."""
-    words = weekly_wording(weekly([], [], SINCE, NOW), BERLIN)
+    words = weekly_wording(weekly([], [], Account(), SINCE, NOW), BERLIN)
     assert words.text == (
         "To the operators of the janitor: the week from Mon 1 Jun 2026 10:00 CEST to\n"
         "Mon 8 Jun 2026 10:00 CEST.\n\n"
@@ -161,23 +170,97 @@ def test_a_quiet_week_is_short() -> None:
     )
 
 
+def a_due_lease(name: str, days: int, **values: Any) -> Lease:
+    """Make a lease that was marked some days ago."""
+    at = NOW - days * DAY
+    told = Notice("final", at, ANA, at, "sns")
+    known = {"expires_at": at, "delete_after": at + DAY, "state": MARKED, "notices": (told,)}
+    return a_lease(name, 20, **{**known, **values})
+
+
+STUCK = [
+    a_due_lease("protected", 8, state=LeaseState.ACTIVE, protection="protected by tag x: demo"),
+    a_due_lease("switch", 9, blocked=True),
+    a_due_lease("exporter", 3, blocker="feat-z of eve@x.org imports Bus"),
+    a_due_lease("untold", 2, notices=()),
+    a_due_lease("just-marked", 0, notices=()),
+    a_due_lease("ready", 4),
+    a_due_lease("failing", 4, state=LeaseState.FAILED, last_error="DELETE_FAILED: in use"),
+    a_lease("runs"),
+]
+STUCK_TEXT = """\
+The breaker has stopped all deletions
+  Since Tue 2 Jun 2026 10:00 CEST (6 days ago), as too many stacks are due at
+    once. 2 stacks wait for it.
+  Look at `janitor plan`. If all may go, `janitor breaker lift` lets it go for
+    one day.
+
+In short
+  8 stacks under lease, 4 of them due and held up; in this week 0 extended, 0
+    let go and 0 deleted.
+
+Regions that cannot be listed (1)
+  Nothing there is marked or deleted meanwhile. Look at `janitor doctor`.
+  us-east-1
+
+Due, and held up (4)
+  They stay until somebody does something about what holds them up.
+  switch (eu-central-1), ana@x.org: due since Sat 30 May 2026 10:00 CEST;
+    CloudFormation's termination protection is on
+  protected (eu-central-1), ana@x.org: due since Sun 31 May 2026 10:00 CEST;
+    protected by tag x: demo
+  exporter (eu-central-1), ana@x.org: due since Fri 5 Jun 2026 10:00 CEST;
+    feat-z of eve@x.org imports Bus
+  untold (eu-central-1), ana@x.org: due since Sat 6 Jun 2026 10:00 CEST; its
+    final notice could not be delivered yet
+
+Could not be deleted (1)
+  They wait for another try, or for you.
+  failing (eu-central-1), ana@x.org: DELETE_FAILED: in use
+"""
+
+
+def test_what_is_stuck_is_told_with_its_reason_and_counted() -> None:
+    """The breaker first, since when and how to lift it; then each stack that is due and stays.
+
+    Fails without `_stopped` and `_held_by`: `0 in trouble` was said of all that.
+    """
+    account = Account(breaker_tripped_at=NOW - 6 * DAY, refused_regions=("us-east-1",))
+    words = weekly_wording(weekly([], STUCK, account, SINCE, NOW), BERLIN)
+    assert words.subject == (
+        "[janitor] the week: all deletions stopped, 0 deleted, 0 extended, 5 in trouble"
+    )
+    assert STUCK_TEXT in words.text
+    assert max(map(len, words.text.split("\n"))) <= 78
+
+
+def test_a_deadline_that_has_passed_does_not_read_as_one_to_come() -> None:
+    """Fails with `ends` for each of the oldest."""
+    leases = [a_due_lease("late", 8), a_lease("runs"), a_lease("never", expires_at=None)]
+    text = weekly_wording(weekly([], leases, Account(), SINCE, NOW), BERLIN).text
+    flat = " ".join(text.split())
+    assert "late (eu-central-1), ana@x.org: created 20 days ago, due since Sun 31 May 2026" in flat
+    assert "never (eu-central-1), ana@x.org: created 5 days ago, has no end" in flat
+    assert "runs (eu-central-1), ana@x.org: created 5 days ago, ends Wed 10 Jun 2026" in flat
+
+
 def test_costs_that_nobody_told_are_no_savings_of_zero() -> None:
     """Unknown is said to be unknown."""
-    words = weekly_wording(weekly(gone("feat-a"), [], SINCE, NOW), BERLIN)
+    words = weekly_wording(weekly(gone("feat-a"), [], Account(), SINCE, NOW), BERLIN)
     assert "Saved: unknown, as no tag janitor:monthly-cost says what they cost." in words.text
 
 
 def test_the_order_does_not_depend_on_the_order_of_the_leases() -> None:
     """The same week makes the same text."""
-    forth = weekly(EVENTS, LEASES, SINCE, NOW)
-    assert weekly(EVENTS, LEASES[::-1], SINCE, NOW) == forth
+    forth = weekly(EVENTS, LEASES, Account(), SINCE, NOW)
+    assert weekly(EVENTS, LEASES[::-1], Account(), SINCE, NOW) == forth
 
 
 def test_a_long_list_is_cut_and_counted() -> None:
     """A message has its limits, and the command line has them all."""
     leases = [a_lease(f"feat-{n:02}", problem="x") for n in range(25)]
-    words = weekly_wording(weekly([], leases, SINCE, NOW), BERLIN)
-    (unreadable,) = [e for e in words.entries if e.name == "Lifetimes that cannot be read (25)"]
+    words = weekly_wording(weekly([], leases, Account(), SINCE, NOW), BERLIN)
+    (unreadable,) = [e for e in words.entries if e.name == "Lifetimes to put right (25)"]
     assert len(unreadable.lines) == 11
     assert unreadable.lines[-1] == "and 15 more"
 
@@ -218,7 +301,7 @@ def test_whatever_tags_and_aws_say_is_harmless_in_the_week(a: str, b: str, c: st
         an_event("notice.delivered", a, facts={"to": b, "fallback": c}),
         *gone(b, a, "leftovers", c),
     ]
-    words = weekly_wording(weekly(events, [lease], SINCE, NOW), BERLIN)
+    words = weekly_wording(weekly(events, [lease], Account(), SINCE, NOW), BERLIN)
     for entry_ in words.entries:
         assert all(line.isprintable() and len(line) <= 240 for line in entry_.lines)
     assert words.subject.isprintable()
@@ -227,4 +310,4 @@ def test_whatever_tags_and_aws_say_is_harmless_in_the_week(a: str, b: str, c: st
 
 def test_an_event_that_was_tampered_with_stops_nothing() -> None:
     """What cannot be read any more is an event without content."""
-    assert weekly([Event("arn", 1, {}, "", "")], [], SINCE, NOW) == Week(SINCE, NOW, 0)
+    assert weekly([Event("arn", 1, {}, "", "")], [], Account(), SINCE, NOW) == Week(SINCE, NOW, 0)

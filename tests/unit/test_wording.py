@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from janitor.core.expiry import Unreadable, asked_deadline
 from janitor.core.labels import labels_of
 from janitor.core.lease import LET_GO
 from janitor.core.letter import Item, Wording
@@ -63,14 +64,16 @@ TO_ANA = "To ana@example.com: this is about a temporary CloudFormation stack of 
 
 
 def test_a_reminder() -> None:
-    """When, why, and how to keep it."""
+    """When, why, and how to keep it; no word of what is not known.
+
+    Fails with `resources: unknown; monthly cost: unknown`.
+    """
     assert letter(Item("24h", a_lease(), link=LINK)) == (
         "[janitor] feat-basket expires in 1 day",
         (
             f"{TO_ANA}feat-basket  (eu-central-1)\n"
             "  Expires Thu 4 Jun 2026 08:00 UTC (in 1 day); then it is marked for deletion.\n"
             f"  {WHY}\n"
-            "  resources: unknown; monthly cost: unknown.\n"
             f"  To keep it: {LINK}{FOOT}"
         ),
     )
@@ -89,7 +92,6 @@ def test_a_final_notice_says_the_date_that_will_hold() -> None:
             "  Expired Thu 4 Jun 2026 08:00 UTC (2 hours ago).\n"
             "  Why: tag janitor:ttl=3d; created Mon 1 Jun 2026 08:00 UTC (3 days 2 hours\n"
             "    ago).\n"
-            "  resources: unknown; monthly cost: unknown.\n"
             f"  To keep it: {LINK}{FOOT}"
         ),
     )
@@ -114,15 +116,36 @@ def test_a_problem_says_what_is_wrong_and_what_is_right() -> None:
     """And that nothing is lost meanwhile."""
     problem = "tag janitor:ttl '3x': the unit is not m, h, d or w; for instance 90m, 36h, 3d or 2w"
     assert letter(Item("problem", a_lease(expires_at=None), problem)) == (
-        "[janitor] feat-basket has a lifetime that cannot be read",
+        "[janitor] feat-basket is kept until its tag janitor:ttl is put right",
         (
             f"{TO_ANA}feat-basket  (eu-central-1)\n"
             "  It is kept, but tag janitor:ttl '3x': the unit is not m, h, d or w; for\n"
             "    instance 90m, 36h, 3d or 2w.\n"
-            "  Please correct the tag; until then nothing reminds you and nothing deletes\n"
+            "  Please put that right; until then nothing reminds you and nothing deletes\n"
             "    it."
         ),
     )
+
+
+@pytest.mark.parametrize(
+    "tags, said",
+    [
+        ({"janitor:ttl": "3 days"}, "its tag janitor:ttl is put right"),
+        ({"janitor:ttl": "never"}, "its tag janitor:ttl is put right"),
+        ({"janitor:expires": "soon", "janitor:ttl": "3d"}, "its tag janitor:expires is put right"),
+        ({"owner": "ana"}, "it has a tag janitor:ttl"),
+    ],
+)
+def test_a_problem_names_the_tag_that_is_wrong(tags: dict[str, str], said: str) -> None:
+    """A stack without any lifetime has none that could not be read.
+
+    Fails with `has a lifetime that cannot be read` for each.
+    """
+    zone = POLICY.window.window.zone
+    with pytest.raises(Unreadable) as wrong:
+        asked_deadline(tags, counts_from=NOW, rule_ttl=None, allow_never=False, zone=zone)
+    subject = worded(Item("problem", a_lease(expires_at=None), str(wrong.value))).subject
+    assert subject == f"[janitor] feat-basket is kept until {said}"
 
 
 def test_a_deletion_is_confirmed() -> None:
@@ -178,7 +201,7 @@ def test_a_digest_begins_with_what_is_most_urgent() -> None:
     assert words.subject == "[janitor] attention could not be deleted, and 5 more"
     assert words.greeting == (
         "To ana@example.com: this is about 6 temporary stacks of yours: 1 could not be deleted,"
-        " 1 will be deleted, 1 has a lifetime that cannot be read, 2 expire soon,"
+        " 1 will be deleted, 1 needs its lifetime tag put right, 2 expire soon,"
         " 1 has been deleted."
     )
     heads = [line.split("  ")[0] for line in words.text.split("\n") if "  (eu" in line]
@@ -196,7 +219,7 @@ def test_the_first_line_of_a_digest_sums_it_up() -> None:
         "2 could not be deleted yet",
         "1 has been stuck for hours",
         "1 will be deleted",
-        "1 has a lifetime that cannot be read",
+        "1 needs its lifetime tag put right",
         "1 is held up by another stack",
         "1 is due and protected",
         "2 expire soon",
@@ -339,6 +362,38 @@ def test_plain_text_needs_no_wide_window(count: int) -> None:
     assert all("https://" in line or long in line for line in wide), wide
     assert words.text.count("\n\n") == count + 1
     assert not any(line != line.rstrip() for line in words.text.split("\n"))
+
+
+TRIPPED = "28 of 90 managed stacks are due for deletion, more than 25% (max_deletes_fraction)"
+REFUSED = "us-east-1 (AccessDenied: User: arn:aws:sts::1:x is not authorized to perform: a:b)"
+MATTERS = [Item("breaker", None, TRIPPED), Item("region", None, REFUSED)]
+sentences = st.lists(st.text("ab:(%", min_size=1, max_size=100), max_size=20).map(" ".join)
+told_to_operators = st.one_of(
+    st.sampled_from(MATTERS),
+    st.builds(Item, st.sampled_from(["breaker", "region"]), st.none(), sentences),
+    st.builds(
+        lambda stage, name, text, source: Item(
+            stage, a_lease(name, deadline_source=source, last_error=text), text, NOW
+        ),
+        st.sampled_from([*sorted(ABOUT_AN_OUTCOME), "failed-plain", "final", "24h"]),
+        st.text("abc-", min_size=1, max_size=128),
+        sentences,
+        sentences,
+    ),
+)
+
+
+@given(st.lists(told_to_operators, min_size=1, max_size=4))
+@example(MATTERS)
+def test_operators_need_no_wide_window_either(chosen: list[Item]) -> None:
+    """Only what has no blanks is longer, the line of a stack's name, and what is to be copied.
+
+    Fails if the first line of an entry is not wrapped: the breaker's has 108 columns.
+    """
+    names = {f"{item.lease.name}  (eu-central-1)" for item in chosen if item.lease}
+    for line in worded(*chosen, to=OPERATORS).text.split("\n"):
+        is_one = " " not in line.strip()
+        assert len(line) <= 78 or is_one or line in names or line.startswith("  To keep it: ")
 
 
 def test_a_subject_stays_under_a_hundred_characters() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from msgspec import Struct, field
 
 from janitor.core.journal import FIRST_PREVIOUS, Event, digest
+from janitor.core.reading import stack_name
 
 
 class Finding(Struct, frozen=True):
@@ -34,6 +35,16 @@ def verify(
     walk.back_from_the_end(head, last)
     walk.look_at_the_rest()
     return sorted(walk.findings, key=lambda finding: finding.seq)
+
+
+def unsound_text(findings: Sequence[Finding]) -> str:
+    """Say in one line that a journal is not sound: the first of what is wrong, and how to see all."""
+    first, more = findings[0], len(findings) - 1
+    rest = f", and {more} more" if more else ""
+    return (
+        f"the journal is not sound: {stack_name(first.key)}, {first.text}{rest};"
+        " `janitor audit verify` names all"
+    )
 
 
 class _Walk(Struct):

@@ -8,7 +8,7 @@ from msgspec import Struct
 from janitor.core.decisions import Open
 from janitor.core.lease import promise
 from janitor.core.lifecycle import decide
-from janitor.core.model import PROTECT_TAG, TTL_TAG, Lease, Stack
+from janitor.core.model import PROTECT_TAG, TTL_TAG, Lease, Mode, Stack
 from janitor.core.policy import BUILT_IN_NEVER_DELETE, Policy, Selector
 from janitor.core.times import instant_text
 
@@ -20,6 +20,22 @@ class Example(Struct, frozen=True):
     tags: Mapping[str, str]
     rule: str
     fate: str
+
+
+def why_nothing_goes(policy: Policy) -> str:
+    """Say why nothing at all is deleted under this policy; nothing if something may be."""
+    limits, why = policy.limits, []
+    if policy.mode is Mode.OFF:
+        why.append("mode off stops every sweep")
+    elif policy.mode is not Mode.ENFORCE:
+        why.append(f"its mode is {policy.mode.value} (another one may be given where it runs)")
+    if not limits.max_deletes_per_sweep:
+        why.append("limits.max_deletes_per_sweep is 0")
+    if not limits.max_due:
+        why.append("limits.max_due is 0, so the breaker trips at the first due stack")
+    elif limits.breaker_floor <= 1 and not limits.max_deletes_fraction:
+        why.append("limits.max_deletes_fraction is 0, so the breaker trips at the first due stack")
+    return f"As it stands nothing is deleted: {', and '.join(why)}." if why else ""
 
 
 def examples(policy: Policy, now: datetime) -> tuple[Example, ...]:

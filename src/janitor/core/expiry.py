@@ -171,7 +171,7 @@ class Window(Struct, frozen=True):
     """When deletions may run: days of the week (0 is Monday) and hours, in a zone.
 
     `end` at or before `start` means the window runs past midnight and belongs to the
-    day on which it opens; `start` equal to `end` is the whole day.
+    day on which it opens; both at midnight is the whole day.
     """
 
     days: frozenset[int]

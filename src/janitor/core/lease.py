@@ -132,9 +132,16 @@ def protection_of(stack: Stack) -> str:
 def deadline_text(lease: Lease, policy: Policy) -> str:
     """Say when the lease ends and where that comes from."""
     if lease.problem:
-        return f"never, since {lease.problem}"
+        return f"none until its tags are put right, since {lease.problem}"
     until = instant_text(lease.expires_at, policy.window.window.zone)
     return f"{until} ({lease.deadline_source})"
+
+
+def expiry_text(lease: Lease, policy: Policy) -> str:
+    """Say when the lease ends, or that it is kept until somebody mends its tags."""
+    if lease.problem:
+        return f"kept until its tags are put right, since {lease.problem}"
+    return f"expires {deadline_text(lease, policy)}"
 
 
 def told_at(lease: Lease, stage: str) -> datetime | None:

@@ -57,7 +57,7 @@ class Entry(Struct, frozen=True):
     @property
     def text(self) -> str:
         """Return the entry as plain text; what is to be clicked or copied stays on one line."""
-        head = f"{self.name}  ({self.region})" if self.region else self.name
+        head = f"{self.name}  ({self.region})" if self.region else wrapped(self.name)
         facts = "; ".join(f"{name}: {value}" for name, value in self.facts)
         told = [line for line in (self.fate, *self.lines, f"{facts}." if facts else "") if line]
         way = f"To keep it: {self.link}" if self.link else self.how

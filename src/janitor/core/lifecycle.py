@@ -31,6 +31,7 @@ from janitor.core.durations import duration_text
 from janitor.core.ladder import deleted_by
 from janitor.core.lease import (
     deadline_text,
+    expiry_text,
     first_lease,
     observe,
     promise,
@@ -38,8 +39,9 @@ from janitor.core.lease import (
     told_at,
 )
 from janitor.core.mirror import tag_change
-from janitor.core.model import FINAL, PROBLEM, PROTECT_TAG, SELF_TAG, Lease, LeaseState, Stack
+from janitor.core.model import FINAL, PROBLEM, PROTECT_TAG, Lease, LeaseState, Stack
 from janitor.core.policy import Policy, Rule
+from janitor.core.selection import why_not_managed
 from janitor.core.statuses import BEING_DELETED, DELETABLE, GONE, HALF_DELETED, IN_REVIEW
 from janitor.core.times import instant_text, relative_text
 
@@ -58,7 +60,7 @@ def decide(stack: Stack | None, lease: Lease | None, policy: Policy, now: dateti
         text = f"deletion under way, CloudFormation says {stack.status}"
         return Track(Reason(text), stack, lease)
     rule = policy.rule_for(stack)
-    why_not = _why_not_managed(stack, policy)
+    why_not = why_not_managed(stack, policy)
     if rule is None or why_not:
         reason = Reason(why_not or "no rule of the policy selects it")
         if lease is None:
@@ -73,7 +75,7 @@ def decide(stack: Stack | None, lease: Lease | None, policy: Policy, now: dateti
         if stack.status == BEING_DELETED:
             return Ignore(Reason("being deleted already, and no lease is open on it"), stack)
         opened = first_lease(stack, rule, policy, now)
-        text = f"matches rule '{rule.name}'; expires {deadline_text(opened, policy)}"
+        text = f"matches rule '{rule.name}'; {expiry_text(opened, policy)}"
         return Open(Reason(text), stack, opened)
     seen, changes = observe(stack, lease, rule, policy)
     return _Case(stack, seen, changes, rule, policy, now).decide()
@@ -86,16 +88,6 @@ def _vanished(stack: Stack | None, lease: Lease | None) -> Decision:
         return Track(Reason("no longer listed: the deletion seems to be through"), stack, lease)
     text = f"no longer listed: deleted {deleted_by(lease)}, which its id will confirm"
     return Close(Reason(text), stack, lease, outcome=LeaseState.GONE)
-
-
-def _why_not_managed(stack: Stack, policy: Policy) -> str:
-    if stack.parent_id:
-        return "nested stack: it lives and goes with its parent"
-    if SELF_TAG in stack.tags:
-        return f"tag {SELF_TAG}: the janitor never looks at itself"
-    if pattern := policy.never_deletes(stack.name):
-        return f"its name is on the never-delete list ({pattern})"
-    return ""
 
 
 class _Case(Struct, frozen=True):
@@ -135,7 +127,11 @@ class _Case(Struct, frozen=True):
     def _running(self) -> Decision:
         """Decide on an active lease ahead of its deadline."""
         if leftover := tag_change(self.stack, self.lease, LeaseState.ACTIVE, self.policy, self.now):
-            reason = Reason(f"not due, yet tagged as marked; expires {self._deadline}")
+            lease = self.lease
+            until = (
+                expiry_text(lease, self.policy) if lease.problem else f"expires {self._deadline}"
+            )
+            reason = Reason(f"not due, yet tagged as marked; {until}")
             return Unmark(reason, self.stack, self.lease, self.changes, leftover)
         if self.lease.problem:
             reason = Reason(f"kept, since {self.lease.problem}")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from janitor.core.contacts import clean
 from janitor.core.ladder import REASONS_APART, Rung
 from janitor.core.letter import Entry, Item
-from janitor.core.model import FAILED_RUNG, REGION, Lease
+from janitor.core.model import EXPIRES_TAG, FAILED_RUNG, REGION, TTL_TAG, Lease
 
 MOST_LINES = 12
 _RUNGS: dict[str, str] = {
@@ -26,7 +26,7 @@ def outcome_headline(item: Item, lease: Lease) -> str:
         case "attention":
             return f"{name} could not be deleted"
         case "problem":
-            return f"{name} has a lifetime that cannot be read"
+            return f"{name} is kept until {_mended(item.text)}"
         case "in-use":
             return f"{name} is held up by another stack"
         case "protected":
@@ -35,6 +35,14 @@ def outcome_headline(item: Item, lease: Lease) -> str:
             return f"{name} has been stuck for hours"
         case _:
             return f"{name} could not be deleted yet"
+
+
+def _mended(problem: str) -> str:
+    """Say what is to be put right, without the value: that is hostile text."""
+    if problem.startswith("no tag"):
+        return f"it has a tag {TTL_TAG}"
+    tag = EXPIRES_TAG if problem.startswith(f"tag {EXPIRES_TAG} ") else TTL_TAG
+    return f"its tag {tag} is put right"
 
 
 def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
@@ -48,7 +56,7 @@ def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
         case "problem":
             return [
                 f"It is kept, but {clean(item.text)}.",
-                "Please correct the tag; until then nothing reminds you and nothing deletes it.",
+                "Please put that right; until then nothing reminds you and nothing deletes it.",
             ]
         case "attention":
             attempts = f"{lease.attempts} attempt{'' if lease.attempts == 1 else 's'}"

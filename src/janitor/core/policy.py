@@ -153,10 +153,14 @@ _HOURS = re.compile(r"([0-9]{2}:[0-9]{2})\s*-\s*([0-9]{2}:[0-9]{2})")
 
 
 def _bounds(hours: str) -> tuple[time, time]:
-    """Read `09:00-17:00`; offsets, seconds and a third time of day are refused."""
+    """Read `09:00-17:00`; offsets, seconds, a third time of day and no span are refused."""
     match = _HOURS.fullmatch(hours.strip())
+    start, end = match.groups() if match else ("", "")
+    if match and start == end:
+        raise ValueError(
+            f"{hours!r}: must be a span, for instance 10:00-16:00, or 00:00-24:00 for the whole day"
+        )
     try:
-        start, end = match.groups() if match else ("", "")
         return time.fromisoformat(start), time.fromisoformat("00:00" if end == "24:00" else end)
     except ValueError as error:
         raise ValueError(f"{hours!r}: write for instance 09:00-17:00") from error

@@ -60,11 +60,11 @@ class Document(Struct, frozen=True):
         """Tell whether the document itself has a value at this path."""
         return path in self.lines
 
-    def at(self, path: Path) -> str:
-        """Return `source:line` of the value, or of the nearest one around it."""
+    def line(self, path: Path) -> int:
+        """Return the line of the value, or of the nearest one around it."""
         while path and path not in self.lines:
             path = path[:-1]
-        return f"{self.source}:{self.lines.get(path, 1)}"
+        return self.lines.get(path, 1)
 
 
 def read_document(text: str, source: str) -> Document:
@@ -124,21 +124,18 @@ def parse_policy(text: str, source: str) -> Policy:
 
 
 def _problems(error: ValidationError, document: Document) -> list[str]:
-    """Word pydantic's findings by field and line; a default's fault is told only once."""
-    found: dict[str, None] = {}
+    """Word pydantic's findings in the order of their lines; each fault is told only once."""
+    found: dict[str, int] = {}
     for problem in error.errors():
         where = problem["loc"]
         is_laid = where[:1] == ("rules",) and len(where) > 2 and not document.has(where[:3])
         if is_laid and problem["type"] != "missing":
             continue  # the same fault is told where `defaults` has it
-        if (
-            where == ("rules",)
-            and problem["type"] == "too_short"
-            and document.data.get("rules") != []
-        ):
-            continue  # rules at fault count as none, and each of them is told
-        found[f"{document.at(where)}: {_path(where)}{_message(problem)}"] = None
-    return list(found)
+        if problem["type"] == "too_short" and problem["input"]:
+            continue  # what is at fault counts as none, and each of it is told
+        line = document.line(where)
+        found[f"{document.source}:{line}: {_path(where)}{_message(problem)}"] = line
+    return sorted(found, key=found.__getitem__)
 
 
 def _message(problem: ErrorDetails) -> str:

@@ -12,6 +12,9 @@ from msgspec import Struct
 from janitor.core.contacts import clean
 from janitor.core.journal import Event
 
+UNEXPLAINED = "extended, no reason given"
+"""The sentence of an extension whose maker gave none: ours, and nobody's words."""
+
 
 class Reading(Struct, frozen=True):
     """One event in plain values; what cannot be read is empty."""

@@ -1,15 +1,18 @@
 """The check of a journal while it passes by: a few words of memory for each chain.
 
-`core.audit.verify` tells what was done to a chain, and needs all of it. This tells whether
-each event is the one that was hashed and follows the one before it.
+It tells which chains cannot be trusted as they passed: an event that is not what was hashed,
+one that does not follow the one before it, a gap. What was done to such a chain is for
+`core.audit.verify` to say, which needs all of it.
 """
 
 from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from janitor.core.audit import Finding
 from janitor.core.journal import FIRST_PREVIOUS, Event, digest
+
+MOST_AHEAD = 100
+"""So many events of one chain may wait for one before them; more is a gap, and no clock's fault."""
 
 
 class _Chain(Struct):
@@ -22,14 +25,24 @@ class _Chain(Struct):
     ahead: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Previous and own hash by number. Clocks differ, so events may come out of order."""
 
+    def takes(self, event: Event) -> bool:
+        """Put the event, and what waited for it, in its place; tell whether that fits."""
+        self.ahead[event.seq] = (event.prev_hash, event.hash)
+        fits = len(self.ahead) <= MOST_AHEAD
+        while (after := self.ahead.pop(self.last + 1, None)) is not None:
+            fits = fits and after[0] == self.last_hash
+            self.last, self.last_hash = self.last + 1, after[1]
+        while (before := self.ahead.pop(self.first - 1, None)) is not None:
+            fits = fits and before[1] == self.first_previous
+            self.first, self.first_previous = self.first - 1, before[0]
+        return fits
+
 
 class RunningCheck(Struct):
-    """What has passed, and what was wrong with it."""
+    """What has passed, and the chains of it that are in doubt."""
 
     events: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    broken: set[str] = field(default_factory=set)
-    """The chains that something is wrong with so far."""
+    doubted: set[str] = field(default_factory=set)
     _chains: dict[str, _Chain] = field(default_factory=dict)
 
     @property
@@ -40,47 +53,39 @@ class RunningCheck(Struct):
     def add(self, event: Event) -> None:
         """Look at one more event."""
         self.events += 1
-        if digest(event.key, event.seq, event.body, event.prev_hash) != event.hash:
-            self._find(event.key, event.seq, "changed", "does not match its hash")
         chain = self._chains.get(event.key)
         if chain is None:
             chain = _Chain(event.seq, event.prev_hash, event.seq, event.hash)
             self._chains[event.key] = chain
+            fits = True
         else:
-            chain.ahead[event.seq] = (event.prev_hash, event.hash)
-        self._join(event.key, chain)
+            fits = event.key in self.doubted or chain.takes(event)
+        begins = event.seq != 1 or event.prev_hash == FIRST_PREVIOUS
+        if not (fits and begins and _is_itself(event)):
+            self.doubted.add(event.key)
+            chain.ahead.clear()
 
-    def _join(self, key: str, chain: _Chain) -> None:
-        """Put what came ahead of its turn behind or before what is joined already."""
-        while (after := chain.ahead.pop(chain.last + 1, None)) is not None:
-            if after[0] != chain.last_hash:
-                self._find(key, chain.last + 1, "changed", f"does not follow event {chain.last}")
-            chain.last, chain.last_hash = chain.last + 1, after[1]
-        while (before := chain.ahead.pop(chain.first - 1, None)) is not None:
-            if before[1] != chain.first_previous:
-                self._find(key, chain.first, "changed", f"does not follow event {chain.first - 1}")
-            chain.first, chain.first_previous = chain.first - 1, before[0]
+    def holds(self, key: str) -> bool:
+        """Tell whether nothing of the chain is in doubt so far, and nothing in it is missing."""
+        chain = self._chains.get(key)
+        return key not in self.doubted and not (chain and chain.ahead)
 
-    def end(self, heads: Mapping[str, tuple[int, str]], *, whole: bool) -> list[Finding]:
-        """Close the check and return all findings.
+    def begins(self, key: str) -> bool:
+        """Tell whether the first event of the chain has passed, or none at all."""
+        return key not in self._chains or self._chains[key].first == 1
 
-        `heads` is what open records remember of their chains' ends. Not `whole`: events after
-        the last that passed are not expected to be there.
+    def end(self, heads: Mapping[str, tuple[int, str]]) -> list[str]:
+        """Return the chains that are in doubt now that nothing more comes.
+
+        `heads` is how records say that chains end, of those whose end should have passed.
         """
-        for key, chain in self._chains.items():
-            for seq in sorted(chain.ahead):
-                text = f"stands apart: the journal goes from {chain.first} to {chain.last}"
-                self._find(key, seq, "removed", text)
-            if chain.first == 1 and chain.first_previous != FIRST_PREVIOUS:
-                self._find(key, 1, "changed", "does not begin the chain")
-            seq, head = heads.get(key, (0, ""))
-            is_another = seq == chain.last and head != chain.last_hash
-            if whole and (seq > chain.last or is_another):
-                text = f"is where the record says the chain ends, and it ends at {chain.last}"
-                self._find(key, seq, "removed", text)
-        self.findings.sort(key=lambda finding: (finding.key, finding.seq))
-        return self.findings
+        gaps = {key for key in self._chains if not self.holds(key)}
+        return sorted(gaps | {key for key, head in heads.items() if not self._ends(key, head)})
 
-    def _find(self, key: str, seq: int, what: str, text: str) -> None:
-        self.broken.add(key)
-        self.findings.append(Finding(key, seq, what, f"event {seq} {text}"))
+    def _ends(self, key: str, head: tuple[int, str]) -> bool:
+        chain = self._chains.get(key)
+        return chain is not None and (chain.last, chain.last_hash) == head
+
+
+def _is_itself(event: Event) -> bool:
+    return digest(event.key, event.seq, event.body, event.prev_hash) == event.hash

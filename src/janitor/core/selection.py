@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.expiry import shown
-from janitor.core.model import Stack
+from janitor.core.model import SELF_TAG, Stack
 from janitor.core.policy import Policy, Selector
 
 
@@ -60,3 +60,14 @@ def _why(selector: Selector, stack: Stack) -> str:
     if selector.any is not None:
         return next(_why(one, stack) for one in selector.any if one.matches(stack))
     return " and ".join(_why(condition, stack) for condition in selector.all or ())
+
+
+def why_not_managed(stack: Stack, policy: Policy) -> str:
+    """Say what keeps a stack from being managed, whatever the rules say; nothing if nothing does."""
+    if stack.parent_id:
+        return "nested stack: it lives and goes with its parent"
+    if SELF_TAG in stack.tags:
+        return f"tag {SELF_TAG}: the janitor never looks at itself"
+    if pattern := policy.never_deletes(stack.name):
+        return f"its name is on the never-delete list ({pattern})"
+    return ""

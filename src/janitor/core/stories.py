@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from janitor.core.journal import Event
 from janitor.core.model import ACCOUNT_KEY
-from janitor.core.reading import Reading, instant_of, read_event, stack_name
+from janitor.core.reading import UNEXPLAINED, Reading, instant_of, read_event, stack_name
 from janitor.core.times import instant_text, span_text
 
 PATIENCE = timedelta(days=2)
@@ -55,6 +55,7 @@ class Extended(Struct, frozen=True):
     by: str
     until: str
     reason: str
+    """Empty where none was given."""
 
 
 class Life(Struct, frozen=True):
@@ -186,7 +187,8 @@ def _extended(readings: Sequence[Reading]) -> Iterator[Extended]:
     for reading in readings:
         if reading.action == "lease.extended":
             until = reading.facts.get("until", "")
-            yield Extended(reading.at, reading.who, until, reading.sentence)
+            reason = "" if reading.sentence == UNEXPLAINED else reading.sentence
+            yield Extended(reading.at, reading.who, until, reason)
 
 
 class Stories(Struct):

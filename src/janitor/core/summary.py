@@ -20,7 +20,7 @@ _SUMS = {
     ATTENTION: ("could not be deleted", "could not be deleted"),
     STUCK: ("has been stuck for hours", "have been stuck for hours"),
     FINAL: ("will be deleted", "will be deleted"),
-    PROBLEM: ("has a lifetime that cannot be read", "have lifetimes that cannot be read"),
+    PROBLEM: ("needs its lifetime tag put right", "need their lifetime tags put right"),
     IN_USE: ("is held up by another stack", "are held up by other stacks"),
     PROTECTED: ("is due and protected", "are due and protected"),
     DELETED: ("has been deleted", "have been deleted"),

@@ -5,21 +5,27 @@ text comes cleaned, since most of it is from tags.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from janitor.core.contacts import clean
 from janitor.core.journal import Event
 from janitor.core.labels import cost_of, labels_of
-from janitor.core.model import Lease, LeaseState
+from janitor.core.lease import told_at
+from janitor.core.model import FINAL, Account, Lease, LeaseState
+from janitor.core.reading import read_event
 
 REPEATED = 2
 """Extensions from which on an owner is named."""
+UNTOLD = timedelta(days=1)
+"""For so long a final notice may be on its way before its stack is named."""
+HAVE_FAILED = (LeaseState.FAILED, LeaseState.NEEDS_ATTENTION)
 OLDEST = 5
 
 
@@ -30,6 +36,7 @@ class Line(Struct, frozen=True):
     region: str = ""
     owner: str = ""
     detail: str = ""
+    due: datetime | None = None
 
 
 class Survivor(Struct, frozen=True):
@@ -48,9 +55,18 @@ class Week(Struct, frozen=True):
     since: datetime
     until: datetime
     open: int
+    stopped_at: datetime | None = None
+    """Since when the breaker stops all deletions."""
+    stopped: int = 0
+    """Stacks that would go now if it did not."""
+    refused: tuple[str, ...] = ()
+    """Regions that cannot be listed."""
+    held: tuple[Line, ...] = ()
+    """Stacks that are due and cannot go until somebody acts; the detail is why."""
     kept: tuple[Line, ...] = ()
-    """Stacks that were extended; the detail is until when."""
+    """Stacks that were extended; the detail is until when, and by whom."""
     let_go: tuple[Line, ...] = ()
+    """The detail is by whom."""
     deleted: tuple[Line, ...] = ()
     """Stacks that are gone without a rest; the detail is the monthly cost, if known."""
     leftovers: tuple[Line, ...] = ()
@@ -58,7 +74,7 @@ class Week(Struct, frozen=True):
     failed: tuple[Line, ...] = ()
     """Stacks that could not be deleted and still are there; the detail is the error."""
     extenders: tuple[tuple[str, int, int], ...] = ()
-    """Owners, how often they extended the stacks that they still have, and how many these are."""
+    """Owners, how often the stacks that they still have were extended, and how many these are."""
     oldest: tuple[Survivor, ...] = ()
     ownerless: tuple[Line, ...] = ()
     unreachable: tuple[Line, ...] = ()
@@ -77,7 +93,11 @@ def week_of(when: datetime, zone: ZoneInfo) -> str:
 
 
 def weekly(
-    events: Iterable[Event], leases: Iterable[Lease], since: datetime, now: datetime
+    events: Iterable[Event],
+    leases: Iterable[Lease],
+    account: Account,
+    since: datetime,
+    now: datetime,
 ) -> Week:
     """Look back at the week from `since` to `now`; `leases` are those open by now."""
     by_action: dict[str, dict[str, Event]] = {}
@@ -96,16 +116,23 @@ def weekly(
         since=since,
         until=now,
         open=len(ordered),
+        stopped_at=account.breaker_tripped_at,
+        stopped=sum(_is_ready(lease, now) for lease in ordered),
+        refused=account.refused_regions,
+        held=tuple(_held_lines(ordered, now)),
         kept=_lines(
-            by_action.get("lease.extended", {}).values(), lambda e: _facts(e).get("until", "")
+            by_action.get("lease.extended", {}).values(),
+            lambda e: f"until {_facts(e).get('until', '?')}, by {read_event(e).who}",
         ),
-        let_go=_lines(by_action.get("lease.let_go", {}).values()),
+        let_go=_lines(
+            by_action.get("lease.let_go", {}).values(), lambda e: f"by {read_event(e).who}"
+        ),
         deleted=_lines(whole, lambda e: _cost(costs[e.key])),
         leftovers=_lines(rests, _sentence),
         failed=tuple(
-            _line(lease, lease.last_error)
+            _line(lease, lease.blocker or lease.last_error)
             for lease in ordered
-            if lease.state in (LeaseState.FAILED, LeaseState.NEEDS_ATTENTION)
+            if lease.state in HAVE_FAILED
         ),
         extenders=_extenders(ordered),
         oldest=tuple(
@@ -118,6 +145,36 @@ def weekly(
         savings=_savings(costs.values()),
         unknown_costs=sum(cost is None for cost in costs.values()),
     )
+
+
+def _held_lines(leases: Iterable[Lease], now: datetime) -> Iterator[Line]:
+    """Yield what is due and held up, the longest first."""
+    held = [(lease.expires_at, lease, why) for lease in leases if (why := _held_by(lease, now))]
+    for due, lease, why in sorted(held, key=lambda one: (one[0], one[1].stack_id)):
+        yield replace(_line(lease, why), due=due)
+
+
+def _held_by(lease: Lease, now: datetime) -> str:
+    """Say why a stack that is due does not go; nothing if it goes, or is named as failed."""
+    if lease.expires_at is None or lease.expires_at > now or lease.state in HAVE_FAILED:
+        return ""
+    if lease.protection:
+        return lease.protection
+    if lease.blocked:
+        return "CloudFormation's termination protection is on"
+    if lease.blocker:
+        return lease.blocker
+    is_untold = lease.state is LeaseState.MARKED and told_at(lease, FINAL) is None
+    late = is_untold and now - lease.expires_at >= UNTOLD
+    return "its final notice could not be delivered yet" if late else ""
+
+
+def _is_ready(lease: Lease, now: datetime) -> bool:
+    """Tell whether nothing but the breaker keeps the stack, as far as its lease tells."""
+    after = lease.delete_after if told_at(lease, FINAL) else None
+    is_past = lease.state in (LeaseState.MARKED, LeaseState.FAILED)
+    is_held = lease.protection or lease.blocked or lease.blocker
+    return is_past and after is not None and after <= now and not is_held
 
 
 def _extenders(leases: Iterable[Lease]) -> tuple[tuple[str, int, int], ...]:

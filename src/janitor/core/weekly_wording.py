@@ -1,6 +1,7 @@
 """The operators' week in words: what happened, then what needs somebody."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from janitor.core.letter import Entry, Wording
@@ -14,23 +15,36 @@ MOST_LINES = 10
 LONGEST = 240
 """Characters of one line: channels have limits, and readers too."""
 
+LIFT = "Look at `janitor plan`. If all may go, `janitor breaker lift` lets it go for one day."
+
 
 def weekly_wording(week: Week, zone: ZoneInfo) -> Wording:
     """Word the week; lists that are empty are left out."""
     deleted = len(week.deleted) + len(week.leftovers)
     subject = (
-        f"[janitor] the week: {deleted} deleted, {len(week.kept)} extended,"
-        f" {len(week.failed)} in trouble"
+        f"[janitor] the week: {'all deletions stopped, ' if week.stopped_at else ''}"
+        f"{deleted} deleted, {len(week.kept)} extended,"
+        f" {len(week.failed) + len(week.held)} in trouble"
     )
     greeting = (
         "To the operators of the janitor: the week from"
         f" {instant_text(week.since, zone)} to {instant_text(week.until, zone)}."
     )
     lists: Sequence[tuple[str, str, Sequence[str]]] = (
+        (
+            "Regions that cannot be listed",
+            "Nothing there is marked or deleted meanwhile. Look at `janitor doctor`.",
+            week.refused,
+        ),
+        (
+            "Due, and held up",
+            "They stay until somebody does something about what holds them up.",
+            _held(week.held, week, zone),
+        ),
         ("Could not be deleted", "They wait for another try, or for you.", _told(week.failed)),
         ("Deleted, but something stayed", "Please look at what is left.", _told(week.leftovers)),
         (
-            "Lifetimes that cannot be read",
+            "Lifetimes to put right",
             "These stacks are kept until their tags are put right.",
             _told(week.unreadable),
         ),
@@ -41,12 +55,12 @@ def weekly_wording(week: Week, zone: ZoneInfo) -> Wording:
         ),
         ("Without an owner", "Please find out whose they are.", _told(week.ownerless)),
         ("Deleted", "Gone, and confirmed by CloudFormation.", _told(week.deleted)),
-        ("Let go by their owners", "The grace runs, or has run.", _told(week.let_go)),
-        ("Extended", "Kept by their owners.", _told(week.kept, "until ")),
+        ("Let go", "The grace runs, or has run.", _told(week.let_go)),
+        ("Extended", "Kept for longer.", _told(week.kept)),
         (
             "Extended again and again",
             "Perhaps these stacks are not so temporary.",
-            [_cut(f"{who}: {n} extensions on {_stacks(m)}") for who, n, m in week.extenders],
+            [_cut(f"{_stacks(m)} of {who}: {n} extensions") for who, n, m in week.extenders],
         ),
         ("Oldest stacks", "They have been there for longest.", _old(week.oldest, week, zone)),
     )
@@ -55,13 +69,27 @@ def weekly_wording(week: Week, zone: ZoneInfo) -> Wording:
         for title, fate, lines in lists
         if lines
     ]
-    return Wording(subject, greeting, (_in_short(week), *sections))
+    return Wording(subject, greeting, (*_stopped(week, zone), _in_short(week), *sections))
+
+
+def _stopped(week: Week, zone: ZoneInfo) -> Iterator[Entry]:
+    """Say that the breaker stops everything, since when, and what to do about it."""
+    if at := week.stopped_at:
+        since = f"{instant_text(at, zone)} ({relative_text(at, week.until)})"
+        wait = f"{_stacks(week.stopped)} wait{'s' * (week.stopped == 1)} for it."
+        yield Entry(
+            WEEKLY,
+            "The breaker has stopped all deletions",
+            fate=f"Since {since}, as too many stacks are due at once. {wait}",
+            lines=(LIFT,),
+        )
 
 
 def _in_short(week: Week) -> Entry:
     gone = len(week.deleted) + len(week.leftovers)
     happened = (
-        f"{_stacks(week.open)} under lease; in this week {len(week.kept)} extended,"
+        f"{_stacks(week.open)} under lease"
+        f"{f', {len(week.held)} of them due and held up' if week.held else ''}; in this week {len(week.kept)} extended,"
         f" {len(week.let_go)} let go and {gone} deleted"
         f"{f', {len(week.leftovers)} of them with leftovers' if week.leftovers else ''}."
     )
@@ -76,23 +104,35 @@ def _saved(week: Week, gone: int) -> str:
     return f"Saved: {sums} a month{rest}."
 
 
-def _told(lines: Iterable[Line], before: str = "") -> list[str]:
-    texts = []
-    for line in lines:
-        detail = f": {before}{line.detail}" if line.detail else ""
-        owner = f", {line.owner}" if line.owner else ""
-        texts.append(_cut(f"{line.name} ({line.region}){owner}{detail}"))
-    return texts
+def _told(lines: Iterable[Line]) -> list[str]:
+    return [_of(line, line.detail) for line in lines]
+
+
+def _held(lines: Iterable[Line], week: Week, zone: ZoneInfo) -> list[str]:
+    return [_of(line, f"{_end(line.due, week, zone)}; {line.detail}") for line in lines]
 
 
 def _old(survivors: Iterable[Survivor], week: Week, zone: ZoneInfo) -> list[str]:
     return [
-        _cut(
-            f"{one.name} ({one.region}){f', {one.owner}' if one.owner else ''}: created"
-            f" {relative_text(one.created, week.until)}, ends {instant_text(one.expires_at, zone)}"
+        _of(
+            one,
+            f"created {relative_text(one.created, week.until)}, {_end(one.expires_at, week, zone)}",
         )
         for one in survivors
     ]
+
+
+def _of(one: Line | Survivor, what: str) -> str:
+    """Return one line about a stack: name, region, owner, and what is to be said."""
+    owner = f", {one.owner}" if one.owner else ""
+    return _cut(f"{one.name} ({one.region}){owner}{f': {what}' if what else ''}")
+
+
+def _end(at: datetime | None, week: Week, zone: ZoneInfo) -> str:
+    if at is None:
+        return "has no end"
+    is_past = at <= week.until
+    return f"{'due since' if is_past else 'ends'} {instant_text(at, zone)}"
 
 
 def _first(lines: Sequence[str]) -> tuple[str, ...]:

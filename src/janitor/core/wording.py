@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from janitor.core.contacts import clean
-from janitor.core.labels import COST, cost_text
+from janitor.core.labels import COST, cost_of, cost_text
 from janitor.core.ladder import deleted_by
 from janitor.core.lease import is_let_go
 from janitor.core.letter import Choice, Entry, Item, Wording
@@ -243,8 +243,9 @@ def _how(item: Item, lease: Lease) -> str:
 
 def _facts(lease: Lease) -> tuple[tuple[str, str], ...]:
     labels = [(name, text) for name, text in lease.labels if name != COST]
-    count = "unknown" if lease.resources is None else str(lease.resources)
-    return (*labels, ("resources", count), (COST, cost_text(lease.labels)))
+    count = [] if lease.resources is None else [("resources", str(lease.resources))]
+    cost = [(COST, cost_text(lease.labels))] if cost_of(lease.labels) else []
+    return (*labels, *count, *cost)
 
 
 def _foot(items: Iterable[Item]) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from janitor.aws import connect
 from janitor.core.errors import ConfigurationError, JanitorError
-from janitor.core.examples import examples
+from janitor.core.examples import examples, why_nothing_goes
 from janitor.core.journal import Actor
 from janitor.core.model import Status
 from janitor.core.policy import default_policy
@@ -134,15 +134,23 @@ def policy_check(
             said = getattr(error, "strerror", None) or error
             raise ConfigurationError(f"the policy {file} cannot be read: {said}") from error
         document = parse_policy(text, source)
-    rows = examples(document, clock())
+    rows, why_nothing = examples(document, clock()), why_nothing_goes(document)
     if options.as_json:
         played = [{"name": r.name, "tags": dict(r.tags), "fate": r.fate} for r in rows]
-        print_json({"policy": document.model_dump(mode="json"), "examples": played})
+        print_json(
+            {
+                "policy": document.model_dump(mode="json"),
+                "nothing_is_deleted": why_nothing,
+                "examples": played,
+            }
+        )
         return
     console = out()
     rules = f"{len(document.rules)} rule{'' if len(document.rules) == 1 else 's'}"
     summary = f"{source}: fine, {rules}, mode {document.mode.value}, version {document.version}"
     console.print(summary, markup=False)
+    if why_nothing:
+        console.print(f"{why_nothing} Otherwise:", markup=False)
     console.print(tables.examples_view(rows))
 
 

@@ -28,7 +28,7 @@ def show_end(screen: Screen, janitor: Janitor, account: DevAccount) -> bool:
     screen.heading("The audit: the life of one stack")
     screen.show(tables.story_view(clicked, chains[clicked], zone))
     screen.heading("What was deleted, and who was told before")
-    screen.show(_deletions(chains, zone))
+    screen.show(_deletions(chains, janitor, zone))
     screen.heading("What is really left")
     standing, left = _compare(janitor, account)
     screen.show(left)
@@ -46,18 +46,19 @@ def show_end(screen: Screen, janitor: Janitor, account: DevAccount) -> bool:
     return all(claims.values())
 
 
-def _deletions(chains: Chains, zone: ZoneInfo) -> Table:
-    """List what the janitor deleted: when, who was told of it when, and which lifetime it had."""
-    table = _table("Stack", "Final notice", "Told", "Deleted", "Lifetime")
+def _deletions(chains: Chains, janitor: Janitor, zone: ZoneInfo) -> Table:
+    """List what the janitor deleted: whose it was, who was told when, and which lifetime it had."""
+    table = _table("Stack", "Owner", "Final notice", "Confirmed", "Lifetime")
     for events in _deleted(chains):
         intended = _first(events, "deletion.intended")
         finals = _finals(events)
-        told = dict.fromkeys(str(e.body["reason"]["facts"]["to"]) for e in finals)
+        told = ", ".join(sorted({str(e.body["reason"]["facts"]["to"]) for e in finals}))
+        lease = janitor.ledger.lease(intended.key)
         table.add_row(
             _place(intended.body["target"]["name"], intended.body["target"]["region"]),
+            f"nobody ({told} told)" if lease and lease.ownerless else told,
             _time(finals[-1], zone) if finals else "none",
-            ", ".join(told),
-            _time(intended, zone),
+            _time(_first(events, "deletion.confirmed"), zone),
             Text(intended.body["reason"]["facts"]["deadline_source"].removeprefix("tag janitor:")),
         )
     return table

@@ -1,6 +1,6 @@
 """How the demo shows Slack: messages with buttons, pressed and then shown anew, in a terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from msgspec import Struct, field
@@ -27,6 +27,8 @@ class Chat(Struct):
     """What the buttons of the newest message carry, the shortest time first."""
     said: list[str] = field(default_factory=list)
     """The threads and the private answers, as they came."""
+    shown: tuple[Entry, ...] = ()
+    """What an earlier message was last changed to: several at once are changed to the same."""
 
     def receive(self, message: Message) -> RenderableType:
         """Take a message, and return how it looks."""
@@ -36,10 +38,13 @@ class Chat(Struct):
             self.keep = tuple(values)
         return _panel(f"Slack, to {self.address}", message.words.entries)
 
-    def change(self, message: Message, said: str) -> RenderableType:
-        """Return how an earlier message looks from now on, and what its thread says."""
-        shown = _panel(f"Slack, the message to {self.address} is now", message.words.entries)
-        return Group(shown, self.hear("in its thread", said)) if said else shown
+    def change(self, message: Message, said: str) -> Iterator[RenderableType]:
+        """Yield how an earlier message looks from now on, if that is new, and what its thread says."""
+        if message.words.entries != self.shown:
+            self.shown = message.words.entries
+            yield _panel(f"Slack, the message to {self.address} is now", self.shown)
+        if said:
+            yield self.hear("in its thread", said)
 
     def hear(self, where: str, text: str) -> RenderableType:
         """Take a word, and return how it looks."""

@@ -105,7 +105,8 @@ class Screen:
 
     def revise(self, message_id: str, message: Message, said: str) -> None:  # noqa: ARG002 - the port's
         """Show how the message in Slack looks from now on."""
-        self.show(self.chat.change(message, said))
+        for part in self.chat.change(message, said):
+            self.show(part)
 
     def answer(self, request: AnswerRequest) -> None:
         """Show what Slack tells only the one who pressed."""

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import typer
 from msgspec import Struct
 
+from janitor.core.audit import Finding, unsound_text
 from janitor.core.errors import ConfigurationError
 from janitor.core.expiry import Unreadable, parse_duration, parse_instant
 from janitor.core.questions import Question
@@ -86,22 +87,28 @@ def export(
     stack: StackName = "",
     owner: Owner = "",
 ) -> None:
-    """Hand the journal on: --csv, --json (one object a line), or --html."""
+    """Hand the journal on: --csv, --json (one object a line), or --html.
+
+    The page says whether the journal is sound, and the exit code is 1 where it is not; rows
+    and objects are handed on unchecked.
+    """
     if as_csv + as_html + options.as_json != 1:
         raise ConfigurationError(
             "give one of --csv, --json and --html; for instance --html --output audit.html"
         )
     question = Question(stack=stack, owner=owner)
+    findings: tuple[Finding, ...] = ()
     with options.session() as (janitor, _):
         zone = janitor.policies.policy().window.window.zone
         span = Span.of(since, until, janitor.clock(), zone)
         with _written_to(output) as file:
             if as_html:
-                _html(file, janitor, question, span, zone)
+                findings = _html(file, janitor, question, span, zone)
             else:
                 _events(file, janitor, question, span, as_csv=as_csv)
     if output:
         err().print(f"written: {output}", markup=False)
+    _fail_if_unsound(findings)
 
 
 @contextmanager
@@ -139,8 +146,13 @@ def _events(
         file.write(json.dumps(document, ensure_ascii=False) + "\n")
 
 
-def _html(file: TextIO, janitor: Janitor, question: Question, span: Span, zone: ZoneInfo) -> None:
-    """Write the page; the stacks wait on disk until what stands above them is known."""
+def _html(
+    file: TextIO, janitor: Janitor, question: Question, span: Span, zone: ZoneInfo
+) -> tuple[Finding, ...]:
+    """Write the page, and return what is wrong with the journal.
+
+    The stacks wait on disk until what stands above them is known.
+    """
     from janitor.pages import report as page  # noqa: PLC0415 - jinja2 is loaded for this alone
 
     now = janitor.clock()
@@ -164,6 +176,14 @@ def _html(file: TextIO, janitor: Janitor, question: Question, span: Span, zone: 
         spool.seek(0)
         file.writelines(iter(lambda: spool.read(1 << 16), ""))
         file.write(page.foot())
+    return made.findings
+
+
+def _fail_if_unsound(findings: tuple[Finding, ...]) -> None:
+    """Say on stderr in one line what is wrong with the journal, and exit with 1."""
+    if findings:
+        err().print(unsound_text(findings), markup=False)
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -186,3 +206,4 @@ def stats(
         print_json(stats_document(made))
     else:
         out().print(stats_view(made, zone))
+    _fail_if_unsound(made.findings)

@@ -14,6 +14,7 @@ from janitor.core.errors import ExtensionRefused
 from janitor.core.journal import Actor, about, owners_text
 from janitor.core.model import Contact, Lease, LeaseState
 from janitor.core.policy import Policy, Terms
+from janitor.core.reading import UNEXPLAINED
 from janitor.core.times import instant_text
 from janitor.core.wording import kept
 from janitor.journeys.change import Change, change_lease, way_of
@@ -77,7 +78,7 @@ def extend(
         draft = about(
             lease,
             "lease.extended",
-            Reason(reason or "extended, no reason given", facts),
+            Reason(reason or UNEXPLAINED, facts),
             actor=actor,
             now=now,
             policy_version=policy.version,

@@ -1,18 +1,19 @@
 """Report: read a span of the journal once, and tell each deletion in it as a whole."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from janitor.adapters.ports import Ledger
-from janitor.core.audit import Finding
+from janitor.core.audit import Finding, verify
 from janitor.core.journal import Event
-from janitor.core.model import Account, Lease
+from janitor.core.model import ACCOUNT_KEY, Account, Lease
 from janitor.core.questions import Question
 from janitor.core.running import RunningCheck
 from janitor.core.stories import Ending, Life, Stories, life_of
 from janitor.core.totals import Totals
+from janitor.journeys.verify import verify_chains
 
 SETTLED = timedelta(minutes=1)
 """An event younger than this may not be in the index yet; its record's head is not asked for."""
@@ -29,6 +30,7 @@ class Report(Struct, frozen=True):
     chains: int
     """How many passed the check; all of the span, whatever was asked for."""
     findings: tuple[Finding, ...]
+    """As `audit verify` finds them, of every chain that was in doubt."""
 
 
 TellLife = Callable[[Life, bool], None]
@@ -52,28 +54,66 @@ def report(
     """
     account, leases = ledger.open_records()
     records: tuple[Lease | Account, ...] = (*leases.values(), account)
-    settled = [r for r in records if r.updated_at and r.updated_at < now - SETTLED and r.head]
-    check, stories, totals = RunningCheck(), Stories(), Totals()
+    checks, stories, totals = _Checks(ledger), Stories(), Totals()
 
     def take(life: Life) -> None:
-        whole = life if life.is_whole else _completed(life, ledger)
+        whole = checks.whole(life)
         if not _is_asked(whole, question):
             return
         totals.add_life(whole)
         if whole.ending not in (Ending.OPEN, Ending.RELEASED):
-            tell(whole, life.key not in check.broken)
+            tell(whole, checks.is_sound(life.key))
 
     for event in ledger.events(since, until):
-        check.add(event)
+        checks.running.add(event)
         if question.fits(event):
             totals.add(event)
         for life in stories.add(event):
             take(life)
     for life in _attention_last(stories):
         take(life)
-    heads = {record.key: (record.seq, record.head) for record in settled}
-    findings = check.end(heads, whole=until >= now)
-    return Report(since, until, now, totals, check.events, check.chains, tuple(findings))
+    settled = min(until, now - SETTLED)
+    heads = {
+        record.key: (record.seq, record.head)
+        for record in records
+        if record.updated_at and since <= record.updated_at < settled and record.head
+    }
+    findings = tuple(checks.findings(heads))
+    passed = checks.running
+    return Report(since, until, now, totals, passed.events, passed.chains, findings)
+
+
+class _Checks(Struct):
+    """The check of what passes; a chain that it leaves in doubt is verified as a whole."""
+
+    ledger: Ledger
+    running: RunningCheck = field(default_factory=RunningCheck)
+    _verified: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
+
+    def whole(self, life: Life) -> Life:
+        """Return the life with what came before the span: who was asked then is evidence too."""
+        if life.is_whole or not (chain := list(self.ledger.chain(life.key))):
+            return life
+        if verify(life.key, chain, None):
+            self.running.doubted.add(life.key)
+        return life_of(life.key, (event for event in chain if event.seq <= life.last_seq))
+
+    def is_sound(self, key: str) -> bool:
+        """Tell whether nothing is wrong with a chain as far as it has passed."""
+        return self.running.holds(key) or not self._findings_of(key)
+
+    def findings(self, heads: Mapping[str, tuple[int, str]]) -> Iterator[Finding]:
+        """Yield all that is wrong, now that nothing more comes."""
+        if not self.running.begins(ACCOUNT_KEY):
+            self.running.doubted.add(ACCOUNT_KEY)  # no life, so nobody has read how it began
+        for key in self.running.end(heads):
+            yield from self._findings_of(key)
+
+    def _findings_of(self, key: str) -> tuple[Finding, ...]:
+        if key not in self._verified:
+            (checked,) = verify_chains(self.ledger, (key,))
+            self._verified[key] = checked.findings
+        return self._verified[key]
 
 
 def _attention_last(stories: Stories) -> Iterator[Life]:
@@ -84,12 +124,6 @@ def _attention_last(stories: Stories) -> Iterator[Life]:
         else:
             yield life
     yield from later
-
-
-def _completed(life: Life, ledger: Ledger) -> Life:
-    """Return the life with what came before the span."""
-    earlier = [event for event in ledger.chain(life.key) if event.seq <= life.last_seq]
-    return life_of(life.key, earlier) if earlier else life
 
 
 def _is_asked(life: Life, question: Question) -> bool:

@@ -20,11 +20,11 @@ TRIES = 5
 
 
 def look_back(*, clock: Clock, policies: Policies, ledger: Ledger) -> Wording:
-    """Word the last seven days, from the journal and the open leases."""
+    """Word the last seven days, from the journal, the open leases and the account's record."""
     now, zone = clock(), policies.policy().window.window.zone
-    _, leases = ledger.open_records()
+    account, leases = ledger.open_records()
     events = ledger.events(now - WEEK, now)
-    return weekly_wording(weekly(events, leases.values(), now - WEEK, now), zone)
+    return weekly_wording(weekly(events, leases.values(), account, now - WEEK, now), zone)
 
 
 def queue_week(*, clock: Clock, policies: Policies, ledger: Ledger, queue: Queue) -> Outcome:

@@ -18,10 +18,13 @@ from janitor.pages import environment
 
 WIDTH, HEIGHT, WIDEST = 530, 180, 40
 """The chart and the most of a week in it, in its own units."""
-CROWDED = 20
-"""So many weeks or more leave room for the name of every third month."""
+LABEL = 95
+"""What the name of a month needs where letters are largest beside the chart: on a phone."""
 MOST_FINDINGS = 200
 """More of them would bury the report; `janitor audit verify` names all."""
+
+LONGEST_REASON = 300
+"""Characters of the reason for an extension; the journal has the rest."""
 
 
 class Bar(Struct, frozen=True):
@@ -34,7 +37,7 @@ class Bar(Struct, frozen=True):
     parts: tuple[tuple[str, float, float], ...]
     """Class, upper edge and height of each part."""
     label: str
-    """The month, above the first week of one."""
+    """The month, below its first week, where there is room for that."""
 
 
 class Span(Struct, frozen=True):
@@ -52,7 +55,7 @@ def bars(totals: Totals) -> tuple[Bar, ...]:
     weeks = totals.weeks()
     highest = max((w.deleted + w.gone + w.given_up for _, w in weeks), default=0) or 1
     step = min(WIDEST, WIDTH / max(len(weeks), 1))
-    made, month = [], 0
+    made, month, room_from = [], 0, 0.0
     for number, (monday, week) in enumerate(weeks):
         top, parts = float(HEIGHT), []
         counts = (("deleted", week.deleted), ("gone", week.gone), ("failed", week.given_up))
@@ -61,10 +64,11 @@ def bars(totals: Totals) -> tuple[Bar, ...]:
             top -= height
             if count:
                 parts.append((kind, round(top, 1), round(height, 1)))
-        is_named = monday.month != month and (len(weeks) < CROWDED or monday.month % 3 == 1)
-        label = f"{monday:%b %Y}" if is_named else ""
-        month = monday.month
         x, wide = round(number * step, 1), round(step * 0.8, 1)
+        label = ""
+        if monday.month != month and room_from <= x <= WIDTH - LABEL:
+            label, room_from = f"{monday:%b %Y}", x + LABEL
+        month = monday.month
         made.append(Bar(monday, week, x, wide, tuple(parts), label))
     return tuple(made)
 
@@ -114,7 +118,12 @@ class Lives(Struct):
             self._heading = heading
         self.told += 1
         yield _template("report_life.html").render(
-            life=life, zone=self.zone, number=self.told, sound=sound, Ending=Ending
+            life=life,
+            zone=self.zone,
+            number=self.told,
+            sound=sound,
+            longest=LONGEST_REASON,
+            Ending=Ending,
         )
 
 
