@@ -29,11 +29,8 @@ def explain(
         found = explain_stack(
             stack,
             janitor.find(stack),
-            now=janitor.clock(),
+            plan=janitor.plan().plan,
             policy=janitor.policies.policy(),
-            mode=janitor.policies.mode(),
-            account=janitor.ledger.account(),
-            regions=janitor.where(),
             stacks=janitor.stacks,
         )
         now, zone = janitor.clock(), janitor.policies.policy().window.window.zone
