@@ -1,6 +1,7 @@
 """The options that commands share, and what a command makes of them."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -103,16 +104,24 @@ _OPTIONS: dict[str, Any] = {
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the journal.")]
 
 NOT_FOR_REAL = "--now is for trying things out, and this would change a real account"
-NARROWEST = 120
-"""Columns of a table that does not go to a terminal, whose width nobody knows."""
+ANY_WIDTH = 1_000_000
+
+
+class _Piped(Console):
+    """A console for what reads line by line: no line is wrapped, none ends in blanks."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print as a terminal of any width would show it."""
+        with self.capture() as captured:
+            super().print(*objects, **how)
+        self.file.write(re.sub(" +$", "", captured.get(), flags=re.MULTILINE))
+        self.file.flush()
 
 
 def out() -> Console:
-    """Return the console on stdout; off a terminal it has no colour and does not cut."""
-    console = Console(highlight=False, soft_wrap=False)
-    if not console.is_terminal:
-        console.width = max(console.width, NARROWEST)
-    return console
+    """Return the console on stdout; off a terminal it has no colour and wraps nothing."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else _Piped(highlight=False, width=ANY_WIDTH)
 
 
 def err() -> Console:

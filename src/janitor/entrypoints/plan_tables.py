@@ -16,7 +16,7 @@ from janitor.core.journal import owners_text
 from janitor.core.model import Outcome, Status
 from janitor.core.plan import Plan
 from janitor.core.reading import stack_name
-from janitor.entrypoints.tables import columns
+from janitor.entrypoints.tables import PARTS, columns
 
 STYLES = {
     "delete": "bold red",
@@ -75,8 +75,8 @@ DONE = {
 UNREMARKABLE = ("track",)
 """Skipped without a word: a deletion that is still under way is no news."""
 
-NARROW = 100
-"""Columns below which a reason gets a line of its own."""
+ROOM = 50
+"""Columns that a reason needs beside the others; with fewer it gets a line of its own."""
 
 
 def plan_view(plan: Plan, zone: ZoneInfo, *, everything: bool = False) -> RenderableType:
@@ -115,16 +115,22 @@ class _Decisions(Struct, frozen=True):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Lay the decisions out for the width that there is."""
-        if options.max_width < NARROW:
-            for decision in self.decisions:
-                yield Text("  ").join(cell for cell in self._cells(decision) if cell.plain)
-                yield Padding(Text(clean(str(decision.reason)), style="dim"), (0, 0, 0, 4))
+        rows = [self._cells(decision) for decision in self.decisions]
+        reasons = [Text(clean(str(decision.reason))) for decision in self.decisions]
+        most = options.max_width // PARTS
+        widest = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+        taken = sum(widest[:-1]) + min(widest[-1], most) + 2 * len(widest)
+        if options.max_width - taken < min(ROOM, max(reason.cell_len for reason in reasons)):
+            for cells, reason in zip(rows, reasons, strict=True):
+                yield Text("  ").join(cell for cell in cells if cell.plain)
+                reason.stylize("dim")
+                yield Padding.indent(reason, 4)
             return
         table = columns("Decision", "Stack", *(["Region"] if self.several else []), "Expires")
-        table.add_column("Owner", overflow="fold")
-        table.add_column("Why", ratio=1, overflow="fold")
-        for decision in self.decisions:
-            table.add_row(*self._cells(decision), Text(clean(str(decision.reason))))
+        table.add_column("Owner", max_width=most, overflow="fold")
+        table.add_column("Why", overflow="fold")
+        for cells, reason in zip(rows, reasons, strict=True):
+            table.add_row(*cells, reason)
         yield table
 
     def _cells(self, decision: Decision) -> list[Text]:
