@@ -1,5 +1,7 @@
 """The command line: parse, call a journey, show the answer."""
 
+import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -14,14 +16,24 @@ from janitor.entrypoints.options import Options, err, out, print_json, taking
 from janitor.entrypoints.plan_tables import plan_document
 from janitor.journeys.sweep import Report
 
+NOBODY_READS = 141
+"""What a shell says of a tool that SIGPIPE ended."""
+
 
 class Commands(TyperGroup):
-    """All commands, with one way to fail: one clear line, and exit 1, 2 or 130."""
+    """All commands, with one way to fail: one clear line, and exit 1, 2 or 130.
+
+    Where nobody reads on, as after `| head`, there is no line, and the exit code is that of
+    other tools.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command and turn what it raises into a line and an exit code."""
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
         except JanitorError as error:
             for line in str(error).splitlines():
                 err().print(f"janitor: {line}", markup=False, style="red")
@@ -30,6 +42,20 @@ class Commands(TyperGroup):
             text = "janitor: interrupted; what was done is journalled, the next sweep does the rest"
             err().print(text, markup=False)
             raise typer.Exit(130) from None
+        except OSError as error:
+            if error.filename:  # not of stdout
+                raise
+            _let_go_of_stdout()
+            if isinstance(error, BrokenPipeError):
+                raise typer.Exit(NOBODY_READS) from None
+            text = f"janitor: the output cannot be written: {error.strerror}"
+            err().print(text, markup=False, style="red")
+            raise typer.Exit(1) from error
+
+
+def _let_go_of_stdout() -> None:
+    """Send what is still to be written nowhere, else Python complains of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 app = typer.Typer(
@@ -47,13 +73,20 @@ app.add_typer(account_commands.policy_app, name="policy")
 app.add_typer(audit_commands.app, name="audit")
 
 
-@app.callback()
-def _main(
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
-) -> None:
-    if version:
+def _show_version(asked: bool) -> None:
+    if asked:
         typer.echo(f"janitor {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _main(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, help="Show the version."),
+    ] = False,
+) -> None:
+    """Take what is said before a command."""
 
 
 @app.command()
