@@ -5,10 +5,12 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
-from tests.journeys.stories import OWNED, Story
+from tests.journeys.stories import HERE, OWNED, THERE, Story
 
 from janitor.core.journal import Event
+from janitor.core.model import Mode
 from janitor.entrypoints.options import out
 from janitor.entrypoints.plan_tables import plan_view
 from janitor.entrypoints.tables import events_view, facts_view, story_view
@@ -83,6 +85,49 @@ def test_a_pipe_gets_a_line_for_each_fact_and_none_ends_in_blanks(
     assert lines[-1] == prose
     assert lines[-3] == f"a  {prose}"
     assert not [line for line in lines if line != line.rstrip()]
+
+
+def test_a_plan_for_one_region_counts_the_leases_in_others_and_shows_none() -> None:
+    """Where the policy no longer names a region its leases are shown, since nobody chose that.
+
+    Fails without `_elsewhere`.
+    """
+    story = Story()
+    for name in NAMES:
+        story.deploy(name)
+    story.sweep()
+    story.deploy("feat-there", region=THERE)
+    plan = replace(story.janitor, regions=(THERE,)).plan().plan
+    shown = on_a_terminal(120, plan_view(plan, BERLIN, chosen=True))
+    assert [line.split()[:2] for line in shown if "feat-" in line] == [["open", "feat-there"]]
+    assert shown[-2:] == [
+        f"Left out: 3 leases in {HERE}, where --region does not look.",
+        "Plan (enforce): 1 new.",
+    ]
+    everything = on_a_terminal(120, plan_view(plan, BERLIN))
+    assert everything[-1] == "Plan (enforce): 1 new, 3 waiting."
+    assert sum("feat-" in line for line in everything) == 4
+
+
+@pytest.mark.parametrize(
+    "mode, says",
+    [
+        (Mode.OFF, "In mode off a sweep does none of this."),
+        (Mode.OBSERVE, "In mode observe a sweep only records. Mode notify would tell"),
+        (Mode.NOTIFY, "In mode notify a sweep deletes nothing. Mode enforce would."),
+        (Mode.ENFORCE, "Plan (enforce): "),
+    ],
+)
+def test_a_plan_says_what_its_mode_leaves_undone(mode: Mode, says: str) -> None:
+    """And nothing where nothing is due. Fails without `UNDONE`."""
+    story = told()
+    story.policies.override = mode
+    assert on_a_terminal(500, plan_view(story.janitor.plan().plan, BERLIN))[-1].startswith(says)
+    quiet = Story(mode=mode)
+    quiet.deploy("other", {})
+    assert on_a_terminal(500, plan_view(quiet.janitor.plan().plan, BERLIN)) == [
+        f"Plan ({mode}): 1 not managed."
+    ]
 
 
 def test_many_events_come_as_one_table() -> None:

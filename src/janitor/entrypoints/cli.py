@@ -102,7 +102,8 @@ def plan(
     if options.as_json:
         print_json(plan_document(report.plan))
     else:
-        out().print(plan_tables.plan_view(report.plan, zone, everything=everything))
+        chosen = bool(options.regions)
+        out().print(plan_tables.plan_view(report.plan, zone, everything=everything, chosen=chosen))
     _exit(report)
 
 
@@ -124,7 +125,7 @@ def sweep(
         print_json({**plan_document(report.plan), "applied": apply, "outcomes": outcomes})
     else:
         console = out()
-        console.print(plan_tables.plan_view(report.plan, zone))
+        console.print(plan_tables.plan_view(report.plan, zone, chosen=bool(options.regions)))
         if apply:
             console.print(plan_tables.outcomes_view(report.outcomes))
         else:
