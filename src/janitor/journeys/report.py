@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from janitor.adapters.ports import Ledger
 from janitor.core.audit import Finding
-from janitor.core.journal import Event
+from janitor.core.journal import Event, owners_text
 from janitor.core.model import Account, Lease
 from janitor.core.questions import Question
 from janitor.core.running import RunningCheck
@@ -57,7 +57,7 @@ def report(
 
     def take(life: Life) -> None:
         whole = life if life.is_whole else _completed(life, ledger)
-        if not _is_asked(whole, question):
+        if not _is_asked(question, whole.name, whole.key, whole.owner):
             return
         totals.add_life(whole)
         if whole.ending not in (Ending.OPEN, Ending.RELEASED):
@@ -73,6 +73,11 @@ def report(
         take(life)
     heads = {record.key: (record.seq, record.head) for record in settled}
     findings = check.end(heads, whole=until >= now)
+    # A stack to which nothing happened in the span is open all the same.
+    totals.endings[Ending.OPEN] = sum(
+        _is_asked(question, lease.name, lease.key, owners_text(lease.contacts))
+        for lease in leases.values()
+    )
     return Report(since, until, now, totals, check.events, check.chains, tuple(findings))
 
 
@@ -92,10 +97,10 @@ def _completed(life: Life, ledger: Ledger) -> Life:
     return life_of(life.key, earlier) if earlier else life
 
 
-def _is_asked(life: Life, question: Question) -> bool:
-    """Tell whether the life is of the stack and the owner that are asked for."""
-    owners = [owner.casefold() for owner in life.owner.split(", ")]
-    is_stack = question.stack in ("", life.name, life.key)
+def _is_asked(question: Question, name: str, key: str, owner: str) -> bool:
+    """Tell whether the stack, with its owners in one line, is one that is asked for."""
+    owners = [one.casefold() for one in owner.split(", ")]
+    is_stack = question.stack in ("", name, key)
     return is_stack and (not question.owner or question.owner.casefold() in owners)
 
 
