@@ -73,7 +73,10 @@ def doctor(
         bool, typer.Option("--fresh", help="It was deployed only now: no sweep, no subscriber yet.")
     ] = False,
 ) -> None:
-    """Look at a deployed copy: settings, permissions, schedule, last sweep, subscriptions."""
+    """Look at a deployed copy, and say what keeps it from its work.
+
+    Settings, permissions, schedule, last sweep, subscriptions, dead letters.
+    """
     settings = options.settings()
     aws = connect(settings)
     stack = stack or settings.deployment or "janitor-dev"
@@ -92,7 +95,10 @@ def doctor(
 def digest(
     options: Options,
 ) -> None:
-    """Look back at the last seven days; with --notify tell the operators, once a week."""
+    """Look back at the last seven days, and with --notify tell of it.
+
+    The operators are told once a week, however often it is called.
+    """
     with options.session(changes=bool(options.notify)) as (janitor, _):
         sources: dict[str, Any] = {
             "clock": janitor.clock,
@@ -123,7 +129,7 @@ def policy_check(
         Path | None, typer.Argument(metavar="FILE", help="YAML or JSON. [default: built in]")
     ] = None,
 ) -> None:
-    """Say what is wrong with a policy by field and line, and what it would do."""
+    """Say what is wrong with a policy, by line, and what it would do."""
     clock = options.clock(options.settings(), changes=False)
     if file is None:
         document, source = default_policy(), "the built-in policy"
@@ -151,7 +157,7 @@ def policy_check(
 def breaker_show(
     options: Options,
 ) -> None:
-    """Show whether the breaker stopped the last sweep, and whether it is lifted."""
+    """Show whether the breaker stopped the last sweep, or is lifted."""
     with options.session() as (janitor, _):
         account, instant = janitor.ledger.account(), janitor.clock()
         zone = janitor.policies.policy().window.window.zone

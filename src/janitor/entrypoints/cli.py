@@ -16,6 +16,11 @@ from janitor.entrypoints.options import Options, err, out, print_json, taking
 from janitor.entrypoints.plan_tables import plan_document
 from janitor.journeys.sweep import Report
 
+ORDER = (
+    *("init", "doctor", "plan", "sweep", "explain", "extend"),
+    *("audit", "breaker", "policy", "digest", "demo"),
+)
+"""The commands as somebody comes to need them."""
 NOBODY_READS = 141
 """What a shell says of a tool that SIGPIPE ended."""
 
@@ -26,6 +31,10 @@ class Commands(TyperGroup):
     Where nobody reads on, as after `| head`, there is no line, and the exit code is that of
     other tools.
     """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """List the commands as the help shows them."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command and turn what it raises into a line and an exit code."""
@@ -113,7 +122,7 @@ def sweep(
     options: Options,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without this, only plan.")] = False,
 ) -> None:
-    """Make one pass over the account: remind, mark, delete, as far as the mode allows."""
+    """Make one pass: remind, mark, delete, as far as the mode allows."""
     with options.session(changes=apply) as (janitor, _):
         report = janitor.sweep(Actor("janitor", "janitor", "cli")) if apply else janitor.plan()
         zone = janitor.policies.policy().window.window.zone

@@ -185,7 +185,10 @@ def stats(
     stack: StackName = "",
     owner: Owner = "",
 ) -> None:
-    """Count what happened: deletions by week, extensions, notices, refusals, lifetimes."""
+    """Count what happened, in all and by week.
+
+    Deletions, extensions, notices, refusals, lifetimes.
+    """
     question = Question(stack=stack, owner=owner)
     with options.session() as (janitor, _):
         zone = janitor.policies.policy().window.window.zone
