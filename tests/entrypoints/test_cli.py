@@ -167,6 +167,14 @@ BAD_INPUT = {
     "neither by nor until": (("extend", "x"), "give either --by or --until"),
     "bad notify": (("sweep", "--apply", "--notify", "mail"), "--notify: 'mail' is not valid"),
     "nothing to notify by": (("sweep", "--apply", "--mode", "enforce"), "give --notify console"),
+    "short table": (
+        ("plan", "--lease-table", "l2"),
+        "for instance janitor-leases: 3 to 255 letters",
+    ),
+    "no such checked": (("policy", "check", "ssm:/no/such"), "there is no parameter /no/such"),
+    "extend nothing": (("extend", "", "--by", "3d"), "STACK is empty; give a name or an id"),
+    "explain nothing": (("explain", " "), "STACK is empty; give a name or an id"),
+    "several regions": (("plan", "--region", "eu-west-1,eu-x-1"), "region 'eu-x-1' is unknown"),
     "bad since": (("audit", "list", "--since", "never"), "--since 'never' is not a date"),
 }
 

@@ -32,7 +32,8 @@ _OPTIONS: dict[str, Any] = {
         typer.Option(
             "--region",
             metavar="REGION",
-            help="Region to look at; may be repeated. [default: the policy's, or AWS_REGION]",
+            help="Region to look at, or several: a,b. May be repeated. [default: the policy's, or"
+            " AWS_REGION]",
         ),
     ],
     "policy": Annotated[
@@ -151,7 +152,7 @@ class Options(Struct, frozen=True):
     def settings(self) -> Settings:
         """Return the settings: an option first, then its variable."""
         return settings_now(
-            regions=self.regions,
+            regions=[one.strip() for several in self.regions or () for one in several.split(",")],
             policy=self.policy,
             mode=self.mode,
             notify=self.notify,

@@ -15,7 +15,17 @@ from janitor.journeys.explain import explain as explain_stack
 from janitor.journeys.extend import extend as extend_lease
 
 app = typer.Typer()
-Stack = Annotated[str, typer.Argument(metavar="STACK", help="A stack's name or id (ARN).")]
+
+
+def _named(stack: str) -> str:
+    if not stack.strip():
+        raise ConfigurationError("STACK is empty; give a name or an id, for instance feat-basket")
+    return stack
+
+
+Stack = Annotated[
+    str, typer.Argument(metavar="STACK", help="A stack's name or id (ARN).", callback=_named)
+]
 
 
 @app.command()
