@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.journeys.stories import OWNED, POLICY, SWEEPER, Story
+from tests.journeys.stories import OWNED, POLICY, SWEEPER, THERE, Story
 
 from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue, MemoryStacks
 from janitor.core.decisions import decision_name
@@ -274,6 +274,17 @@ def test_what_only_a_person_can_change_means_not_as_things_stand(what: str) -> N
     assert found.deleted.startswith(f"not as things stand ({what}: {text}")
 
 
+def test_protection_that_the_list_does_not_show_blocks() -> None:
+    """As it will where the stack is to be deleted. Fails without `with_protection`."""
+    case = due()
+    protected(case)
+    found = case.explained()
+    assert (decision_name(found.decision), str(found.decision.reason)) == (
+        "blocked",
+        "due, but protected by CloudFormation's termination protection",
+    )
+
+
 def test_a_protected_stack_and_a_lifted_breaker_say_so() -> None:
     """The reason in the tag is shown; a lift counts while it lasts."""
     case = due(**{"janitor:protect": "demo on\u202e Friday"})
@@ -421,6 +432,29 @@ def test_a_name_that_nobody_knows_is_an_error_that_says_where_it_was_looked_for(
     case.stacks.refuse("eu-central-1", "denied")
     with pytest.raises(JanitorError, match=r"could be looked for; not eu-central-1 \(denied\)"):
         case.explained("other")
+
+
+def test_a_name_that_two_stacks_have_is_not_guessed_at() -> None:
+    """Before any sweep there is no lease to tell which one is meant; a nested one is none of them.
+
+    Fails if the first decision that fits is taken.
+    """
+    story = Story()
+    first = story.deploy()
+    story.deploy(region=THERE, parent_id=first)
+    plan = story.janitor.plan().plan
+    policy_ = story.policies.policy()
+    found = explain("feat", None, plan=plan, policy=policy_, stacks=story.stacks)
+    assert found.stack
+    assert found.stack.stack_id == first
+    second = story.deploy(region=THERE)
+    plan = story.janitor.plan().plan
+    with pytest.raises(
+        StackNotFound, match=f"2 stacks are called feat; give the id: {first}, {second}"
+    ):
+        explain("feat", None, plan=plan, policy=policy_, stacks=story.stacks)
+    found = explain(second, None, plan=plan, policy=policy_, stacks=story.stacks)
+    assert (found.stack and found.stack.region) == THERE
 
 
 def test_a_deletion_under_way_has_no_date_any_more() -> None:

@@ -138,7 +138,7 @@ def sweep(
         if apply:
             console.print(plan_tables.outcomes_view(report.outcomes))
         else:
-            console.print("Nothing was changed; `janitor sweep --apply` does it.")
+            console.print("Nothing was changed; `janitor sweep --apply` makes the sweep.")
     _exit(report)
 
 
