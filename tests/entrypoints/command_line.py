@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 import boto3
 
@@ -35,11 +35,17 @@ class CommandLine:
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start a command and leave it running."""
+        return self.into(subprocess.PIPE, *arguments, **environment)
+
+    def into(
+        self, stdout: IO[str] | int, /, *arguments: str, **environment: str
+    ) -> "subprocess.Popen[str]":
+        """Start a command whose output goes somewhere."""
         return subprocess.Popen(
             [sys.executable, "-m", "janitor.entrypoints.cli", *arguments],
             env={**os.environ, "AWS_ENDPOINT_URL": self.url, **environment},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )

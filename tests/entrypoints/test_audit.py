@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.entrypoints.command_line import CommandLine
 from tests.entrypoints.test_cli import at, next_weekday, sweep
 from tests.entrypoints.test_lambdas import Context, event
 
+from janitor.core.errors import ConfigurationError
 from janitor.entrypoints import archive_door, deployed
 from janitor.entrypoints.emulator import emulated_aws
+from janitor.entrypoints.report_commands import Span
 
 HOSTILE = "=HYPERLINK(1)<script>\u202eevil"
 NEXT_YEAR = ("--now", at(days=300))
@@ -71,6 +74,21 @@ def test_events_are_asked_for_by_all_that_they_have(lived: CommandLine) -> None:
     assert listed(lived, "--until", at(minutes=2)) == [
         e for e in everything if e["occurred_at"] < at(minutes=2)
     ]
+
+
+def test_a_date_is_the_whole_day_in_the_zone_of_the_policy() -> None:
+    """From its beginning to its end, and no two days in a row leave out an event between them.
+
+    Fails without `time.min` for --since: it meant the end of the day, and today was an error.
+    """
+    noon, berlin = datetime(2026, 6, 1, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin")
+    today = Span.of("2026-06-01", None, noon, berlin)
+    assert today.since == datetime(2026, 5, 31, 22, tzinfo=UTC)
+    one_day = Span.of("20260531", "2026-05-31", noon, berlin)
+    assert one_day.since == datetime(2026, 5, 30, 22, tzinfo=UTC)
+    assert today.since - one_day.until <= timedelta(microseconds=1)
+    with pytest.raises(ConfigurationError, match="--since '2026-06-01' is not before --until"):
+        Span.of("2026-06-01", "2026-05-31", noon, berlin)
 
 
 def test_a_list_on_a_terminal_has_nothing_hidden_in_it(lived: CommandLine) -> None:

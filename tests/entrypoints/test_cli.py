@@ -1,5 +1,6 @@
 """The command line on an emulated account, as a person or cron uses it."""
 
+import os
 import re
 import signal
 import time
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.entrypoints.command_line import CommandLine, Ran
 from tests.entrypoints.proxy import proxied
+
+from janitor import __version__
 
 NOW = datetime.now(UTC)
 ENFORCE = ("--mode", "enforce", "--notify", "console")
@@ -164,6 +167,14 @@ BAD_INPUT = {
     "neither by nor until": (("extend", "x"), "give either --by or --until"),
     "bad notify": (("sweep", "--apply", "--notify", "mail"), "--notify: 'mail' is not valid"),
     "nothing to notify by": (("sweep", "--apply", "--mode", "enforce"), "give --notify console"),
+    "short table": (
+        ("plan", "--lease-table", "l2"),
+        "for instance janitor-leases: 3 to 255 letters",
+    ),
+    "no such checked": (("policy", "check", "ssm:/no/such"), "there is no parameter /no/such"),
+    "extend nothing": (("extend", "", "--by", "3d"), "STACK is empty; give a name or an id"),
+    "explain nothing": (("explain", " "), "STACK is empty; give a name or an id"),
+    "several regions": (("plan", "--region", "eu-west-1,eu-x-1"), "region 'eu-x-1' is unknown"),
     "bad since": (("audit", "list", "--since", "never"), "--since 'never' is not a date"),
 }
 
@@ -292,6 +303,30 @@ def test_nothing_but_text_goes_to_a_pipe(janitor: CommandLine) -> None:
         assert (ran.code, ran.err) == (0, "")
         assert not ANSI.search(ran.out)
         assert "…" not in ran.out
+
+
+def test_the_version_needs_no_command(account: CommandLine) -> None:
+    """Fails where the command that follows shows it: there is none, and that was missed."""
+    ran = account("--version")
+    assert (ran.code, ran.out, ran.err) == (0, f"janitor {__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", ["plan", "plan --json", "audit export --csv", "policy check"])
+def test_output_that_goes_nowhere_is_one_line_or_none(command: str, account: CommandLine) -> None:
+    """A full disk is exit 1 with a line; where nobody reads on, it ends as other tools do.
+
+    Fails without the `except OSError`, and of what is buffered without the flush.
+    """
+    reader, writer = os.pipe()
+    os.close(reader)
+    with Path("/dev/full").open("w") as full, os.fdopen(writer, "w") as nobody:
+        ends = {}
+        for where in (full, nobody):
+            process = account.into(where, *command.split(), PYTHONUNBUFFERED="")
+            _, err = process.communicate(timeout=60)
+            ends[where] = (process.returncode, err)
+    line = "janitor: the output cannot be written: No space left on device\n"
+    assert ends == {full: (1, line), nobody: (141, "")}
 
 
 def test_hostile_tags_stay_text(janitor: CommandLine) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import typer.main
 from pydantic import BaseModel
+from typer.testing import CliRunner
 
 from janitor.core.durations import duration_text
 from janitor.core.model import Mode
@@ -70,6 +71,21 @@ def test_the_table_names_every_option_and_no_other(name: str) -> None:
     assert told - common == has - common
     if name not in WITHOUT_ACCOUNT:
         assert has >= EVERYWHERE - {"--help"}
+
+
+def test_the_help_shows_every_command_in_the_order_of_need_and_whole() -> None:
+    """A sentence that is cut off says nothing.
+
+    Fails without `list_commands`, and with a first line of more than 60 letters or so.
+    """
+    groups = [["--help"], ["audit", "--help"], ["policy", "--help"], ["breaker", "--help"]]
+    runs = [CliRunner().invoke(app, group, terminal_width=80) for group in groups]
+    shown = [run.output.split("Commands:")[1] for run in runs]
+    assert not [text for text in shown if "..." in text]
+    listed = re.findall(r"^  ([a-z]+) ", shown[0], re.MULTILINE)
+    assert " ".join(listed) == (
+        "init doctor plan sweep explain extend audit breaker policy digest demo"
+    )
 
 
 def table(field: str) -> str:

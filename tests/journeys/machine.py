@@ -111,7 +111,9 @@ class Account(RuleBasedStateMachine):
         bob=st.integers(2, 4),
         office_hours=st.sampled_from([False, False, True]),
         min_observed=st.sampled_from([1, 1, 40]),
-        theme=st.sampled_from(["", "", "narrow", "failing", "stubborn", "laden", "laden"]),
+        theme=st.sampled_from(
+            ["", "", "narrow", "failing", "stubborn", "laden", "laden", "roleless"]
+        ),
     )
     def begin(
         self,
@@ -139,12 +141,13 @@ class Account(RuleBasedStateMachine):
                 self.world.terms = replace(self.world.terms, max_attempts=most)
                 for stack in self.world.alive():
                     stacks.fail(stack.stack_id, 2)
-            case "laden":
-                purge, resort = bob % 2 == 0, ("none", "retain", "force")[some % 3]
-                role = CLEANUP_ROLE * (some != 1) or None
+            case "laden" | "roleless":
+                roleless = theme == "roleless"
+                resort = ("none", "retain", "force")[some % 3]
+                role = CLEANUP_ROLE * (roleless or some != 1) or None
                 self.world.terms = replace(
                     self.world.terms,
-                    purge=purge,
+                    purge=True,
                     last_resort=resort,
                     cleanup_role=role,
                     override=some % 2 == 1,
@@ -152,7 +155,7 @@ class Account(RuleBasedStateMachine):
                 )
                 for number, name in enumerate(NAMES[min(some, 3) : 5]):
                     tags = self.tags("3h", owner, fast=False)
-                    more = self.contents(name, number * 8 + 4 * (some % 2))
+                    more = self.contents(name, number * 8 + 4 * (some % 2 and not roleless))
                     self.world.create(name, REGIONS[0], tags, nested=False, **more)
                 locked = self.world.alive()[0].stack_id
                 stacks.lock(locked)
@@ -160,7 +163,7 @@ class Account(RuleBasedStateMachine):
                 used = [e for stack in self.world.alive() for e in stack.exports][:1]
                 tags = {"owner": "ann@x.org"}
                 self.world.create("keep-f", REGIONS[0], tags, nested=False, imports=tuple(used))
-                if bob == 3:
+                if roleless or bob == 3:
                     stacks.gone_roles.add(OWN_ROLE)
                 for stack in self.world.alive() * (bob == 2):
                     stacks.fail(stack.stack_id, 1, resource="Queue")

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from janitor.core.errors import JanitorError
+import pytest
+
+from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.journeys.doctor import examine
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -23,6 +25,7 @@ class FakeCopy:
     """A deployed copy that answers what a test wants."""
 
     stack: Mapping[str, str] = field(default_factory=lambda: OUTPUTS)
+    name: str = "janitor-dev"
     subscribed: tuple[int, int] = (1, 0)
     states: Mapping[str, str] = field(default_factory=lambda: {"hourly": "ENABLED"})
     dead: Mapping[str, int] = field(default_factory=lambda: {"n": 0, "d": 0})
@@ -108,6 +111,17 @@ def test_nobody_to_tell_is_wrong() -> None:
 
 
 def test_a_stack_that_is_no_janitor_is_told_apart() -> None:
-    """Somebody mistyped the name, and hit another stack."""
-    found = wrong(FakeCopy(stack={"StackStatus": "CREATE_COMPLETE"}))
-    assert ("settings", "the stack has no output 'CheckFunctionName': is it a janitor?") in found
+    """Somebody mistyped the name, and hit another stack, or the first deployment failed.
+
+    Fails without the look at the outputs: there were no dead letters, and that was fine.
+    """
+    text = "the stack janitor-dev is no deployed janitor; its status is ROLLBACK_COMPLETE"
+    with pytest.raises(ConfigurationError, match=text):
+        wrong(FakeCopy(stack={"StackStatus": "ROLLBACK_COMPLETE"}))
+
+
+def test_a_copy_of_a_former_version_is_looked_at_as_far_as_it_goes() -> None:
+    """An output that it lacks is named."""
+    former = {name: value for name, value in OUTPUTS.items() if name != "NoticesTopicArn"}
+    found = wrong(FakeCopy(stack=former))
+    assert found == [("subscriptions", "the stack has no output 'NoticesTopicArn': deploy it anew")]

@@ -2,17 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.journeys.stories import OWNED, POLICY, SWEEPER, THERE, Story
 
-from janitor.adapters.memory import MemoryStacks
+from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue, MemoryStacks
+from janitor.core.decisions import decision_name
 from janitor.core.errors import JanitorError, StackNotFound
 from janitor.core.lease import first_lease
 from janitor.core.lifecycle import decide
 from janitor.core.model import (
+    ACCOUNT_KEY,
     FINAL,
     Account,
     Contact,
@@ -25,7 +29,9 @@ from janitor.core.model import (
 )
 from janitor.core.policy import Policy, Selector
 from janitor.core.selection import looks_of, why_not
+from janitor.entrypoints.explain_tables import explained_document, explained_facts
 from janitor.journeys.explain import Explained, explain
+from janitor.journeys.sweep import sweep
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -74,10 +80,16 @@ class Case:
 
     def explained(self, name: str = "feat-a") -> Explained:
         """Ask."""
-        return explain(
-            name, self.lease, now=self.now, policy=self.policy, mode=self.mode,
-            account=self.account, regions=["eu-central-1"], stacks=self.stacks,
+        ledger = MemoryLedger()
+        ledger.records[ACCOUNT_KEY] = self.account
+        if self.lease:
+            ledger.records[self.lease.stack_id] = self.lease
+        report = sweep(
+            clock=lambda: self.now, policies=MemoryPolicies(self.policy, self.mode),
+            regions=["eu-central-1"], stacks=self.stacks, ledger=ledger, queue=MemoryQueue(),
+            actor=SWEEPER, apply=False,
         )  # fmt: skip
+        return explain(name, self.lease, plan=report.plan, policy=self.policy, stacks=self.stacks)
 
     def needed(self) -> dict[str, bool]:
         """Return each condition and whether it holds."""
@@ -229,12 +241,13 @@ def protected(case: Case) -> None:
     case.stacks.stacks[case.stack.stack_id] = replace(case.stack, termination_protection=True)
 
 
+NONE_AT_ONCE = policy(limits={"max_due": 0})
 IN_THE_WAY: dict[str, tuple[Any, str]] = {
     "not protected": (protected, "CloudFormation's termination protection"),
     "mode enforce": (lambda case: setattr(case, "mode", Mode.NOTIFY), "it is notify"),
     "breaker": (
-        lambda case: setattr(case, "account", Account(breaker_tripped_at=NOON)),
-        "tripped: too many stacks are due",
+        lambda case: setattr(case, "policy", NONE_AT_ONCE),
+        "tripped: 1 stacks are due for deletion, and max_due is 0",
     ),
     "attempts left": (
         lambda case: case.change(
@@ -261,11 +274,23 @@ def test_what_only_a_person_can_change_means_not_as_things_stand(what: str) -> N
     assert found.deleted.startswith(f"not as things stand ({what}: {text}")
 
 
+def test_protection_that_the_list_does_not_show_blocks() -> None:
+    """As it will where the stack is to be deleted. Fails without `with_protection`."""
+    case = due()
+    protected(case)
+    found = case.explained()
+    assert (decision_name(found.decision), str(found.decision.reason)) == (
+        "blocked",
+        "due, but protected by CloudFormation's termination protection",
+    )
+
+
 def test_a_protected_stack_and_a_lifted_breaker_say_so() -> None:
     """The reason in the tag is shown; a lift counts while it lasts."""
     case = due(**{"janitor:protect": "demo on\u202e Friday"})
     assert "tag janitor:protect: demo on Friday" in case.explained().deleted
     case = due()
+    case.policy = NONE_AT_ONCE
     until = case.now + HOUR
     case.account = Account(breaker_tripped_at=NOON, breaker_lifted_until=until)
     assert case.needed()["breaker"]
@@ -321,6 +346,79 @@ def test_a_stack_is_deleted_exactly_where_nothing_is_missing(
     assert (case.explained().deleted == "by the next sweep") is goes
 
 
+# What the sweep decides of all stacks together.
+
+
+def told_apart(story: Story) -> dict[str, tuple[str, str]]:
+    """Compare what is explained of each stack with the plan; return decision and when it goes."""
+    plan = story.janitor.plan().plan
+    planned = {d.lease.name: d for d in plan.decisions if d.lease}
+    found = {
+        name: explain(
+            name,
+            story.janitor.find(name),
+            plan=plan,
+            policy=story.policies.policy(),
+            stacks=story.stacks,
+        )
+        for name in planned
+    }
+    assert {name: one.decision for name, one in found.items()} == planned
+    return {name: (decision_name(one.decision), one.deleted) for name, one in found.items()}
+
+
+def three_due(limits: str) -> Story:
+    """Return an account in which three stacks are due, the third one imported by a fourth."""
+    story = Story(f"{POLICY}limits: {{{limits}}}\n")
+    for name in ("feat-1", "feat-2"):
+        story.deploy(name)
+        story.wait(minutes=1)
+    story.deploy("feat-net", exports=("net",))
+    story.deploy("shop", {**OWNED, "janitor:ttl": "20d"}, imports=("net",))
+    story.sweep()
+    story.wait(3)
+    story.sweep()
+    story.wait(1)
+    return story
+
+
+def test_a_stack_is_explained_as_the_sweep_decides_on_it() -> None:
+    """The breaker, the place in line and imports count, as in the plan; and nothing is written.
+
+    Fails without the plan: with `decide(stack, lease, …)` each of the three is deleted next.
+    """
+    tripped = three_due("max_due: 1, max_deletes_fraction: 1")
+    before = dict(tripped.ledger.records)
+    stops = "tripped: 2 stacks are due for deletion, and max_due is 1; `janitor breaker lift`"
+    found = told_apart(tripped)
+    assert found["feat-1"] == ("blocked", f"not as things stand (breaker: {stops})")
+    assert found["shop"][0] == "keep"
+    assert tripped.ledger.records == before
+    in_line = told_apart(three_due("max_deletes_per_sweep: 1, max_deletes_fraction: 1"))
+    assert in_line["feat-1"] == ("delete", "by the next sweep")
+    assert in_line["feat-2"] == (
+        "wait",
+        "Fri 5 Jun 2026 08:02 UTC at the earliest, once: not held up",
+    )
+    imported = told_apart(three_due("max_deletes_fraction: 1"))
+    why = "due, but shop (owner ana@example.com) imports its export net and stays"
+    assert imported["feat-net"] == ("blocked", f"not as things stand (not held up: {why})")
+
+
+def test_before_the_first_sweep_there_is_no_lease() -> None:
+    """What it would be is explained; as a fact and in JSON there is none.
+
+    Fails without the look at `Open`: the lease was shown as active.
+    """
+    case = Case()
+    case.lease = None
+    found = case.explained()
+    assert ("lease", "none yet") in explained_facts(found, case.now, ZoneInfo("UTC"))
+    document = explained_document(found)
+    assert (document["decision"], document["state"], document["generation"]) == ("open", None, None)
+    assert document["expires_at"] == "2026-06-04T12:00:00Z"
+
+
 # Where the stack is.
 
 
@@ -328,11 +426,35 @@ def test_a_name_that_nobody_knows_is_an_error_that_says_where_it_was_looked_for(
     """And one that could not be looked for everywhere says that."""
     case = Case()
     case.lease = None
-    with pytest.raises(StackNotFound, match="no stack other in eu-central-1, and no lease"):
+    where = "no stack other in eu-central-1, and no lease is open on it; `janitor audit show other`"
+    with pytest.raises(StackNotFound, match=where):
         case.explained("other")
     case.stacks.refuse("eu-central-1", "denied")
     with pytest.raises(JanitorError, match=r"could be looked for; not eu-central-1 \(denied\)"):
         case.explained("other")
+
+
+def test_a_name_that_two_stacks_have_is_not_guessed_at() -> None:
+    """Before any sweep there is no lease to tell which one is meant; a nested one is none of them.
+
+    Fails if the first decision that fits is taken.
+    """
+    story = Story()
+    first = story.deploy()
+    story.deploy(region=THERE, parent_id=first)
+    plan = story.janitor.plan().plan
+    policy_ = story.policies.policy()
+    found = explain("feat", None, plan=plan, policy=policy_, stacks=story.stacks)
+    assert found.stack
+    assert found.stack.stack_id == first
+    second = story.deploy(region=THERE)
+    plan = story.janitor.plan().plan
+    with pytest.raises(
+        StackNotFound, match=f"2 stacks are called feat; give the id: {first}, {second}"
+    ):
+        explain("feat", None, plan=plan, policy=policy_, stacks=story.stacks)
+    found = explain(second, None, plan=plan, policy=policy_, stacks=story.stacks)
+    assert (found.stack and found.stack.region) == THERE
 
 
 def test_a_deletion_under_way_has_no_date_any_more() -> None:

@@ -121,8 +121,22 @@ def test_each_deletion_is_told_in_the_order_of_its_end(ledger: MemoryLedger) -> 
     assert report_.totals.endings == {
         Ending.DELETED: 2,
         Ending.NEEDS_ATTENTION: 1,
-        Ending.OPEN: 1,
+        Ending.OPEN: 2,
     }
+
+
+def test_what_is_open_is_counted_by_the_leases(ledger: MemoryLedger) -> None:
+    """Whether anything happened to it in the span or not.
+
+    Fails where the lives of the span are counted: it is none of them.
+    """
+    write(ledger, "quiet", WHOLE[:1])
+    write(ledger, "of-another", WHOLE[:1], text="bob@example.com")
+    write(ledger, "gone")
+    later = NOON + timedelta(days=30)
+    assert made(ledger, since=later)[0].totals.endings == {Ending.OPEN: 2}
+    for question in (Question(stack="quiet"), Question(owner="BOB@example.com")):
+        assert made(ledger, question, since=later)[0].totals.endings == {Ending.OPEN: 1}
 
 
 def test_a_life_that_began_before_the_span_is_told_whole(ledger: MemoryLedger) -> None:

@@ -13,6 +13,7 @@ from janitor.core.model import EXPIRES_TAG, TTL_TAG
 TTL_EXAMPLE = "for instance 90m, 36h, 3d or 2w"
 EXPIRES_EXAMPLE = "for instance 2026-06-01, 20260601T120000Z or 2026-06-01T12:00:00+02:00"
 LONGEST = timedelta(days=36_500)
+END_OF_DAY = time(23, 59, 59)
 SHOWN = 60
 """So much of a tag's value is repeated in a message; the rest becomes an ellipsis."""
 
@@ -79,17 +80,17 @@ def parse_ttl(value: str) -> timedelta | None:
     return lifetime
 
 
-def parse_instant(value: str, zone: ZoneInfo) -> datetime:
+def parse_instant(value: str, zone: ZoneInfo, day_at: time = END_OF_DAY) -> datetime:
     """Read a date or an instant, and return it in UTC.
 
-    A bare date means the end of that day in `zone`. A time of day without an offset is
-    refused, since nobody can tell which zone was meant.
+    A bare date means `day_at` of that day in `zone`: its end, if nothing else is said. A time
+    of day without an offset is refused, since nobody can tell which zone was meant.
     """
     text = value.strip()
     if not text:
         raise Unreadable(f"is empty; {EXPIRES_EXAMPLE}")
     if day := _DATE.fullmatch(text):
-        return _at(value, day.groups(), "23", "59", "59").replace(tzinfo=zone).astimezone(UTC)
+        return datetime.combine(_at(value, day.groups()), day_at, zone).astimezone(UTC)
     match = _INSTANT.fullmatch(text)
     if match is None:
         raise Unreadable(f"{shown(value)} is not a date; {EXPIRES_EXAMPLE}")

@@ -1,7 +1,7 @@
 """What would have to happen for a stack to be deleted, and when that could be at the earliest.
 
-`lifecycle.decide` says what is next. This lists all that stands before a deletion, met or
-not, in the order in which it comes; it decides nothing.
+A plan says what is next. This lists all that stands before a deletion, met or not, in the
+order in which it comes; it decides nothing.
 """
 
 from collections.abc import Iterator
@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from janitor.core.contacts import clean
+from janitor.core.decisions import Decision, Delete, Retry, Wait
 from janitor.core.durations import duration_text
 from janitor.core.lease import grace_of, is_told, promise, told_at
-from janitor.core.model import FINAL, PROTECT_TAG, Account, Lease, LeaseState, Mode, Stack
+from janitor.core.model import FINAL, PROTECT_TAG, Lease, LeaseState, Mode, Stack
+from janitor.core.plan import Plan
 from janitor.core.policy import Policy
 from janitor.core.statuses import DELETABLE
 from janitor.core.times import instant_text, relative_text
@@ -52,22 +54,33 @@ class Notice(Struct, frozen=True):
 
 
 def outlook(
-    stack: Stack | None, lease: Lease, account: Account, policy: Policy, mode: Mode, now: datetime
+    stack: Stack | None, lease: Lease, decision: Decision, plan: Plan, policy: Policy
 ) -> Outlook:
-    """Look ahead for a stack that is managed, and whose lease is as seen now."""
-    case = _Case(stack, lease, account, policy, mode, now)
+    """Look ahead for a stack that is managed, whose lease is as seen now, by what is planned."""
+    case = _Case(stack, lease, plan, policy)
     conditions = tuple(case.conditions())
+    if all(condition.holds for condition in conditions):
+        conditions = (*conditions, _not_held_up(decision))
     stopped = any(not c.holds and not c.by_itself for c in conditions)
     return Outlook(conditions, None if stopped else case.earliest())
+
+
+def _not_held_up(decision: Decision) -> Condition:
+    """Say what holds up a stack that lacks nothing itself: its place in line, or its importers."""
+    goes = isinstance(decision, Delete | Retry)
+    text = "nothing else is in the way" if goes else str(decision.reason)
+    return Condition("not held up", goes, text, by_itself=goes or isinstance(decision, Wait))
 
 
 class _Case(Struct, frozen=True):
     stack: Stack | None
     lease: Lease
-    account: Account
+    plan: Plan
     policy: Policy
-    mode: Mode
-    now: datetime
+
+    @property
+    def now(self) -> datetime:
+        return self.plan.now
 
     def conditions(self) -> Iterator[Condition]:
         """Yield them in the order in which they come."""
@@ -126,17 +139,17 @@ class _Case(Struct, frozen=True):
         if self.lease.state is LeaseState.NEEDS_ATTENTION:
             why = f"given up after {self.lease.attempts} attempts: {clean(self.lease.last_error)}"
             yield Condition("attempts left", holds=False, detail=why, by_itself=False)
-        tripped = self.account.breaker_tripped_at is not None
-        lifted = self.account.breaker_lifted_until
-        text = (
-            "tripped: too many stacks are due, `janitor breaker lift`" if tripped else "not tripped"
-        )
-        if lifted is not None and lifted > self.now:
-            text = f"lifted until {self._instant(lifted)}"
-            tripped = False
+        tripped = self.plan.tripped
+        text = "not tripped"
+        if tripped:
+            text = f"tripped: {tripped}; `janitor breaker lift`"
+        elif self.plan.lifted:
+            text = "lifted by an operator"
         yield Condition("breaker", not tripped, text, by_itself=False)
-        text = f"it is {self.mode.value}"
-        yield Condition("mode enforce", self.mode is Mode.ENFORCE, text, by_itself=False)
+        mode = self.plan.mode
+        yield Condition(
+            "mode enforce", mode is Mode.ENFORCE, f"it is {mode.value}", by_itself=False
+        )
 
     def earliest(self) -> datetime:
         """Return the earliest instant at which all that comes by itself may have come."""

@@ -27,6 +27,7 @@ from janitor.core.policy import Limits, Policy
 BREAKER_LIFT = timedelta(days=1)
 """For so long an operator's acknowledgement holds."""
 
+_NOT_ASKED = "it is not among the regions of this sweep, which --region or the policy names"
 MOST_ASKED = 300
 """So often CloudFormation is asked, for protection and for importers each, while it trips."""
 
@@ -113,7 +114,7 @@ def survey(
             text = f"deletion under way in {lease.region}, which this sweep does not look at"
             decisions.append(Track(Reason(text), None, lease))
         else:
-            why = errors.get(lease.region) or "it is not among the policy's regions"
+            why = errors.get(lease.region) or _NOT_ASKED
             text = f"left alone: region {lease.region} was not listed ({why})"
             decisions.append(Wait(Reason(text), None, lease))
     return Survey(now, tuple(sorted(regions)), tuple(decisions))

@@ -31,6 +31,7 @@ class Totals(Struct):
     told_by: Counter[str] = field(default_factory=Counter)
     """Notices by the channel that took them."""
     endings: Counter[Ending] = field(default_factory=Counter)
+    """How lives stood at their last event; whoever knows the leases counts those open by them."""
     deleted_of: Counter[str] = field(default_factory=Counter)
     """Deleted stacks by their owners."""
     lifetimes: list[timedelta] = field(default_factory=list)

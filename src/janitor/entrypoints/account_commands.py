@@ -1,7 +1,6 @@
 """Commands about the account: its tables, its policy, its breaker."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,8 +10,6 @@ from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.examples import examples, why_nothing_goes
 from janitor.core.journal import Actor
 from janitor.core.model import Status
-from janitor.core.policy import default_policy
-from janitor.core.policy_file import parse_policy
 from janitor.core.times import instant_text
 from janitor.entrypoints import tables
 from janitor.entrypoints.options import (
@@ -28,7 +25,7 @@ from janitor.entrypoints.plan_tables import iso
 from janitor.journeys.account import lift_breaker
 from janitor.journeys.doctor import examine
 from janitor.journeys.weekly import look_back, queue_week
-from janitor.wiring import as_deployed, create_tables_of, deployment_of
+from janitor.wiring import as_deployed, create_tables_of, deployment_of, policies_of
 
 app = typer.Typer()
 policy_app = typer.Typer(no_args_is_help=True, help="Look at policy documents.")
@@ -73,7 +70,10 @@ def doctor(
         bool, typer.Option("--fresh", help="It was deployed only now: no sweep, no subscriber yet.")
     ] = False,
 ) -> None:
-    """Look at a deployed copy: settings, permissions, schedule, last sweep, subscriptions."""
+    """Look at a deployed copy, and say what keeps it from its work.
+
+    Settings, permissions, schedule, last sweep, subscriptions, dead letters.
+    """
     settings = options.settings()
     aws = connect(settings)
     stack = stack or settings.deployment or "janitor-dev"
@@ -92,7 +92,10 @@ def doctor(
 def digest(
     options: Options,
 ) -> None:
-    """Look back at the last seven days; with --notify tell the operators, once a week."""
+    """Look back at the last seven days, and with --notify tell of it.
+
+    The operators are told once a week, however often it is called.
+    """
     with options.session(changes=bool(options.notify)) as (janitor, _):
         sources: dict[str, Any] = {
             "clock": janitor.clock,
@@ -119,21 +122,18 @@ def digest(
 @taking_only("now", "as_json")
 def policy_check(
     options: Options,
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="YAML or JSON. [default: built in]")
-    ] = None,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A file, YAML or JSON, or ssm:NAME. [default: built in]"
+        ),
+    ] = "",
 ) -> None:
-    """Say what is wrong with a policy by field and line, and what it would do."""
-    clock = options.clock(options.settings(), changes=False)
-    if file is None:
-        document, source = default_policy(), "the built-in policy"
-    else:
-        try:
-            text, source = file.read_text(encoding="utf-8"), str(file)
-        except (OSError, UnicodeDecodeError) as error:
-            said = getattr(error, "strerror", None) or error
-            raise ConfigurationError(f"the policy {file} cannot be read: {said}") from error
-        document = parse_policy(text, source)
+    """Say what is wrong with a policy, by line, and what it would do."""
+    settings = options.settings().model_copy(update={"policy": source})
+    clock = options.clock(settings, changes=False)
+    aws = connect(settings) if source.startswith("ssm:") else None
+    document = policies_of(settings, aws).policy()
     rows, why_nothing = examples(document, clock()), why_nothing_goes(document)
     if options.as_json:
         played = [{"name": r.name, "tags": dict(r.tags), "fate": r.fate} for r in rows]
@@ -147,7 +147,7 @@ def policy_check(
         return
     console = out()
     rules = f"{len(document.rules)} rule{'' if len(document.rules) == 1 else 's'}"
-    summary = f"{source}: fine, {rules}, mode {document.mode.value}, version {document.version}"
+    summary = f"{source or 'the built-in policy'}: fine, {rules}, mode {document.mode.value}, version {document.version}"
     console.print(summary, markup=False)
     if why_nothing:
         console.print(f"{why_nothing} Otherwise:", markup=False)
@@ -159,7 +159,7 @@ def policy_check(
 def breaker_show(
     options: Options,
 ) -> None:
-    """Show whether the breaker stopped the last sweep, and whether it is lifted."""
+    """Show whether the breaker stopped the last sweep, or is lifted."""
     with options.session() as (janitor, _):
         account, instant = janitor.ledger.account(), janitor.clock()
         zone = janitor.policies.policy().window.window.zone

@@ -123,9 +123,9 @@ def verify(
         str, typer.Option(metavar="SPAN", help="How long an event may be on its way there.")
     ] = "30m",
 ) -> None:
-    """Check the journal: which event was changed, removed, inserted or swapped. Exit 1 if any.
+    """Check the journal, and name each event that is not as it was.
 
-    With --archive its rows are compared with what the archive kept of them.
+    That is one changed, removed, inserted or swapped; there is exit 1 if there is any. With --archive its rows are compared with what the archive kept of them.
     """
     try:
         span = parse_duration(lag)

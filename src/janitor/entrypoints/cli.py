@@ -1,5 +1,7 @@
 """The command line: parse, call a journey, show the answer."""
 
+import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -14,14 +16,33 @@ from janitor.entrypoints.options import Options, err, out, print_json, taking
 from janitor.entrypoints.plan_tables import plan_document
 from janitor.journeys.sweep import Report
 
+ORDER = (
+    *("init", "doctor", "plan", "sweep", "explain", "extend"),
+    *("audit", "breaker", "policy", "digest", "demo"),
+)
+"""The commands as somebody comes to need them."""
+NOBODY_READS = 141
+"""What a shell says of a tool that SIGPIPE ended."""
+
 
 class Commands(TyperGroup):
-    """All commands, with one way to fail: one clear line, and exit 1, 2 or 130."""
+    """All commands, with one way to fail: one clear line, and exit 1, 2 or 130.
+
+    Where nobody reads on, as after `| head`, there is no line, and the exit code is that of
+    other tools.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """List the commands as the help shows them."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command and turn what it raises into a line and an exit code."""
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
         except JanitorError as error:
             for line in str(error).splitlines():
                 err().print(f"janitor: {line}", markup=False, style="red")
@@ -30,6 +51,20 @@ class Commands(TyperGroup):
             text = "janitor: interrupted; what was done is journalled, the next sweep does the rest"
             err().print(text, markup=False)
             raise typer.Exit(130) from None
+        except OSError as error:
+            if error.filename:  # not of stdout
+                raise
+            _let_go_of_stdout()
+            if isinstance(error, BrokenPipeError):
+                raise typer.Exit(NOBODY_READS) from None
+            text = f"janitor: the output cannot be written: {error.strerror}"
+            err().print(text, markup=False, style="red")
+            raise typer.Exit(1) from error
+
+
+def _let_go_of_stdout() -> None:
+    """Send what is still to be written nowhere, else Python complains of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 app = typer.Typer(
@@ -47,13 +82,20 @@ app.add_typer(account_commands.policy_app, name="policy")
 app.add_typer(audit_commands.app, name="audit")
 
 
-@app.callback()
-def _main(
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
-) -> None:
-    if version:
+def _show_version(asked: bool) -> None:
+    if asked:
         typer.echo(f"janitor {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _main(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, help="Show the version."),
+    ] = False,
+) -> None:
+    """Take what is said before a command."""
 
 
 @app.command()
@@ -69,7 +111,8 @@ def plan(
     if options.as_json:
         print_json(plan_document(report.plan))
     else:
-        out().print(plan_tables.plan_view(report.plan, zone, everything=everything))
+        chosen = bool(options.regions)
+        out().print(plan_tables.plan_view(report.plan, zone, everything=everything, chosen=chosen))
     _exit(report)
 
 
@@ -79,7 +122,7 @@ def sweep(
     options: Options,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without this, only plan.")] = False,
 ) -> None:
-    """Make one pass over the account: remind, mark, delete, as far as the mode allows."""
+    """Make one pass: remind, mark, delete, as far as the mode allows."""
     with options.session(changes=apply) as (janitor, _):
         report = janitor.sweep(Actor("janitor", "janitor", "cli")) if apply else janitor.plan()
         zone = janitor.policies.policy().window.window.zone
@@ -91,11 +134,11 @@ def sweep(
         print_json({**plan_document(report.plan), "applied": apply, "outcomes": outcomes})
     else:
         console = out()
-        console.print(plan_tables.plan_view(report.plan, zone))
+        console.print(plan_tables.plan_view(report.plan, zone, chosen=bool(options.regions)))
         if apply:
             console.print(plan_tables.outcomes_view(report.outcomes))
         else:
-            console.print("Nothing was changed; `janitor sweep --apply` does it.")
+            console.print("Nothing was changed; `janitor sweep --apply` makes the sweep.")
     _exit(report)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from janitor.core.decisions import decision_name
+from janitor.core.decisions import Open, decision_name
 from janitor.core.outlook import Notice
 from janitor.core.times import instant_text, relative_text
 from janitor.entrypoints.plan_tables import iso
@@ -33,7 +33,8 @@ def _grouped(found: Explained, now: datetime, zone: ZoneInfo) -> Iterator[tuple[
         [f"{look.rule}: {'yes' if look.selects else 'no'}, {look.why}" for look in found.looks],
     )
     if lease := found.lease:
-        yield "lease", [f"{lease.state.value}, generation {lease.generation}"]
+        stands = f"{lease.state.value}, generation {lease.generation}"
+        yield "lease", ["none yet" if isinstance(found.decision, Open) else stands]
         yield "owners", [", ".join(contact.address for contact in lease.contacts)]
         yield "deadline", list(found.deadline)
         yield "extensions", [f"{lease.extensions} of {found.most_extensions} used"]
@@ -66,14 +67,15 @@ def _notice_text(notice: Notice, zone: ZoneInfo) -> str:
 def explained_document(found: Explained) -> dict[str, Any]:
     """Return the explanation as one JSON object."""
     subject, lease, ahead = found.lease or found.stack, found.lease, found.outlook
+    stored = None if isinstance(found.decision, Open) else lease
     return {
         "stack_id": subject.stack_id if subject else None,
         "name": subject.name if subject else None,
         "region": subject.region if subject else None,
         "status": found.stack.status if found.stack else None,
         "rules": [{"rule": k.rule, "selects": k.selects, "why": k.why} for k in found.looks],
-        "state": lease.state.value if lease else None,
-        "generation": lease.generation if lease else None,
+        "state": stored.state.value if stored else None,
+        "generation": stored.generation if stored else None,
         "owners": [contact.address for contact in lease.contacts] if lease else [],
         "expires_at": iso(lease.expires_at) if lease else None,
         "deadline": list(found.deadline),

@@ -1,6 +1,7 @@
 """The options that commands share, and what a command makes of them."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,8 @@ _OPTIONS: dict[str, Any] = {
         typer.Option(
             "--region",
             metavar="REGION",
-            help="Region to look at; may be repeated. [default: the policy's, or AWS_REGION]",
+            help="Region to look at, or several: a,b. May be repeated. [default: the policy's, or"
+            " AWS_REGION]",
         ),
     ],
     "policy": Annotated[
@@ -103,16 +105,24 @@ _OPTIONS: dict[str, Any] = {
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the journal.")]
 
 NOT_FOR_REAL = "--now is for trying things out, and this would change a real account"
-NARROWEST = 120
-"""Columns of a table that does not go to a terminal, whose width nobody knows."""
+ANY_WIDTH = 1_000_000
+
+
+class _Piped(Console):
+    """A console for what reads line by line: no line is wrapped, none ends in blanks."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """Print as a terminal of any width would show it."""
+        with self.capture() as captured:
+            super().print(*objects, **how)
+        self.file.write(re.sub(" +$", "", captured.get(), flags=re.MULTILINE))
+        self.file.flush()
 
 
 def out() -> Console:
-    """Return the console on stdout; off a terminal it has no colour and does not cut."""
-    console = Console(highlight=False, soft_wrap=False)
-    if not console.is_terminal:
-        console.width = max(console.width, NARROWEST)
-    return console
+    """Return the console on stdout; off a terminal it has no colour and wraps nothing."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else _Piped(highlight=False, width=ANY_WIDTH)
 
 
 def err() -> Console:
@@ -142,7 +152,7 @@ class Options(Struct, frozen=True):
     def settings(self) -> Settings:
         """Return the settings: an option first, then its variable."""
         return settings_now(
-            regions=self.regions,
+            regions=[one.strip() for several in self.regions or () for one in several.split(",")],
             policy=self.policy,
             mode=self.mode,
             notify=self.notify,

@@ -6,17 +6,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
 from janitor.core.contacts import clean
-from janitor.core.decisions import Decision, decision_name
+from janitor.core.decisions import Decision, Wait, decision_name
 from janitor.core.journal import owners_text
-from janitor.core.model import Outcome, Status
+from janitor.core.model import Mode, Outcome, Status
 from janitor.core.plan import Plan
 from janitor.core.reading import stack_name
-from janitor.entrypoints.tables import columns
+from janitor.entrypoints.tables import PARTS, columns
 
 STYLES = {
     "delete": "bold red",
@@ -75,12 +76,36 @@ DONE = {
 UNREMARKABLE = ("track",)
 """Skipped without a word: a deletion that is still under way is no news."""
 
-NARROW = 100
-"""Columns below which a reason gets a line of its own."""
+UNDONE: dict[Mode, tuple[tuple[str, ...], str]] = {
+    Mode.OFF: (
+        ("delete", "retry", "mark", "remind", "unmark", "open", "close", "track"),
+        "In mode off a sweep does none of this. Mode observe would record it.",
+    ),
+    Mode.OBSERVE: (
+        ("delete", "retry", "mark", "remind", "unmark"),
+        "In mode observe a sweep only records. Mode notify would tell and mark, enforce also delete.",
+    ),
+    Mode.NOTIFY: (
+        ("delete", "retry"),
+        "In mode notify a sweep deletes nothing. Mode enforce would.",
+    ),
+}
+"""Which decisions a mode leaves undone, and what to say of it."""
+
+ROOM = 50
+"""Columns that a reason needs beside the others; with fewer it gets a line of its own."""
 
 
-def plan_view(plan: Plan, zone: ZoneInfo, *, everything: bool = False) -> RenderableType:
-    """Show a plan: refused regions, a row per managed stack, and the summary."""
+def plan_view(
+    plan: Plan, zone: ZoneInfo, *, everything: bool = False, chosen: bool = False
+) -> RenderableType:
+    """Show a plan: refused regions, a row per managed stack, and the summary.
+
+    Where somebody has `chosen` the regions, leases in others are counted and not shown.
+    """
+    left = [region for d in plan.decisions if chosen and (region := _elsewhere(d, plan))]
+    if left:
+        plan = replace(plan, decisions=tuple(d for d in plan.decisions if not _elsewhere(d, plan)))
     shown = [d for d in plan.decisions if everything or decision_name(d) != "ignore"]
     parts: list[RenderableType] = [_refused(plan)] if any(e for _, e in plan.regions) else []
     if shown:
@@ -90,8 +115,22 @@ def plan_view(plan: Plan, zone: ZoneInfo, *, everything: bool = False) -> Render
         parts.append(Text(text, style="bold red"))
     if plan.lifted:
         parts.append(Text("The breaker is lifted by an operator.", style="yellow"))
+    if left:
+        count = f"{len(left)} lease{'s' if len(left) > 1 else ''} in {', '.join(sorted(set(left)))}"
+        parts.append(Text(f"Left out: {count}, where --region does not look."))
     parts.append(plan_summary(plan))
+    acts, text = UNDONE.get(plan.mode, ((), ""))
+    if plan.counts.keys() & set(acts):
+        parts.append(Text(text, style="yellow"))
     return Group(*parts)
+
+
+def _elsewhere(decision: Decision, plan: Plan) -> str:
+    """Return the region of a lease that waits only since nobody looks there, or nothing."""
+    lease = decision.lease
+    if isinstance(decision, Wait) and lease and lease.region not in dict(plan.regions):
+        return lease.region
+    return ""
 
 
 def plan_summary(plan: Plan) -> Text:
@@ -115,16 +154,22 @@ class _Decisions(Struct, frozen=True):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Lay the decisions out for the width that there is."""
-        if options.max_width < NARROW:
-            for decision in self.decisions:
-                yield Text("  ").join(cell for cell in self._cells(decision) if cell.plain)
-                yield Padding(Text(clean(str(decision.reason)), style="dim"), (0, 0, 0, 4))
+        rows = [self._cells(decision) for decision in self.decisions]
+        reasons = [Text(clean(str(decision.reason))) for decision in self.decisions]
+        most = options.max_width // PARTS
+        widest = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+        taken = sum(widest[:-1]) + min(widest[-1], most) + 2 * len(widest)
+        if options.max_width - taken < min(ROOM, max(reason.cell_len for reason in reasons)):
+            for cells, reason in zip(rows, reasons, strict=True):
+                yield Text("  ").join(cell for cell in cells if cell.plain)
+                reason.stylize("dim")
+                yield Padding.indent(reason, 4)
             return
         table = columns("Decision", "Stack", *(["Region"] if self.several else []), "Expires")
-        table.add_column("Owner", overflow="fold")
-        table.add_column("Why", ratio=1, overflow="fold")
-        for decision in self.decisions:
-            table.add_row(*self._cells(decision), Text(clean(str(decision.reason))))
+        table.add_column("Owner", max_width=most, overflow="fold")
+        table.add_column("Why", overflow="fold")
+        for cells, reason in zip(rows, reasons, strict=True):
+            table.add_row(*cells, reason)
         yield table
 
     def _cells(self, decision: Decision) -> list[Text]:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, TextIO
 from zoneinfo import ZoneInfo
@@ -29,10 +29,18 @@ from janitor.journeys.report import events_of, report
 
 app = typer.Typer()
 Since = Annotated[
-    str, typer.Option("--since", metavar="WHEN", help="A date, an instant, or how long ago: 7d.")
+    str,
+    typer.Option(
+        "--since",
+        metavar="WHEN",
+        help="How long ago (7d), an instant, or a date, which means its beginning.",
+    ),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", metavar="WHEN", help="As --since. [default: now]")
+    str | None,
+    typer.Option(
+        "--until", metavar="WHEN", help="As --since; a date means its end. [default: now]"
+    ),
 ]
 StackName = Annotated[str, typer.Option("--stack", metavar="STACK", help="Only this name or id.")]
 Owner = Annotated[str, typer.Option("--owner", metavar="OWNER", help="Only of this owner.")]
@@ -49,14 +57,16 @@ class Span(Struct, frozen=True):
     def of(cls, since: str, until: str | None, now: datetime, zone: ZoneInfo) -> "Span":
         """Read both ends. Raises `ConfigurationError` naming the option that is wrong."""
         # What has just happened should be in it.
-        end = _instant(until, "--until", now, zone) if until else now + timedelta(seconds=1)
-        span = cls(_instant(since, "--since", now, zone), end)
+        end = now + timedelta(seconds=1)
+        if until:
+            end = _instant(until, "--until", now, zone, time.max)
+        span = cls(_instant(since, "--since", now, zone, time.min), end)
         if span.since >= span.until:
             raise ConfigurationError(f"--since {since!r} is not before --until; for instance 7d")
         return span
 
 
-def _instant(text: str, option: str, now: datetime, zone: ZoneInfo) -> datetime:
+def _instant(text: str, option: str, now: datetime, zone: ZoneInfo, day_at: time) -> datetime:
     try:
         return now - parse_duration(text)
     except Unreadable:
@@ -64,7 +74,7 @@ def _instant(text: str, option: str, now: datetime, zone: ZoneInfo) -> datetime:
     except OverflowError as error:
         raise ConfigurationError(f"{option} {text!r} is before all time") from error
     try:
-        return parse_instant(text, zone)
+        return parse_instant(text, zone, day_at)
     except Unreadable as error:
         raise ConfigurationError(f"{option} {error}, or how long ago: 7d") from error
 
@@ -195,7 +205,10 @@ def stats(
     stack: StackName = "",
     owner: Owner = "",
 ) -> None:
-    """Count what happened: deletions by week, extensions, notices, refusals, lifetimes."""
+    """Count what happened, in all and by week.
+
+    Deletions, extensions, notices, refusals, lifetimes.
+    """
     question = Question(stack=stack, owner=owner)
     with options.session() as (janitor, _):
         zone = janitor.policies.policy().window.window.zone

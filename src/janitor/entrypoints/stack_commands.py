@@ -15,7 +15,17 @@ from janitor.journeys.explain import explain as explain_stack
 from janitor.journeys.extend import extend as extend_lease
 
 app = typer.Typer()
-Stack = Annotated[str, typer.Argument(metavar="STACK", help="A stack's name or id (ARN).")]
+
+
+def _named(stack: str) -> str:
+    if not stack.strip():
+        raise ConfigurationError("STACK is empty; give a name or an id, for instance feat-basket")
+    return stack
+
+
+Stack = Annotated[
+    str, typer.Argument(metavar="STACK", help="A stack's name or id (ARN).", callback=_named)
+]
 
 
 @app.command()
@@ -29,11 +39,8 @@ def explain(
         found = explain_stack(
             stack,
             janitor.find(stack),
-            now=janitor.clock(),
+            plan=janitor.plan().plan,
             policy=janitor.policies.policy(),
-            mode=janitor.policies.mode(),
-            account=janitor.ledger.account(),
-            regions=janitor.where(),
             stacks=janitor.stacks,
         )
         now, zone = janitor.clock(), janitor.policies.policy().window.window.zone

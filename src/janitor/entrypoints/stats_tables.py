@@ -27,7 +27,8 @@ def stats_view(made: Report, zone: ZoneInfo) -> RenderableType:
     facts = columns("", "")
     facts.show_header = False
     rows = {
-        **{f"stacks: {ending.value}": str(totals.endings[ending]) for ending in Ending},
+        "stacks: open now": str(totals.endings[Ending.OPEN]),
+        **{f"stacks: {e.value}": str(totals.endings[e]) for e in Ending if e is not Ending.OPEN},
         "median life of a deleted stack": _span(totals.median_lifetime),
         "shortest time from final notice to deletion": _span(totals.shortest_grace),
         "events": f"{totals.events}",

@@ -31,8 +31,8 @@ def facts_view(facts: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-NARROW = 100
-"""Columns below which a table of events becomes a list."""
+NARROW = 160
+"""Columns below which a table of events becomes a list: its reasons would have no room."""
 
 
 class _Told(Struct, frozen=True):
@@ -56,7 +56,7 @@ class _Told(Struct, frozen=True):
         if name:
             head.append(f"  {name}", style="bold")
         head.append(f"  by {self.read.who}", style="dim")
-        return Group(head, Padding(Text(self.read.sentence), (0, 0, 0, 4)))
+        return Group(head, Padding.indent(Text(self.read.sentence), 4))
 
 
 class _Events(Struct, frozen=True):
@@ -72,16 +72,19 @@ class _Events(Struct, frozen=True):
             return
         table = columns()
         table.show_header = self.headed
-        for name, width in (("When", 25), ("Action", 19), ("Stack", 24), ("Who", 24)):
-            table.add_column(name, width=width, overflow="fold")
-        table.add_column("Result", width=10, no_wrap=True)
-        table.add_column("Why", ratio=1, overflow="fold")
+        most = options.max_width // PARTS
+        for name, least in (("When", 24), ("Action", 18), ("Stack", 20), ("Who", 20)):
+            table.add_column(name, min_width=least, max_width=most, overflow="fold")
+        table.add_column("Result", min_width=7, no_wrap=True)
+        table.add_column("Why", overflow="fold")
         for told in self.told:
             cells = [told.when, told.read.action, told.read.stack, told.read.who]
             table.add_row(*map(Text, cells), told.result, Text(told.read.sentence))
         yield table
 
 
+PARTS = 5
+"""Into so many the width is divided: a column of names has one of them at the most."""
 PART = 200
 """Events that are laid out at a time: a long list comes as it is read."""
 
@@ -105,7 +108,7 @@ def story_view(key: str, events: Sequence[Event], zone: ZoneInfo) -> RenderableT
         facts = [f"{name} {text}" for name, text in told.read.facts.items()]
         facts += [f"request {one}" for one in told.read.request_ids]
         if facts:
-            parts.append(Padding(Text(", ".join(facts), style="dim"), (0, 0, 0, 4)))
+            parts.append(Padding.indent(Text(", ".join(facts), style="dim"), 4))
     return Group(*parts)
 
 
@@ -142,7 +145,7 @@ def _beside_archive(checks: Sequence[Checked], memory: Memory) -> str:
 def examined_view(found: Iterable[Examined]) -> Table:
     """Show what a doctor saw, one thing a line."""
     table = columns("", "What")
-    table.add_column("Seen", ratio=1, overflow="fold")
+    table.add_column("Seen", overflow="fold")
     for examined in found:
         verdict = Text("fine", style="green") if examined.fine else Text("wrong", style="bold red")
         table.add_row(verdict, examined.what, Text(clean(examined.seen)))
@@ -154,7 +157,7 @@ def examples_view(rows: Iterable[Example]) -> Table:
     table = columns("Example stack")
     table.add_column("Tags", overflow="fold")
     table.add_column("Rule", no_wrap=True)
-    table.add_column("If nobody does anything", ratio=1, overflow="fold")
+    table.add_column("If nobody does anything", overflow="fold")
     for row in rows:
         tags = ", ".join(f"{key}={value}" for key, value in row.tags.items())
         table.add_row(Text(row.name), Text(tags), Text(row.rule), Text(row.fate))

@@ -6,12 +6,17 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from janitor.core.errors import JanitorError
+from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.times import relative_text
 
 
 class Copy(Protocol):
     """A deployed copy, as `adapters/deployment.py` reads it from AWS."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the stack."""
+        ...
 
     def outputs(self) -> Mapping[str, str]:
         """Return the stack's outputs, and its status as `StackStatus`."""
@@ -50,9 +55,9 @@ def examine(copy: Copy, now: datetime, *, fresh: bool = False) -> Iterator[Exami
     """Look at everything that a deployment needs; one finding does not hide another.
 
     Of a `fresh` copy nobody asks yet whether it swept and whether anybody subscribed.
-    Raises `StackNotFound` where there is no such deployment.
+    Raises `StackNotFound` where there is no such stack, `ConfigurationError` where it is another.
     """
-    outputs = copy.outputs()
+    outputs = _outputs_of(copy)
     status = outputs["StackStatus"]
     yield Examined("stack", status.endswith("_COMPLETE") and "ROLLBACK" not in status, status)
 
@@ -89,9 +94,18 @@ def examine(copy: Copy, now: datetime, *, fresh: bool = False) -> Iterator[Exami
         try:
             fine, seen = look()
         except KeyError as error:
-            fine, seen = False, f"the stack has no output {error}: is it a janitor?"
+            fine, seen = False, f"the stack has no output {error}: deploy it anew"
         except JanitorError as error:
             fine, seen = False, str(error)
         except Exception as error:
             fine, seen = False, f"could not be looked at: {error}"
         yield Examined(what, fine, seen)
+
+
+def _outputs_of(copy: Copy) -> Mapping[str, str]:
+    outputs = copy.outputs()
+    if "CheckFunctionName" not in outputs:
+        status = outputs["StackStatus"]
+        text = f"the stack {copy.name} is no deployed janitor; its status is {status}"
+        raise ConfigurationError(text)
+    return outputs

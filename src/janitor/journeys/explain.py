@@ -1,7 +1,6 @@
 """Explain: what the janitor knows about one stack, and what would have to happen to it."""
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -12,10 +11,11 @@ from janitor.core.durations import duration_text
 from janitor.core.errors import JanitorError, StackNotFound
 from janitor.core.expiry import Unreadable, asked_deadline
 from janitor.core.lease import deadline_text, deployed_at
-from janitor.core.lifecycle import decide
-from janitor.core.model import Account, Lease, Mode, Stack
+from janitor.core.model import Lease, Stack
 from janitor.core.outlook import Notice, Outlook, notices_of, outlook
+from janitor.core.plan import Plan, Survey
 from janitor.core.policy import Policy, Rule
+from janitor.core.protection import with_protection
 from janitor.core.selection import Look, looks_of
 from janitor.core.times import instant_text
 
@@ -38,28 +38,23 @@ class Explained(Struct, frozen=True):
 
 
 def explain(
-    name: str,
-    lease: Lease | None,
-    *,
-    now: datetime,
-    policy: Policy,
-    mode: Mode,
-    account: Account,
-    regions: Iterable[str],
-    stacks: Stacks,
+    name: str, lease: Lease | None, *, plan: Plan, policy: Policy, stacks: Stacks
 ) -> Explained:
-    """Decide on one stack as a sweep would, and put everything that counts into words.
+    """Put into words what the next sweep would do with one stack, and everything that counts.
 
-    `lease` is the open one, if there is one; else the stack is looked for by its name.
+    `plan` is what that sweep would do, and `lease` the stack's record, if there is one; else
+    the stack is looked for by its name. Raises `StackNotFound` where no sweep decides on it.
     """
     # Gather.
-    stack = stacks.describe(lease.stack_id) if lease else _by_name(name, regions, stacks)
-    if lease is None and stack is None:
-        raise StackNotFound(f"no stack {name} in {', '.join(regions)}, and no lease of that name")
-    # Decide.
-    decision = decide(stack, lease, policy, now)
+    decision = _decision_on(lease.stack_id if lease else name, name, plan)
+    subject = decision.lease or decision.stack
+    stack = stacks.describe(subject.stack_id) if subject else None
+    # Decide: the list of stacks does not show what protects one.
+    if stack and stack.termination_protection:
+        found = Survey(plan.now, plan.regions, (decision,))
+        (decision,) = with_protection(found, {stack.stack_id}, policy).decisions
     seen = None if isinstance(decision, Ignore) else decision.lease
-    ahead = outlook(stack, seen, account, policy, mode, now) if seen else None
+    ahead = outlook(stack, seen, decision, plan, policy) if seen else None
     rule = policy.rule_for(stack) if stack else None
     steps = _deadline(stack, seen, rule, policy) if stack and seen and rule else ()
     return Explained(
@@ -69,25 +64,35 @@ def explain(
         looks=looks_of(policy, stack) if stack else (),
         deadline=tuple(steps),
         most_extensions=policy.terms(seen.rule).max_extensions if seen else 0,
-        notices=tuple(notices_of(seen, policy, now)) if seen else (),
+        notices=tuple(notices_of(seen, policy, plan.now)) if seen else (),
         outlook=ahead,
         deleted=_deleted(decision, ahead, policy),
     )
 
 
-def _by_name(name: str, regions: Iterable[str], stacks: Stacks) -> Stack | None:
-    if name.startswith("arn:"):
-        return stacks.describe(name)
-    refused = []
-    for listing in stacks.list_all(regions):
-        if listing.error:
-            refused.append(f"{listing.region} ({listing.error})")
-        for stack in listing.stacks:
-            if stack.name == name and stack.parent_id is None:
-                return stack
-    if refused:
-        raise JanitorError(f"no stack {name} where it could be looked for; not {refused[0]}")
-    return None
+def _decision_on(key: str, name: str, plan: Plan) -> Decision:
+    """Return what was decided on a stack, by its id or the name of one that is not nested."""
+    found = {d.stack.stack_id: d for d in plan.decisions if d.stack and _is_called(key, d.stack)}
+    found |= {d.lease.stack_id: d for d in plan.decisions if d.lease and d.lease.stack_id == key}
+    if len(found) > 1:
+        ids = ", ".join(sorted(found))
+        raise StackNotFound(f"{len(found)} stacks are called {name}; give the id: {ids}")
+    for decision in found.values():
+        return decision
+    for region, error in plan.regions:
+        if error:
+            raise JanitorError(
+                f"no stack {name} where it could be looked for; not {region} ({error})"
+            )
+    where = ", ".join(region for region, _ in plan.regions)
+    raise StackNotFound(
+        f"no stack {name} in {where}, and no lease is open on it;"
+        f" `janitor audit show {name}` tells of one that is gone"
+    )
+
+
+def _is_called(key: str, stack: Stack) -> bool:
+    return key == stack.stack_id or (key == stack.name and stack.parent_id is None)
 
 
 def _deadline(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Iterator[str]:

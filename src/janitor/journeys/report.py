@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from janitor.adapters.ports import Ledger
 from janitor.core.audit import Finding, verify
-from janitor.core.journal import Event
+from janitor.core.journal import Event, owners_text
 from janitor.core.model import ACCOUNT_KEY, Account, Lease
 from janitor.core.questions import Question
 from janitor.core.running import RunningCheck
@@ -58,7 +58,7 @@ def report(
 
     def take(life: Life) -> None:
         whole = checks.whole(life)
-        if not _is_asked(whole, question):
+        if not _is_asked(question, whole.name, whole.key, whole.owner):
             return
         totals.add_life(whole)
         if whole.ending not in (Ending.OPEN, Ending.RELEASED):
@@ -80,6 +80,11 @@ def report(
     }
     findings = tuple(checks.findings(heads))
     passed = checks.running
+    # A stack to which nothing happened in the span is open all the same.
+    totals.endings[Ending.OPEN] = sum(
+        _is_asked(question, lease.name, lease.key, owners_text(lease.contacts))
+        for lease in leases.values()
+    )
     return Report(since, until, now, totals, passed.events, passed.chains, findings)
 
 
@@ -126,10 +131,10 @@ def _attention_last(stories: Stories) -> Iterator[Life]:
     yield from later
 
 
-def _is_asked(life: Life, question: Question) -> bool:
-    """Tell whether the life is of the stack and the owner that are asked for."""
-    owners = [owner.casefold() for owner in life.owner.split(", ")]
-    is_stack = question.stack in ("", life.name, life.key)
+def _is_asked(question: Question, name: str, key: str, owner: str) -> bool:
+    """Tell whether the stack, with its owners in one line, is one that is asked for."""
+    owners = [one.casefold() for one in owner.split(", ")]
+    is_stack = question.stack in ("", name, key)
     return is_stack and (not question.owner or question.owner.casefold() in owners)
 
 
