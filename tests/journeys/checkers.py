@@ -84,12 +84,8 @@ class Checkers(Observer):
 
     def on_purge(self, stack_id: str, resource: Resource, world: World) -> None:
         """4: only what this stack's deletion has failed on is emptied, and only if opted in."""
-        there = {one.logical_id: one for one in world.stacks.resources.of(stack_id)}
-        found = there.get(resource.logical_id)
-        if found is None or (found.physical_id, found.status) != (
-            resource.physical_id,
-            "DELETE_FAILED",
-        ):
+        ids = (resource.logical_id, resource.physical_id)
+        if not any(ids in view.failed.get(stack_id, ()) for view in world.views):
             self.no(4, f"emptied {resource}, which did not fail, of {stack_id}")
         if not any(
             truth.may_purge(view.stacks[stack_id], resource, view.terms) for view in world.views

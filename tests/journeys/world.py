@@ -53,6 +53,8 @@ class View:
     mode: Mode
     deployed: Mapping[str, set[datetime]]
     """When each stack may have been deployed last."""
+    failed: Mapping[str, frozenset[tuple[str, str]]]
+    """The resources, by both their ids, that CloudFormation has failed to delete in each stack."""
 
 
 @dataclass
@@ -156,7 +158,16 @@ class World:
             stack_id: {at, *self.maybe_deployed.get(stack_id, ())}
             for stack_id, at in self.deployed.items()
         }
-        return View(dict(self.stacks.stacks), self.terms, self.mode, deployed)
+        failed = {
+            stack_id: frozenset(
+                (one.logical_id, one.physical_id)
+                for one in self.stacks.resources.of(stack_id)
+                if one.status == stack.status
+            )
+            for stack_id, stack in self.stacks.stacks.items()
+            if stack.status == "DELETE_FAILED"
+        }
+        return View(dict(self.stacks.stacks), self.terms, self.mode, deployed, failed)
 
     @property
     def writes(self) -> int:
