@@ -14,14 +14,14 @@ from janitor.core.journal import Entry
 from janitor.core.ladder import Step
 from janitor.core.model import Account, Lease, LeaseState, Mode, Outcome, Status
 from janitor.core.requests import DeletionRequest
-from janitor.core.resources import Snapshot
+from janitor.core.resources import Resource, Snapshot
 from janitor.journeys.delete import delete
 
 
-def a_queued_deletion() -> tuple[Story, str]:
+def a_queued_deletion(**kind: Any) -> tuple[Story, str]:
     """Go on until a deletion stands in the queue: Friday, 08:00."""
     story = Story()
-    stack_id = story.until_marked()
+    stack_id = story.until_marked(**kind)
     story.wait(1)
     story.look()
     assert story.janitor.queue.deletions == [DeletionRequest(stack_id, story.now)]
@@ -235,9 +235,11 @@ def test_a_refusal_by_cloudformation_is_a_failed_attempt() -> None:
 def test_an_owner_may_keep_what_cloudformation_would_not_even_begin_to_delete(why: str) -> None:
     """A deployment came right before the call, or somebody's protection: nothing was asked yet.
 
-    Fails if such a refusal counts as a failed attempt.
+    Fails if such a refusal counts as a failed attempt, if what would have been left behind stays
+    in the lease, or if an extension leaves the count of refusals.
     """
-    story, stack_id = a_queued_deletion()
+    database = Resource("Db", "AWS::RDS::DBInstance", "db-1", policy="Snapshot")
+    story, stack_id = a_queued_deletion(resources=(database,))
     snapshot = story.stacks.snapshot
 
     def meanwhile(*known: Any) -> Snapshot:
@@ -252,7 +254,9 @@ def test_an_owner_may_keep_what_cloudformation_would_not_even_begin_to_delete(wh
     assert story.actions(stack_id)[-2:] == ["deletion.intended", "deletion.withdrawn"]
     lease = story.lease(stack_id)
     assert (lease.state, lease.attempts, lease.claimed_at) == (LeaseState.MARKED, 0, None)
-    assert story.extend(stack_id).state is LeaseState.ACTIVE
+    assert (lease.refusals, lease.retained) == (1, ())
+    kept = story.extend(stack_id)
+    assert (kept.state, kept.refusals, kept.next_attempt_at) == (LeaseState.ACTIVE, 0, None)
 
 
 def test_what_can_never_be_begun_is_handed_to_a_person_in_the_end() -> None:

@@ -258,6 +258,18 @@ def test_a_missing_event_is_named_once_on_the_page(ledger: MemoryLedger) -> None
     assert found == [f"event 3 is missing <small>{key}</small>"]
 
 
+def test_a_deletion_whose_end_was_removed_is_named(ledger: MemoryLedger) -> None:
+    """It looks like a stack that is open, and no lease is.
+
+    Fails if only what has ended is held beside its record.
+    """
+    key = write(ledger, "cut")
+    remove(ledger.journal[key], len(ledger.journal[key]) - 1)
+    (checked,) = verify_chains(ledger, (key,))
+    assert checked.findings
+    assert made(ledger)[0].findings == checked.findings
+
+
 def test_a_chain_from_before_the_span_is_no_finding(ledger: MemoryLedger) -> None:
     """Fails if a chain has to begin in the span."""
     write(ledger, "long")

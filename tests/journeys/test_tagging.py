@@ -242,6 +242,22 @@ def test_tags_that_are_rolled_back_are_not_tried_every_hour(is_kept: bool) -> No
     assert len(story.calls("tag")) - before == 1
 
 
+def test_another_mark_is_tagged_though_an_update_of_its_owner_was_rolled_back() -> None:
+    """The attempt that is remembered went well, and was about the mark before.
+
+    Fails if an extension leaves the attempt in the lease.
+    """
+    story = Story()
+    stack_id = story.until_marked()
+    story.extend(stack_id, by=DAY)
+    story.stacks.redeploy(stack_id, OWNED)
+    story.stacks.set(stack_id, "UPDATE_ROLLBACK_COMPLETE")
+    story.wait(2)
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.MARKED
+    assert "janitor:state" in story.stack(stack_id).tags
+
+
 def test_refused_tags_are_not_tried_every_hour_while_a_notice_is_undelivered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

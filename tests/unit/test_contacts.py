@@ -92,6 +92,16 @@ def test_what_says_nothing_is_nobody(text: str) -> None:
             "ana@example.com bo@example",
             (Contact(EMAIL, "ana@example.com"), Contact(NAME, "bo@example")),
         ),
+        ("Ana UNKNOWN ana@example.com", (Contact(EMAIL, "ana@example.com"),)),
+        (
+            "Ana ana@example.com U012AB3CD @UABCDEFGH #team",
+            (
+                Contact(EMAIL, "ana@example.com"),
+                Contact(USER, "U012AB3CD"),
+                Contact(USER, "UABCDEFGH"),
+                Contact(CHANNEL, "#team"),
+            ),
+        ),
         ("Ana Bo", (Contact(NAME, "Ana Bo"),)),
         ("Doe, Jane", (Contact(NAME, "Doe, Jane"),)),
         ("Team WORKSHOP", (Contact(NAME, "Team WORKSHOP"),)),

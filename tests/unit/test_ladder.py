@@ -262,6 +262,20 @@ def test_many_failed_resources_are_counted() -> None:
     assert text.endswith(" | and 4 more")
 
 
+def test_what_was_begun_is_never_called_not_begun() -> None:
+    """A cluster may have a termination protection of its own, and an update a reason in the status.
+
+    Fails if `cause_of_failure` says what `cause_of` does.
+    """
+    cluster = replace(QUEUE, reason="Cluster j-1 has termination protection enabled")
+    assert cause_of(cluster.reason) is Cause.NOT_BEGUN
+    assert cause_of_failure(a_stack(status="DELETE_FAILED"), (cluster,)) is Cause.OTHER
+    denied = replace(cluster, reason=f"AccessDenied; {cluster.reason}")
+    assert cause_of_failure(a_stack(status="DELETE_FAILED"), (denied,)) is Cause.DENIED
+    going = "Stack cannot be deleted while in status DELETE_IN_PROGRESS"
+    assert cause_of(going) is Cause.OTHER
+
+
 @pytest.mark.parametrize(
     "status,state,hours,is_stuck",
     [

@@ -299,6 +299,13 @@ def test_a_marked_lease_puts_both_tags() -> None:
     assert promised.put == {**MARK, "janitor:delete-after": "20260605T110000Z"}
 
 
+def test_a_mark_that_says_something_else_is_put_right() -> None:
+    """Fails if it is enough that the tag is there."""
+    found = change(a_stack({**TAGS, **MARK, "janitor:state": "whatever"}), opened())
+    assert found
+    assert found.put == MARK
+
+
 def test_tags_that_mirror_the_lease_are_left_alone() -> None:
     """No update for nothing."""
     tagged = a_stack({**TAGS, **MARK})

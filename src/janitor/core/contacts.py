@@ -56,10 +56,16 @@ def contacts_from(text: str) -> tuple[Contact, ...]:
 
 def _owners_in(entry: str) -> list[Contact]:
     """Read what stands between two commas; what is meant for an address stays an owner."""
-    words = _read(entry.split())
-    if all(word.kind is ContactKind.NAME for word in words):
+    words = [(word, owner) for word in entry.split() if (owner := contact_from(word))]
+    if not any(owner.kind is ContactKind.EMAIL for _, owner in words):
         return _read([entry])
-    return [word for word in words if word.kind is not ContactKind.NAME or "@" in word.address]
+    return [owner for word, owner in words if _is_meant(word, owner)]
+
+
+def _is_meant(word: str, owner: Contact) -> bool:
+    """Tell an address, or what is to be one, from a word; Slack's ids have digits in them."""
+    is_id = owner.kind is not ContactKind.NAME and any(map(str.isdigit, word))
+    return is_id or "@" in word or word.startswith("#")
 
 
 def _read(texts: Iterable[str]) -> list[Contact]:

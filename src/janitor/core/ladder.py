@@ -80,9 +80,9 @@ _SAID = tuple(
     for cause, texts in (
         (Cause.IN_USE, "as it is in use by|is imported by stack"),
         (Cause.THROTTLED, "rate exceeded|throttl(?:ing|ed|ingexception)"),
-        (Cause.NOT_BEGUN, "deleted while in status|termination ?protection"),
         (Cause.ROLE_GONE, "is invalid or cannot be assumed"),
         (Cause.DENIED, "access ?denied|accessdeniedexception|not authorized"),
+        (Cause.NOT_BEGUN, "deleted while in status(?! delete)|termination ?protection"),
     )
 )
 
@@ -99,10 +99,14 @@ def cause_of(said: str, names: Iterable[str] = ()) -> Cause:
 
 
 def cause_of_failure(stack: Stack, failed: tuple[Resource, ...]) -> Cause:
-    """Classify why `stack` is still there: by its status reason and by those of `failed`."""
+    """Classify why `stack` is still there: by its status reason and by those of `failed`.
+
+    It was begun, whatever a resource says of a protection of its own.
+    """
     names = [name for one in failed for name in (one.logical_id, one.physical_id)]
     reasons = (stack.status_reason, *(one.reason for one in failed))
-    return cause_of(REASONS_APART.join(reasons), (stack.name, stack.stack_id, *names))
+    cause = cause_of(REASONS_APART.join(reasons), (stack.name, stack.stack_id, *names))
+    return Cause.OTHER if cause is Cause.NOT_BEGUN else cause
 
 
 def is_an_attempt(cause: Cause, lease: Lease) -> bool:

@@ -212,6 +212,7 @@ def unmarked(lease: Lease) -> Lease:
         last_error="",
         cause="",
         blocked=False,
+        tag_attempt="",
         rung="",
         asked_at=None,
         refusals=0,

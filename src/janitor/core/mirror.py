@@ -36,7 +36,7 @@ def tag_change(
     remove: tuple[str, ...] = ()
     if state is LeaseState.MARKED:
         after = lease.delete_after or promise(lease, policy, now)
-        if STATE_TAG not in stack.tags:
+        if stack.tags.get(STATE_TAG) != MARKED_VALUE:
             put = {STATE_TAG: MARKED_VALUE, DELETE_AFTER_TAG: tag_instant(after)}
         elif lease.delete_after and not _is_about(stack.tags.get(DELETE_AFTER_TAG, ""), after):
             put = {DELETE_AFTER_TAG: tag_instant(after)}

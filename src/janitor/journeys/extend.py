@@ -67,6 +67,9 @@ def extend(
             delete_after=None,
             last_error="",
             cause="",
+            refusals=0,
+            tag_attempt="",
+            next_attempt_at=None,
             blocked=False,
             blocker="",
         )

@@ -70,6 +70,7 @@ def _came_to_nothing(
         lease,
         state=LeaseState.MARKED if is_whole else LeaseState.FAILED,
         claimed_at=None if is_whole else lease.claimed_at,
+        retained=() if is_whole else lease.retained,
         attempts=max(lease.attempts - 1, 0),
         refusals=lease.refusals + 1,
         rung="",

@@ -58,6 +58,8 @@ def report(
 
     def take(life: Life) -> None:
         whole = checks.whole(life)
+        if whole.ending is Ending.OPEN and life.key not in leases:
+            checks.running.doubted.add(life.key)  # its end may have been cut off
         if not _is_asked(question, whole.name, whole.key, whole.owner):
             return
         totals.add_life(whole)
