@@ -137,8 +137,8 @@ class Hands:
         return failed and f"Embedded stack {stack_id} was not successfully deleted: {failed}"
 
     def _in_use(self, stack: Stack) -> str:
-        """Say who imports what it exports; those in which it is nested are on their way out."""
-        above, parent = set(), stack.parent_id
+        """Say who else imports what it exports; those in which it is nested are on their way out."""
+        above, parent = {stack.name}, stack.parent_id
         while parent in self.stacks:
             above.add(self.stacks[parent].name)
             parent = self.stacks[parent].parent_id
