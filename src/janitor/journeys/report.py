@@ -118,8 +118,8 @@ class _Checks(Struct):
 
     def _findings_of(self, key: str) -> tuple[Finding, ...]:
         if key not in self._verified:
-            (checked,) = verify_chains(self.ledger, (key,))
-            self._verified[key] = checked.findings
+            checks = verify_chains(self.ledger, (key,))
+            self._verified[key] = tuple(found for one in checks for found in one.findings)
         return self._verified[key]
 
 
