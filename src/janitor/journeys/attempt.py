@@ -20,8 +20,7 @@ from janitor.core.journal import Actor, Draft, Entry, about, entry
 from janitor.core.ladder import PURGEABLE, Step, cause_of
 from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
-from janitor.core.statuses import HALF_DELETED
-from janitor.journeys.failed import failed_attempt
+from janitor.journeys.failed import failed_attempt, is_untouched
 
 ACTOR = Actor("janitor", "janitor", "delete")
 
@@ -171,7 +170,7 @@ class Attempt(Struct, frozen=True):
         """Give the claim back: this was no attempt yet, and a later sweep goes on."""
         is_off = lease.unprotected and not self.stack.termination_protection
         back: dict[str, Any] = {"attempts": lease.attempts - 1, "rung": "", "unprotected": is_off}
-        if lease.attempts == 1 and self.stack.status != HALF_DELETED:
+        if is_untouched(lease, self.stack):
             # Nothing was asked of AWS yet, so its owner may still keep it.
             back |= {"state": LeaseState.MARKED, "claimed_at": None}
             return self._note(lease, "deletion.withdrawn", Reason(text), **back)

@@ -25,7 +25,7 @@ def failed_attempt(
     """Record a failed attempt: the next one after a back-off, or a person's attention."""
     half = stack.status == HALF_DELETED
     if not is_an_attempt(cause, lease):
-        is_whole = cause is Cause.NOT_BEGUN and lease.attempts == 1 and not half
+        is_whole = cause is Cause.NOT_BEGUN and is_untouched(lease, stack)
         return _came_to_nothing(
             lease, why, cause, is_whole=is_whole, now=now, policy=policy, actor=actor
         )
@@ -50,6 +50,11 @@ def failed_attempt(
         result="failed",
     )
     return entry(lease, changed, draft)
+
+
+def is_untouched(claimed: Lease, stack: Stack) -> bool:
+    """Tell whether no attempt before this one can have taken anything of a stack."""
+    return claimed.attempts == 1 and stack.status != HALF_DELETED
 
 
 def _came_to_nothing(
