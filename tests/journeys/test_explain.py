@@ -13,7 +13,7 @@ from tests.journeys.stories import OWNED, POLICY, SWEEPER, THERE, Story
 from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue, MemoryStacks
 from janitor.core.decisions import decision_name
 from janitor.core.errors import JanitorError, StackNotFound
-from janitor.core.lease import first_lease
+from janitor.core.refresh import first_lease
 from janitor.core.lifecycle import decide
 from janitor.core.model import (
     ACCOUNT_KEY,

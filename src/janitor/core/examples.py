@@ -29,12 +29,8 @@ def why_nothing_goes(policy: Policy) -> str:
         why.append("mode off stops every sweep")
     elif policy.mode is not Mode.ENFORCE:
         why.append(f"its mode is {policy.mode.value} (another one may be given where it runs)")
-    if not limits.max_deletes_per_sweep:
-        why.append("limits.max_deletes_per_sweep is 0")
-    if not limits.max_due:
-        why.append("limits.max_due is 0, so the breaker trips at the first due stack")
-    elif limits.breaker_floor <= 1 and not limits.max_deletes_fraction:
-        why.append("limits.max_deletes_fraction is 0, so the breaker trips at the first due stack")
+    if limits.max_deleting == 0:
+        why.append("limits.max_deleting is 0")
     return f"As it stands nothing is deleted: {', and '.join(why)}." if why else ""
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -21,7 +22,7 @@ from pydantic import (
 
 from janitor.core.durations import AnyDuration, Duration, hours_text
 from janitor.core.expiry import Window
-from janitor.core.model import EXPIRES_TAG, TTL_TAG, Mode, Stack
+from janitor.core.model import EXPIRES_TAG, PROTECT_TAG, TTL_TAG, Mode, Stack
 
 BUILT_IN_NEVER_DELETE = (
     "CDKToolkit",
@@ -65,6 +66,12 @@ class Selector(_Model):
             raise ValueError(f"{forms[0]} must list at least one condition")
         return self
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Return the keys of all tags that it looks at."""
+        own = (self.tag,) if self.tag is not None else ()
+        return (*own, *(key for one in (*(self.any or ()), *(self.all or ())) for key in one.tags))
+
     def matches(self, stack: Stack) -> bool:
         """Tell whether the stack is one of those."""
         if self.tag is not None:
@@ -91,6 +98,7 @@ class Terms(_Model):
     owner_tags: tuple[str, ...] = ("janitor:owner", "owner", "Owner")
     fallback_contact: str | None = Field(None, min_length=1, max_length=256)
     ownerless_grace: AnyDuration = timedelta(hours=72)
+    adoption: AnyDuration = timedelta(days=3)
     tagging: Literal["on", "off"] = "on"
     review_grace: AnyDuration = timedelta(hours=72)
     override_protection: bool = False
@@ -167,12 +175,10 @@ def _bounds(hours: str) -> tuple[time, time]:
 
 
 class Limits(_Model):
-    """What stops a sweep from deleting too much. Zero means zero, never unlimited."""
+    """What a sweep keeps to. Zero means zero, never unlimited."""
 
-    max_deletes_fraction: float = Field(0.25, ge=0, le=1)
-    breaker_floor: int = Field(5, ge=0)
-    max_due: int = Field(50, ge=0)
-    max_deletes_per_sweep: int = Field(10, ge=0)
+    max_deleting: int | None = Field(None, ge=0)
+    """Deletions under way at the same time; without it AWS's own limits are all."""
     min_observed: AnyDuration = timedelta(hours=1)
     max_attempts: int = Field(5, ge=1)
 
@@ -187,6 +193,16 @@ class Operators(_Model):
 
 
 _DEFAULT_RULE = {"name": "default", "select": {"any": [{"tag": TTL_TAG}, {"tag": EXPIRES_TAG}]}}
+
+
+class TagKinds(Struct, frozen=True):
+    """Keys of tags by what they are for."""
+
+    lifetime: frozenset[str]
+    owner: frozenset[str]
+    protect: frozenset[str]
+    counts: frozenset[str]
+    """All of these, and what rules select by."""
 
 
 class Policy(_Model):
@@ -228,8 +244,22 @@ class Policy(_Model):
     @cached_property
     def version(self) -> str:
         """Return a short hash of the document, which every event carries."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return hashlib.sha256(self.document.encode()).hexdigest()[:12]
+
+    @cached_property
+    def document(self) -> str:
+        """Return the whole document as JSON, with every default written out."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    @cached_property
+    def tag_kinds(self) -> "TagKinds":
+        """Return which keys of tags count for what, under any rule."""
+        rules: tuple[Terms, ...] = (self.defaults, *self.rules)
+        lifetime = frozenset((TTL_TAG, EXPIRES_TAG))
+        owner = frozenset(key for rule in rules for key in rule.owner_tags)
+        protect = frozenset((PROTECT_TAG,))
+        selecting = frozenset(key for rule in self.rules for key in rule.select.tags)
+        return TagKinds(lifetime, owner, protect, lifetime | owner | protect | selecting)
 
     def rule_for(self, stack: Stack) -> Rule | None:
         """Return the first rule whose selector matches."""
