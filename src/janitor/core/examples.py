@@ -9,7 +9,8 @@ from janitor.core.decisions import Open
 from janitor.core.lease import promise
 from janitor.core.lifecycle import decide
 from janitor.core.model import PROTECT_TAG, TTL_TAG, Lease, Mode, Stack
-from janitor.core.policy import BUILT_IN_NEVER_DELETE, Policy, Selector
+from janitor.core.policy import BUILT_IN_NEVER_DELETE, Policy
+from janitor.core.selector import Selector
 from janitor.core.times import instant_text
 
 
@@ -44,7 +45,7 @@ def examples(policy: Policy, now: datetime) -> tuple[Example, ...]:
     name, tags = cases[0]
     cases += [
         (f"{name}-nobodys", {key: value for key, value in tags.items() if key not in owner}),
-        (f"{name}-typo", {**tags, TTL_TAG: "3 days"}),
+        (f"{name}-typo", {**tags, TTL_TAG: "three days"}),
         (f"{name}-forever", {**tags, TTL_TAG: "never"}),
         (f"{name}-kept", {**tags, PROTECT_TAG: "demo on Friday"}),
         (BUILT_IN_NEVER_DELETE[0], tags),

@@ -7,7 +7,8 @@ from msgspec import Struct
 from janitor.core.contacts import clean
 from janitor.core.expiry import shown
 from janitor.core.model import SELF_TAG, Stack
-from janitor.core.policy import Policy, Selector
+from janitor.core.policy import Policy
+from janitor.core.selector import Selector
 
 _NONE: Mapping[str, str] = {}
 
