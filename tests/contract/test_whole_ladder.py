@@ -29,7 +29,7 @@ DUE = {"janitor:expires": "2020-01-01", "janitor:owner": "ana@example.com"}
 PARAMETER = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}
 POLICY = """
 window: {{days: [mon, tue, wed, thu, fri, sat, sun], hours: 00:00-24:00}}
-limits: {{min_observed: 0m, max_due: 100, max_deletes_fraction: 1, max_attempts: 2}}
+limits: {{min_observed: 0m, max_attempts: 2}}
 defaults: {{grace: 0m, {more}}}
 """
 

@@ -37,7 +37,6 @@ GRACE = DAY
 POLICY = """
 defaults: {grace: 24h, ownerless_grace: 24h, fallback_contact: '#team', max_extension: 7d}
 window: {days: [mon, tue, wed, thu, fri], hours: 07:00-20:00, zone: Europe/Berlin}
-limits: {max_due: 500, max_deletes_fraction: 1, max_deletes_per_sweep: 100}
 """
 OWNERS = (*(f"owner{n}@x.org" for n in range(6)), "gone@x.org", "")
 """Eight: one has left the company, and one is nobody."""

@@ -853,7 +853,7 @@ def test_failures_with_long_reasons_are_all_told_in_as_many_messages_as_it_takes
 
     The requests fail without MOST_BYTES_OF_TEXT, the messages if `notify` divides by number alone.
     """
-    limits = "limits: {max_attempts: 1, max_due: 100, max_deletes_fraction: 1}"
+    limits = "limits: {max_attempts: 1}"
     story = Story(f"{POLICY}{limits}")
     channel = Narrow()
     story.janitor = replace(story.janitor, channel=channel)

@@ -60,6 +60,8 @@ def test_the_default_policy_is_what_the_readme_promises() -> None:
     assert rule.max_lifetime == timedelta(days=30)
     assert rule.allow_never is False
     assert rule.tagging == "on"
+    assert rule.adoption == timedelta(days=3)
+    assert policy.limits.max_deleting is None
     window = policy.window.window
     assert window == Window(frozenset({0, 1, 2, 3, 4}), time(9), time(17), window.zone)
     assert window.zone.key == "UTC"
@@ -121,18 +123,20 @@ WRONG = {
         "6: rules[0].reminders[1]: must be longer than zero; for instance 24h"
     ],
     RULE + "  reminders: 48h": ["4: rules[0].reminders: '48h' is not a list; for instance [a, b]"],
-    "limits:\n  max_due: -1": ["2: limits.max_due: -1: input should be greater than or equal to 0"],
-    "limits:\n  max_due: 1.5": [
+    "limits:\n  max_deleting: -1": [
+        "2: limits.max_deleting: -1: input should be greater than or equal to 0"
+    ],
+    "limits:\n  max_deleting: 1.5": [
         (
-            "2: limits.max_due: 1.5: input should be a valid integer,"
+            "2: limits.max_deleting: 1.5: input should be a valid integer,"
             " got a number with a fractional part"
         )
     ],
-    "limits: {max_deletes_fraction: 25}": [
-        "1: limits.max_deletes_fraction: 25: input should be less than or equal to 1"
-    ],
-    "limits: {max_deletes_fraction: nan}": [
-        "1: limits.max_deletes_fraction: 'nan': input should be less than or equal to 1"
+    "limits: {max_deleting: unlimited}": [
+        (
+            "1: limits.max_deleting: 'unlimited': input should be a valid integer, unable to parse"
+            " string as an integer"
+        )
     ],
     "limits: {max_attempts: 0}": [
         "1: limits.max_attempts: 0: input should be greater than or equal to 1"
@@ -189,7 +193,12 @@ WRONG = {
     "windows: {}": ["1: windows: no such field; did you mean window?"],
     "zzzzzz: 1": ["1: zzzzzz: no such field"],
     "tagging: off": ["1: tagging: no such field"],
-    "limits:\n  max_dues: 1": ["2: limits.max_dues: no such field; did you mean max_due?"],
+    "limits:\n  max_deletings: 1": [
+        "2: limits.max_deletings: no such field; did you mean max_deleting?"
+    ],
+    # of an earlier release: there is no breaker that counts what is due any more
+    "limits:\n  breaker_floor: 5": ["2: limits.breaker_floor: no such field"],
+    "limits:\n  max_deletes_per_sweep: 5": ["2: limits.max_deletes_per_sweep: no such field"],
     "window:\n  hour: 09:00-17:00": ["2: window.hour: no such field; did you mean hours?"],
     RULE + "  gracee: 1d": ["4: rules[0].gracee: no such field; did you mean grace?"],
     "rules:\n- name: a\n  select:\n    any:\n    - all:\n      - tagg: x": [
@@ -230,17 +239,17 @@ WRONG = {
         "6: rules[0].grace: '4q': the unit is not m, h, d or w; for instance 90m, 36h, 3d or 2w",
     ],
     # several at once, each on its line
-    "mode: on\nlimits:\n  max_due: x\nwindow:\n  zone: Moon": [
+    "mode: on\nlimits:\n  max_deleting: x\nwindow:\n  zone: Moon": [
         "1: mode: 'on': input should be 'off', 'observe', 'notify' or 'enforce'",
         (
-            "3: limits.max_due: 'x': input should be a valid integer, unable to parse string as an"
-            " integer"
+            "3: limits.max_deleting: 'x': input should be a valid integer, unable to parse string"
+            " as an integer"
         ),
         "5: window.zone: 'Moon' is unknown; for instance Europe/Berlin",
     ],
     # written twice
     "mode: off\nmode: notify": ["2: mode: is written twice"],
-    "limits:\n  max_due: 1\n  max_due: 2": ["3: max_due: is written twice"],
+    "limits:\n  max_deleting: 1\n  max_deleting: 2": ["3: max_deleting: is written twice"],
     # keys of tags
     "defaults: {ttl_tags: []}": ["1: defaults.ttl_tags: must list at least one"],
     "defaults: {ttl_tags: ttl}": [
@@ -297,7 +306,7 @@ UNREADABLE = {
         "could not determine a constructor for the tag 'tag:yaml.org,2002:python/object:os.system'",
     ),
     "? [a]\n: b": (1, "found unhashable key"),
-    "limits: {max_due: " + "9" * 5000 + "}": (
+    "limits: {max_deleting: " + "9" * 5000 + "}": (
         1,
         (
             "Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits;"
@@ -349,7 +358,7 @@ def test_any_bytes_are_a_policy_or_a_policy_error(text: str) -> None:
         assert line.startswith("policy.yaml:")
 
 
-FIELDS = [*Policy.model_fields, *Rule.model_fields, "zone", "days", "hours", "max_due", "any"]
+FIELDS = [*Policy.model_fields, *Rule.model_fields, "zone", "days", "hours", "max_deleting", "any"]
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
@@ -393,9 +402,9 @@ def test_times_of_day_are_text_and_not_numbers_to_the_base_of_sixty() -> None:
 
 def test_json_is_read_as_well() -> None:
     """A parameter is often written by a program."""
-    text = '{"mode": "enforce", "limits": {"max_due": 0}, "regions": ["eu-central-1"]}'
+    text = '{"mode": "enforce", "limits": {"max_deleting": 0}, "regions": ["eu-central-1"]}'
     policy = parse_policy(text, "p")
-    assert (policy.mode, policy.limits.max_due, policy.regions) == (
+    assert (policy.mode, policy.limits.max_deleting, policy.regions) == (
         Mode.ENFORCE,
         0,
         ("eu-central-1",),
@@ -547,15 +556,16 @@ def test_policies_take_the_same_durations_as_tags() -> None:
 
 def test_the_version_does_not_change_between_runs() -> None:
     """It stands in every event: a change of this line is a change for auditors."""
-    assert default_policy().version == "11886ba5cb03"
+    assert default_policy().version == "21086c33f183"
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "mode: enforce",
-        "limits: {max_due: 51}",
-        "limits: {max_deletes_fraction: 0.26}",
+        "limits: {max_deleting: 51}",
+        "limits: {max_deleting: 0}",
+        "defaults: {adoption: 4d}",
         "window: {zone: Europe/Berlin}",
         "window: {hours: 09:00-17:01}",
         "never_delete: [x]",
@@ -601,21 +611,15 @@ def test_durations_are_written_back_as_people_write_them(
     "text, why",
     [
         ("mode: enforce", ""),
-        ("mode: enforce\nlimits: {max_deletes_fraction: 0, breaker_floor: 2}", ""),
+        ("mode: enforce\nlimits: {max_deleting: 1}", ""),
         ("", "its mode is observe (another one may be given where it runs)"),
         ("mode: notify", "its mode is notify (another one may be given where it runs)"),
         ("mode: off", "mode off stops every sweep"),
+        ("mode: enforce\nlimits: {max_deleting: 0}", "limits.max_deleting is 0"),
         (
-            "mode: enforce\nlimits: {max_deletes_per_sweep: 0}",
-            "limits.max_deletes_per_sweep is 0",
-        ),
-        (
-            "mode: enforce\nlimits: {max_due: 0}",
-            "limits.max_due is 0, so the breaker trips at the first due stack",
-        ),
-        (
-            "mode: enforce\nlimits: {max_deletes_fraction: 0, breaker_floor: 0}",
-            "limits.max_deletes_fraction is 0, so the breaker trips at the first due stack",
+            "limits: {max_deleting: 0}",
+            "its mode is observe (another one may be given where it runs), and"
+            " limits.max_deleting is 0",
         ),
     ],
 )

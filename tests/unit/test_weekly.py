@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from janitor.core.decisions import Reason
 from janitor.core.journal import Actor, Draft, Event, Target, entry
 from janitor.core.labels import labels_of
-from janitor.core.model import OPERATORS, Account, Contact, ContactKind, Lease, LeaseState, Notice
+from janitor.core.model import (
+    OPERATORS,
+    Account,
+    Contact,
+    ContactKind,
+    Hold,
+    Lease,
+    LeaseState,
+    Notice,
+)
 from janitor.core.weekly import Week, week_of, weekly
 from janitor.core.weekly_wording import weekly_wording
 
@@ -189,11 +198,11 @@ STUCK = [
     a_lease("runs"),
 ]
 STUCK_TEXT = """\
-The breaker has stopped all deletions
-  Since Tue 2 Jun 2026 10:00 CEST (6 days ago), as too many stacks are due at
-    once. 2 stacks wait for it.
-  Look at `janitor plan`. If all may go, `janitor breaker lift` lets it go for
-    one day.
+Something is held
+  Since Tue 2 Jun 2026 10:00 CEST (6 days ago): tags brought forward the
+    deadlines of 9 stacks.
+  `janitor breaker show` lists it; `janitor breaker lift` accepts exactly
+    that.
 
 In short
   8 stacks under lease, 4 of them due and held up; in this week 0 extended, 0
@@ -221,14 +230,15 @@ Could not be deleted (1)
 
 
 def test_what_is_stuck_is_told_with_its_reason_and_counted() -> None:
-    """The breaker first, since when and how to lift it; then each stack that is due and stays.
+    """What is held first, since when and how to accept it; then each stack that is due and stays.
 
-    Fails without `_stopped` and `_held_by`: `0 in trouble` was said of all that.
+    Fails without `_held_back` and `_held_by`: `0 in trouble` was said of all that.
     """
-    account = Account(breaker_tripped_at=NOW - 6 * DAY, refused_regions=("us-east-1",))
+    hold = Hold(NOW - 6 * DAY, "tags brought forward the deadlines of 9 stacks.")
+    account = Account(hold=hold, refused_regions=("us-east-1",))
     words = weekly_wording(weekly([], STUCK, account, SINCE, NOW), BERLIN)
     assert words.subject == (
-        "[janitor] the week: all deletions stopped, 0 deleted, 0 extended, 5 in trouble"
+        "[janitor] the week: something is held, 0 deleted, 0 extended, 5 in trouble"
     )
     assert STUCK_TEXT in words.text
     assert max(map(len, words.text.split("\n"))) <= 78
