@@ -35,14 +35,15 @@ UNREACHABLE = "unreachable"
 SETTLED = "settled"
 ADOPTED = "adopted"
 TAGS_DROPPED = "tags-dropped"
+KEPT = "kept"
 """Notice stages besides the reminders, whose stage is their lead time (`48h`).
 
 `unreachable` is for operators, once for a stack and deadline; its detail is the owner's
 address. `settled` is never sent of its own: so a stack is shown in an earlier notice from
-when nothing more is to be done about it there. `adopted` and `tags-dropped` are about the
-stack, whatever its deadline is.
+when nothing more is to be done about it there. `adopted`, `tags-dropped` and
+`kept` are about the stack, whatever its deadline is.
 """
-OF_NO_DEADLINE = frozenset({ADOPTED, TAGS_DROPPED})
+OF_NO_DEADLINE = frozenset({ADOPTED, TAGS_DROPPED, KEPT})
 """Such a notice stays delivered when the deadline moves."""
 
 
@@ -192,6 +193,8 @@ class Lease(Struct, frozen=True):
     """What its tags say of where it comes from: branch, pull request, commit, cost."""
     protection: str = ""
     """What tag protects it, in words; termination protection is known only when asked."""
+    protect_tag: str = ""
+    """The key of that tag."""
     resources: int | None = None
     """How many resources it had when its owner was first told; None if that is unknown."""
     generation: int = 1

@@ -33,6 +33,8 @@ def outcome_headline(item: Item, lease: Lease) -> str:
             return f"{name} is due, and protected against deletion"
         case "stuck":
             return f"{name} has been stuck for hours"
+        case "kept":
+            return f"{name} is kept"
         case "tags-dropped":
             return f"{name} has lost its tags, and they still hold"
         case _:
@@ -79,6 +81,11 @@ def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
                 "It is due, but CloudFormation's termination protection is on, so it stays.",
                 "If it may go, please switch that off.",
                 "If it is to stay, tag it janitor:protect and say why.",
+            ]
+        case "kept":
+            return [
+                f"It is {clean(item.text)}: the janitor deletes nothing that has this tag.",
+                "If it is to go in its time, please take that tag away.",
             ]
         case "tags-dropped":
             return _tags_dropped(lease, why)

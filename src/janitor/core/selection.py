@@ -7,8 +7,9 @@ from msgspec import Struct
 from janitor.core.contacts import clean
 from janitor.core.expiry import shown
 from janitor.core.model import SELF_TAG, Stack
-from janitor.core.policy import Policy
+from janitor.core.policy import Policy, Rule
 from janitor.core.selector import Selector
+from janitor.core.tag_keys import near_misses
 
 _NONE: Mapping[str, str] = {}
 
@@ -35,6 +36,10 @@ def looks_of(policy: Policy, stack: Stack) -> tuple[Look, ...]:
         else:
             chosen = rule.name
             looks.append(Look(rule.name, selects=True, why=_why(rule.select, stack)))
+    near = near_misses(stack.tags, policy.tag_kinds.counts)
+    if near and not chosen:
+        text = f"it has the tag {clean(near[0].key)}, which nearly is one of janitor's"
+        looks.append(Look(policy.nearly.name, selects=True, why=text))
     return tuple(looks)
 
 
@@ -65,6 +70,17 @@ def _why(selector: Selector, stack: Stack) -> str:
     if selector.any is not None:
         return next(_why(one, stack) for one in selector.any if one.matches(stack))
     return " and ".join(_why(condition, stack) for condition in selector.all or ())
+
+
+def rule_of(policy: Policy, stack: Stack) -> Rule | None:
+    """Return the rule that a stack falls under.
+
+    One that no rule selects is managed all the same where a tag shows that somebody meant
+    that: `janitor-ttl`. It is kept until the tag is put right.
+    """
+    if (rule := policy.rule_for(stack)) is not None:
+        return rule
+    return policy.nearly if near_misses(stack.tags, policy.tag_kinds.counts) else None
 
 
 def why_not_managed(stack: Stack, policy: Policy, taken_out: Mapping[str, str] = _NONE) -> str:
