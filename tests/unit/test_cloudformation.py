@@ -104,6 +104,27 @@ def test_all_that_we_know_of_a_stack_comes_from_the_answer(
     )
 
 
+def outputs(*names: str) -> list[dict[str, str]]:
+    """Make outputs of these names."""
+    return [{"OutputKey": name, "OutputValue": "v"} for name in names]
+
+
+def test_a_listing_tells_a_bootstrap_stack_of_any_name_by_its_outputs(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """An app has the version as a parameter. Fails if `_stack` leaves out `toolkit`."""
+    version = {"ParameterKey": "BootstrapVersion", "ParameterValue": "/cdk-bootstrap/x/version"}
+    answer = page(
+        raw(Outputs=outputs("BucketName", "BootstrapVersion")),
+        raw(Outputs=outputs("BucketName", "Url"), Parameters=[version]),
+        raw(Outputs=outputs("SourceBucket"), Description="Managed Stack for AWS SAM CLI"),
+        raw(),
+    )
+    aws.add_response("describe_stacks", answer, {})
+    (listing,) = stacks.list_all(["eu-central-1"])
+    assert [stack.toolkit for stack in listing.stacks] == ["AWS CDK", "", "AWS SAM CLI", ""]
+
+
 def test_a_region_that_refuses_a_later_page_is_refused_whole(
     aws: Stubber, stacks: CloudFormation
 ) -> None:

@@ -115,6 +115,8 @@ class Stack(Struct, frozen=True):
     """An update would read parameters of it anew from SSM, or as a sweep sees a root, of its family."""
     role: str = ""
     """The role with which CloudFormation acts on it; empty: the caller's own rights."""
+    toolkit: str = ""
+    """Which tool deploys other stacks by it, as `core.toolkits` tells by its outputs."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Only when the stack was described by its id, as is `drift`."""
     drift: str = ""

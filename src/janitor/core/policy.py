@@ -24,8 +24,8 @@ from janitor.core.expiry import Window
 from janitor.core.model import EXPIRES_TAG, TTL_TAG, Mode, Stack
 
 BUILT_IN_NEVER_DELETE = (
-    "CDKToolkit",
-    "aws-sam-cli-managed-default",
+    "*CDKToolkit*",
+    "aws-sam-cli-managed-*",
     "StackSet-*",
     "SC-*",
     "AWSControlTower*",

@@ -70,4 +70,7 @@ def why_not_managed(stack: Stack, policy: Policy) -> str:
         return f"tag {SELF_TAG}: the janitor never looks at itself"
     if pattern := policy.never_deletes(stack.name):
         return f"its name is on the never-delete list ({pattern})"
+    if stack.toolkit:
+        whose = f"it is the bootstrap stack of {stack.toolkit}, as its outputs show"
+        return f"{whose}: other stacks are deployed by it"
     return ""
