@@ -164,6 +164,8 @@ class Lease(Struct, frozen=True):
     """What tag protects it, in words; termination protection is known only when asked."""
     resources: int | None = None
     """How many resources it had when its owner was first told; None if that is unknown."""
+    paced: int | None = None
+    """How many of them AWS deletes one at a time; None if that is unknown."""
     generation: int = 1
     extended_until: datetime | None = None
     let_go_at: datetime | None = None

@@ -22,6 +22,7 @@ from janitor.core.families import with_families
 from janitor.core.lifecycle import decide
 from janitor.core.model import Account, Lease, LeaseState, Mode, Stack
 from janitor.core.order import Imports, in_order, unknown
+from janitor.core.pace import spread
 from janitor.core.policy import Limits, Policy
 
 BREAKER_LIFT = timedelta(days=1)
@@ -149,6 +150,7 @@ def make_plan(
     due, why, lifted = stopped(found, ordered, account, policy)
     decisions = _stop(ordered, why) if why else _pace(ordered, policy.limits)
     decisions.sort(key=_by_deadline)
+    decisions = spread(decisions, found.now)
     return Plan(found.now, mode, found.regions, tuple(decisions), found.managed, due, why, lifted)
 
 
