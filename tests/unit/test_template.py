@@ -28,7 +28,7 @@ OUTPUTS = {
 SETTINGS = {
     "Sweep": {"NOTICE_QUEUE", "DELETION_QUEUE"},
     "Notify": {"NOTIFY", "NOTICE_QUEUE", "LINK_SECRET", "LINK_BASE", "SLACK_SECRET"},
-    "Delete": set(),
+    "Delete": {"DELETION_QUEUE"},
     "Track": {"NOTICE_QUEUE"},
     "Digest": {"NOTICE_QUEUE"},
     "Api": {"LINK_SECRET", "NOTICE_QUEUE", "SLACK_SIGNING_SECRET"},

@@ -23,6 +23,7 @@ from janitor.adapters.stack_rules import region_of, tags_to_send
 from janitor.core.errors import TagRefused
 from janitor.core.model import Stack
 from janitor.core.plan import Listing
+from janitor.core.toolkits import toolkit_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -215,6 +216,7 @@ def _taken(
 def _stack(region: str, raw: "StackTypeDef") -> Stack:
     answer: dict[str, Any] = dict(raw)
     get = answer.get
+    outputs = get("Outputs", ())
     return Stack(
         stack_id=answer["StackId"],
         name=answer["StackName"],
@@ -226,9 +228,10 @@ def _stack(region: str, raw: "StackTypeDef") -> Stack:
         status_reason=get("StackStatusReason", ""),
         parent_id=get("ParentId"),
         termination_protection=get("EnableTerminationProtection", False),
-        exports=tuple([out["ExportName"] for out in get("Outputs", ()) if "ExportName" in out]),
+        exports=tuple([out["ExportName"] for out in outputs if "ExportName" in out]),
         reads_ssm=any("ResolvedValue" in parameter for parameter in get("Parameters", ())),
         role=get("RoleARN", ""),
+        toolkit=toolkit_of([out["OutputKey"] for out in outputs], get("Description", "")),
     )
 
 

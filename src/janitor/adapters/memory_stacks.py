@@ -12,7 +12,7 @@ from janitor.core.errors import DeleteRefused, JanitorError, StackNotFound, TagR
 from janitor.core.ladder import Step
 from janitor.core.model import Stack
 from janitor.core.plan import Listing
-from janitor.core.resources import Resource, Snapshot
+from janitor.core.resources import Count, Resource, Snapshot
 
 
 class MemoryStacks(Hands):
@@ -101,10 +101,10 @@ class MemoryStacks(Hands):
         found = self._find(stack_id)
         return self.importing(found, export) if found else ()
 
-    def count(self, stack_id: str) -> int:
+    def count(self, stack_id: str) -> Count:
         self.calls.append(("count", stack_id))
         self._find(stack_id)
-        return len(self.resources.of(stack_id))
+        return Count.of(self.resources.snapshot(stack_id, lambda: True))
 
     def snapshot(self, stack: Stack, may_go_on: Callable[[], bool] = lambda: True) -> Snapshot:
         """Return what a stack consists of."""

@@ -15,7 +15,7 @@ from janitor.core.ladder import Step
 from janitor.core.model import Account, Lease, Mode, Stack
 from janitor.core.policy import Policy
 from janitor.core.requests import AnswerRequest, DeletionRequest, Message, Sent, Telling
-from janitor.core.resources import Resource, Snapshot
+from janitor.core.resources import Count, Resource, Snapshot
 
 if TYPE_CHECKING:  # the extension page needs neither plan nor archive, and a person waits for it
     from janitor.core.archive import ArchiveObject, Began, Trace
@@ -89,8 +89,8 @@ class Stacks(Protocol):
         """Return the names of the stacks that import what this one exports, in its region."""
         ...
 
-    def count(self, stack_id: str) -> int:
-        """Return how many resources a stack has."""
+    def count(self, stack_id: str) -> Count:
+        """Return how many resources a stack has, and how many of them AWS deletes one at a time."""
         ...
 
     def snapshot(self, stack: Stack, may_go_on: Callable[[], bool] = ...) -> Snapshot:

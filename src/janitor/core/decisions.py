@@ -1,6 +1,7 @@
 """What can become of a stack: the closed set of decisions, each with its reason."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from msgspec import Struct, field
 
@@ -84,9 +85,15 @@ class Blocked(_Decided, frozen=True):
 class Delete(_Decided, frozen=True):
     """Told, waited for, and still there: delete."""
 
+    not_before: datetime | None = None
+    """Its turn, where AWS does one after the other."""
+
 
 class Retry(_Decided, frozen=True):
     """An earlier attempt failed and its back-off is over: delete again."""
+
+    not_before: datetime | None = None
+    """As in `Delete`."""
 
 
 class Track(_Decided, frozen=True):

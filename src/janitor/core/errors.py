@@ -37,6 +37,10 @@ class DeleteRefused(JanitorError):
         self.said = said or message
 
 
+class TooEarly(JanitorError):
+    """A message goes back to its queue, to come again at its time."""
+
+
 class Undeliverable(JanitorError):
     """The channel will never reach this contact: try the fallback."""
 

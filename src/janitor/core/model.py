@@ -121,6 +121,8 @@ class Stack(Struct, frozen=True):
     """An update would read parameters of it anew from SSM, or as a sweep sees a root, of its family."""
     role: str = ""
     """The role with which CloudFormation acts on it; empty: the caller's own rights."""
+    toolkit: str = ""
+    """Which tool deploys other stacks by it, as `core.toolkits` tells by its outputs."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Only when the stack was described by its id, as is `drift`."""
     drift: str = ""
@@ -197,6 +199,8 @@ class Lease(Struct, frozen=True):
     """The key of that tag."""
     resources: int | None = None
     """How many resources it had when its owner was first told; None if that is unknown."""
+    paced: int | None = None
+    """How many of them AWS deletes one at a time; None if that is unknown."""
     generation: int = 1
     extended_until: datetime | None = None
     let_go_at: datetime | None = None

@@ -74,14 +74,19 @@ def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterato
         yield Standing(PROBLEM, (OPERATORS,), lease.problem)
     if lease.ownerless and lease.state is LeaseState.MARKED and told_at(lease, FINAL):
         yield Standing(FINAL, (OPERATORS,))
+    yield from _about_tags(lease)
+    stack = decision.stack
+    if stack is not None and stuck_since(stack, lease, now):
+        yield Standing(STUCK, (OPERATORS,), stack.status)
+
+
+def _about_tags(lease: Lease) -> Iterator[Standing]:
+    """Yield what the owners are told once of the stack's tags, whatever its state."""
     if lease.tags_dropped_at is not None:
         yield Standing(TAGS_DROPPED, lease.contacts, about_of(lease, TAGS_DROPPED) or "")
     if lease.protect_tag and not is_own(lease.protect_tag):
         # Nobody wrote it for the janitor: let them know what it does here.
         yield Standing(KEPT, lease.contacts, lease.protection)
-    stack = decision.stack
-    if stack is not None and stuck_since(stack, lease, now):
-        yield Standing(STUCK, (OPERATORS,), stack.status)
 
 
 def stuck_since(stack: Stack, lease: Lease, now: datetime) -> datetime | None:

@@ -23,6 +23,7 @@ from janitor.core.ground import Ground, ground_of
 from janitor.core.lifecycle import decide
 from janitor.core.model import Account, Lease, LeaseState, Mode, MoveCause, RegionSeen, Stack
 from janitor.core.order import Imports, in_order
+from janitor.core.pace import spread
 from janitor.core.policy import Limits, Policy
 from janitor.core.regions_seen import seen_now
 from janitor.core.surprises import Surprise, bound_of, counts_together, surprise_of
@@ -209,6 +210,7 @@ def make_plan(found: Survey, policy: Policy, mode: Mode, imports: Mapping[str, I
     ordered = in_order(found.decisions, imports, policy)
     decisions = _pace(ordered, policy.limits)
     decisions.sort(key=_by_deadline)
+    decisions = spread(decisions, found.now)
     leases = (d.lease for d in decisions if d.lease)
     new = (d.stack.stack_id for d in decisions if isinstance(d, Wait) and d.stack and not d.lease)
     surprise = surprise_of(leases, new, found.ground, found.managed)

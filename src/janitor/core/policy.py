@@ -22,8 +22,8 @@ from janitor.core.tag_keys import OWNER_TAG, PROTECT_TAGS
 from janitor.core.window import Window
 
 BUILT_IN_NEVER_DELETE = (
-    "CDKToolkit",
-    "aws-sam-cli-managed-default",
+    "*CDKToolkit*",
+    "aws-sam-cli-managed-*",
     "StackSet-*",
     "SC-*",
     "AWSControlTower*",

@@ -1,13 +1,14 @@
 """A lease brought up to what its stack shows: deadline, owners, protection, and what has moved."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from janitor.core.contacts import clean, owners_of
 from janitor.core.dropped_tags import as_it_stood, tags_that_count
-from janitor.core.expiry import Unreadable, asked_deadline, effective_deadline, shown
+from janitor.core.expiry import Deadline, Unreadable, asked_deadline, effective_deadline, shown
 from janitor.core.ground import Ground
 from janitor.core.labels import labels_of
 from janitor.core.lease import LET_GO, caps_count_from, deadline_text, notices_that_stay
@@ -134,22 +135,25 @@ def _held_changes(before: Moved | None, after: Moved | None, policy: Policy) -> 
     return ["no earlier deadline is held any more"] if was and not is_held else []
 
 
+def asked_of(stack: Stack, lease: Lease, rule: Rule, zone: ZoneInfo) -> Deadline:
+    """Return the deadline that the tags and the rule ask for. Raises `Unreadable`."""
+    return asked_deadline(
+        stack.tags,
+        counts_from=deployed_at(stack, lease) if rule.ttl_from == "updated" else stack.created,
+        rule_ttl=rule.ttl,
+        allow_never=rule.allow_never,
+        zone=zone,
+        ttl_tags=rule.ttl_tags,
+        expires_tags=rule.expires_tags,
+    )
+
+
 def _seen(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Lease:
     """Return what the stack's tags and the rule make of the lease."""
     contacts, ownerless = owners_of(stack.tags, rule)
-    counts_from, deployed = stack.created, lease.deployed_at
-    if rule.ttl_from == "updated":
-        counts_from = deployed = deployed_at(stack, lease)
+    deployed = deployed_at(stack, lease) if rule.ttl_from == "updated" else lease.deployed_at
     try:
-        asked = asked_deadline(
-            stack.tags,
-            counts_from=counts_from,
-            rule_ttl=rule.ttl,
-            allow_never=rule.allow_never,
-            zone=policy.window.window.zone,
-            ttl_tags=rule.ttl_tags,
-            expires_tags=rule.expires_tags,
-        )
+        asked = asked_of(stack, lease, rule, policy.window.window.zone)
         latest = caps_count_from(lease) + rule.max_lifetime
         deadline = effective_deadline(asked, lease.extended_until, latest)
         at, source, problem = deadline.at, deadline.source, ""

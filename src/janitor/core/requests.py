@@ -1,6 +1,6 @@
 """What queues carry and what channels take."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct, convert, json
@@ -19,6 +19,8 @@ class NoticeItem(Struct, frozen=True):
     """What a `problem` or an outcome is about."""
     resources: int | None = None
     """How many resources the stack has, where that was counted for this notice."""
+    paced: int | None = None
+    """How many of them AWS deletes one at a time, where that was counted."""
     region: str = ""
     """Which one, where a region as a whole cannot be listed."""
 
@@ -67,6 +69,10 @@ Telling = NoticeRequest | RevisionRequest | AnswerRequest | WeeklyRequest
 """What the queue of notices carries."""
 
 
+GOOD_FOR = timedelta(hours=1)
+"""A sweep's verdict older than this is not acted upon: the next sweep gives a new one."""
+
+
 class DeletionRequest(Struct, frozen=True):
     """A stack that a sweep found due, to be decided upon again and deleted."""
 
@@ -74,6 +80,8 @@ class DeletionRequest(Struct, frozen=True):
     decided_at: datetime
     restore_only: bool = False
     """Nothing is to be deleted: only a protection that was taken off is to be put back."""
+    not_before: datetime | None = None
+    """Its turn, where AWS does one after the other."""
 
 
 _TELLINGS: dict[str, type[Telling]] = {

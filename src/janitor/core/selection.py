@@ -96,4 +96,7 @@ def why_not_managed(stack: Stack, policy: Policy, taken_out: Mapping[str, str] =
         return f"taken out by an operator: {clean(why)}"
     if pattern := policy.never_deletes(stack.name):
         return f"its name is on the never-delete list ({pattern})"
+    if stack.toolkit:
+        whose = f"it is the bootstrap stack of {stack.toolkit}, as its outputs show"
+        return f"{whose}: other stacks are deployed by it"
     return ""

@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from janitor.core.contacts import clean
-from janitor.core.errors import DeliveryFailed
+from janitor.core.errors import DeliveryFailed, TooEarly
 from janitor.core.journal import Actor
 from janitor.core.model import Outcome, Status
 from janitor.core.requests import deletion_from, telling_from
@@ -35,10 +35,11 @@ RESERVE_FOR_DELETION_MILLISECONDS = 20_000
 logger = Logger(service="janitor")
 metrics = Metrics(namespace="janitor", service="janitor")
 by_group = SqsFifoPartialProcessor(skip_group_on_error=True)
-"""What fails holds up its own owner or stack, and nobody else's."""
-by_owner = SqsFifoPartialProcessor(skip_group_on_error=True)
-by_owner.raise_on_entire_batch_failure = False
-"""The same for notices: a batch that Slack wants later, all of it, is no failure of the function."""
+by_group.raise_on_entire_batch_failure = False
+"""What fails holds up its own owner or stack, and nobody else's.
+
+A batch that is for later, all of it, is no failure of the function.
+"""
 
 
 def now() -> datetime:
@@ -84,7 +85,7 @@ def sweep(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def notify(event: dict[str, Any], context: LambdaContext) -> Any:
     """Send the digests in a batch; what fails goes back to the queue."""
     _to_notify()
-    return process_partial_response(event, _notify, by_owner, context)
+    return process_partial_response(event, _notify, by_group, context)
 
 
 def _to_notify() -> Deployed:
@@ -110,7 +111,8 @@ def _notify(record: SQSRecord) -> None:
     # What was sent but not recorded stays: the next sweep finds it undelivered.
     _count(janitor, "NoticesFailed", first.status is Status.FAILED and not first.retry_after)
     if first.retry_after:
-        janitor.postpone(record.receipt_handle, first.retry_after)
+        queue = janitor.settings.notice_queue
+        janitor.postpone(queue, record.receipt_handle, first.retry_after)
     if first.status is Status.FAILED:
         raise DeliveryFailed(first.detail)
 
@@ -123,20 +125,29 @@ def delete(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _delete(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    janitor = deployed()
-    outcome = delete_stack(
-        deletion_from(record.body),
-        clock=now,
-        policies=janitor.policies,
-        stacks=janitor.stacks,
-        ledger=janitor.ledger,
-        purgers=janitor.purgers,
-        may_go_on=lambda: (
-            lambda_context.get_remaining_time_in_millis() > RESERVE_FOR_DELETION_MILLISECONDS
-        ),
-    )
+    janitor = deployed("deletion_queue")
+    try:
+        outcome = delete_stack(
+            deletion_from(record.body),
+            clock=now,
+            policies=janitor.policies,
+            stacks=janitor.stacks,
+            ledger=janitor.ledger,
+            purgers=janitor.purgers,
+            may_go_on=lambda: (
+                lambda_context.get_remaining_time_in_millis() > RESERVE_FOR_DELETION_MILLISECONDS
+            ),
+        )
+    except Exception:
+        logger.exception("delete.failed")  # the batch goes on, and nobody else says it
+        _count(janitor, "DeletionsFailed", 1)
+        raise
     _log([outcome])
     _count(janitor, "DeletionsFailed", outcome.status is Status.FAILED)
+    if outcome.retry_after:
+        queue = janitor.settings.deletion_queue
+        janitor.postpone(queue, record.receipt_handle, outcome.retry_after)
+        raise TooEarly(outcome.detail)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -158,4 +158,6 @@ def _told(lease: Lease, item: NoticeItem, delivery: Delivery, policy: Policy) ->
 
 def counted(item: NoticeItem, lease: Lease) -> Lease:
     """Return the lease with the resources that were counted for this notice."""
-    return lease if item.resources is None else replace(lease, resources=item.resources)
+    if item.resources is None:
+        return lease
+    return replace(lease, resources=item.resources, paced=item.paced)
