@@ -18,6 +18,7 @@ from janitor.adapters.aws_errors import (
     message_of,
     translated,
 )
+from janitor.adapters.reasons import capped
 from janitor.adapters.stack_deletions import StackDeletions, is_unknown
 from janitor.adapters.stack_rules import region_of, tags_to_send
 from janitor.core.errors import TagRefused
@@ -225,7 +226,7 @@ def _stack(region: str, raw: "StackTypeDef") -> Stack:
         created=answer["CreationTime"].astimezone(UTC),
         updated=_utc(get("LastUpdatedTime")),
         tags={tag["Key"]: tag["Value"] for tag in get("Tags", ())},
-        status_reason=get("StackStatusReason", ""),
+        status_reason=capped(get("StackStatusReason", "")),
         parent_id=get("ParentId"),
         termination_protection=get("EnableTerminationProtection", False),
         exports=tuple([out["ExportName"] for out in outputs if "ExportName" in out]),

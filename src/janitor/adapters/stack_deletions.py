@@ -20,6 +20,7 @@ from janitor.adapters.aws_errors import (
     translated,
 )
 from janitor.adapters.ports import PLAIN
+from janitor.adapters.reasons import capped
 from janitor.adapters.stack_rules import region_of
 from janitor.core.errors import DeleteRefused, StackNotFound
 from janitor.core.evidence import SNAPSHOT
@@ -238,7 +239,7 @@ def _resource(raw: Mapping[str, Any], policies: Mapping[str, str]) -> Resource:
         type=get("ResourceType", ""),
         physical_id=get("PhysicalResourceId", ""),
         status=get("ResourceStatus", ""),
-        reason=get("ResourceStatusReason", ""),
+        reason=capped(get("ResourceStatusReason", "")),
         policy=policies.get(name, ""),
     )
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from janitor.core.contacts import clean
-from janitor.core.ladder import REASONS_APART, Rung
+from janitor.core.failure_words import REASONS_APART
+from janitor.core.ladder import THROTTLED, Rung
 from janitor.core.letter import Entry, Item
 from janitor.core.model import EXPIRES_TAG, FAILED_RUNG, PROTECT_TAG, REGION, TTL_TAG, Lease
 
@@ -14,6 +15,7 @@ _RUNGS: dict[str, str] = {
     Rung.ROLE: " by the cleanup role either",
     Rung.RETAIN: " though what would not go was to be left behind",
     Rung.FORCE: " by force either",
+    THROTTLED: ", as AWS has refused for hours to take so many calls",
 }
 
 
