@@ -5,6 +5,7 @@ messages promised, and when the window was open. From these alone it says what w
 and what stayed too long. The policy is the default one in mode enforce, and nothing is off.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
@@ -24,6 +25,7 @@ from janitor.core.journal import Actor
 from janitor.core.ladder import Step
 from janitor.core.links import Links
 from janitor.core.model import DELETE_AFTER_TAG, FINAL, STATE_TAG, Stack
+from janitor.core.plan import Plan
 from janitor.core.policy_file import parse_policy
 from janitor.core.requests import Message, Sent
 from janitor.journeys.extend import extend
@@ -38,6 +40,10 @@ SWEPT_AT = timedelta(minutes=5)
 GRACE = timedelta(hours=24)
 OWNERLESS_GRACE = timedelta(hours=72)
 GONE = "DELETE_COMPLETE"
+DAYTIME = range(8, 19)
+SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
+NIGHTS = 1 if SOAK else 6
+"""At night a sweep every so many hours: what is the same in all of them costs the most time."""
 PATIENCE = 2
 """So many sweeps of open window a stack may stand after the promised date."""
 
@@ -101,6 +107,10 @@ class Account:
         self._decisions: dict[str, Any] | None = None
         self.asleep = False
         """No sweep takes place."""
+        self.unseen = ""
+        """The region that cannot be listed."""
+        self.back: datetime = START
+        """When one could be listed again."""
         self.wrong: list[str] = []
         """What went too early, or untold, or though somebody meant to keep it."""
         self.early: list[str] = []
@@ -148,6 +158,12 @@ class Account:
         keys = {f"janitor:{key}": value for key, value in changed.items()}
         return self.redeploy(made, {**stack.tags, **keys})
 
+    def untag(self, made: Made, key: str) -> bool:
+        """Take one of janitor's tags off a stack again."""
+        tags = dict(self.stacks.stacks[made.stack_id].tags)
+        tags.pop(f"janitor:{key}", None)
+        return self.redeploy(made, tags)
+
     def extend(self, made: Made, by: timedelta) -> bool:
         """Let the owner click; tell whether that was granted."""
         try:
@@ -179,19 +195,29 @@ class Account:
         self.policies.current = parse_policy(text, "policy.yaml")
 
     def accept(self) -> None:
-        """Let an operator accept what is held."""
-        plan, policy = self.janitor.plan().plan, self.policies.policy()
-        operating.accept(plan, now=self.now, policy=policy, ledger=self.ledger)
+        """Let an operator accept exactly what is held: people mean the new deadline from now on."""
+        for stack_id in self.held & set(self.standing):
+            made = self.standing[stack_id]
+            made.due, made.outlasted = self.now, 0
+            made.told.clear()
+        policy = self.policies.policy()
+        operating.accept(self.plan, now=self.now, policy=policy, ledger=self.ledger)
+
+    def refuse(self, region: str, error: str) -> None:
+        """Let a region refuse every call; an empty error ends that."""
+        self.stacks.refuse(region, error)
+        self.unseen = region if error else ""
+        self.back = self.now
 
     # How time passes.
 
-    def run(self, days: float, every: int = 1) -> None:
-        """Let days pass, with a sweep in each hour that `every` divides."""
+    def run(self, days: float, every: int = NIGHTS) -> None:
+        """Let days pass, with a sweep in every hour of the day, and at night in some."""
         for _ in range(round(days * 24)):
             for act in self.agenda.pop(self.now, ()):
                 act(self)
             hour = self.now
-            if not self.asleep and hour.hour % every == 0:
+            if not self.asleep and (hour.hour in DAYTIME or hour.hour % every == 0):
                 self.now = hour + SWEPT_AT
                 self.sweep()
             self.now = hour + HOUR
@@ -229,6 +255,8 @@ class Account:
         for made in self.standing.values():
             if made.late or made.due is None or self.now < made.due:
                 continue
+            if self.unseen and f":{self.unseen}:" in made.stack_id:
+                continue  # plan says for each that its region cannot be listed
             if not made.told or made.told[-1][0] < made.due:
                 self._blame(made, "it fell due, and no final notice was sent")
             elif is_open(self.now) and self.now >= made.told[-1][1]:
@@ -281,6 +309,26 @@ class Account:
             self.early.append(f"{made.name} marked at {self.now}, but wanted until {made.due}")
 
     # What came of it.
+
+    @property
+    def plan(self) -> Plan:
+        """Return what a sweep would do now."""
+        return self.janitor.plan().plan
+
+    @property
+    def held(self) -> set[str]:
+        """Return what a surprise holds, as the plan shows it."""
+        return operating.held(self.plan)
+
+    @property
+    def ahead(self) -> list[Made]:
+        """Return what stands and is wanted for longer."""
+        return [m for m in self.standing.values() if m.due is None or m.due > self.now]
+
+    @property
+    def past_due(self) -> list[Made]:
+        """Return what stands though nobody wants it any more."""
+        return [m for m in self.standing.values() if m.due and m.due <= self.now]
 
     @property
     def late(self) -> list[str]:
