@@ -70,14 +70,17 @@ class Made:
     """When CloudFormation was first asked to delete it."""
     gone: datetime | None = None
     by_hand: bool = False
+    untold: int = 0
+    """Sweeps after its end without a final notice."""
     outlasted: int = 0
+    """Sweeps of open window after the promised date."""
     late: str = ""
     """Why it outlasted its promise, in the words of the plan; empty: it did not."""
 
-    @property
-    def promised(self) -> datetime | None:
-        """Return the date of the last final notice."""
-        return self.told[-1][1] if self.told else None
+    def begin_anew(self, due: datetime | None) -> None:
+        """Forget what was told: it counts no more."""
+        self.due, self.outlasted, self.untold = due, 0, 0
+        self.told.clear()
 
 
 class Account:
@@ -109,8 +112,6 @@ class Account:
         """No sweep takes place."""
         self.unseen = ""
         """The region that cannot be listed."""
-        self.back: datetime = START
-        """When one could be listed again."""
         self.wrong: list[str] = []
         """What went too early, or untold, or though somebody meant to keep it."""
         self.early: list[str] = []
@@ -179,8 +180,7 @@ class Account:
             )
         except ExtensionRefused:
             return False
-        made.due, made.outlasted = lease.expires_at, 0
-        made.told.clear()
+        made.begin_anew(lease.expires_at)
         return True
 
     def remove(self, made: Made) -> None:
@@ -197,17 +197,17 @@ class Account:
     def accept(self) -> None:
         """Let an operator accept exactly what is held: people mean the new deadline from now on."""
         for stack_id in self.held & set(self.standing):
-            made = self.standing[stack_id]
-            made.due, made.outlasted = self.now, 0
-            made.told.clear()
+            self.standing[stack_id].begin_anew(self.now)
         policy = self.policies.policy()
         operating.accept(self.plan, now=self.now, policy=policy, ledger=self.ledger)
 
     def refuse(self, region: str, error: str) -> None:
-        """Let a region refuse every call; an empty error ends that."""
+        """Let a region refuse every call; an empty error ends that, after more than four days."""
         self.stacks.refuse(region, error)
         self.unseen = region if error else ""
-        self.back = self.now
+        for made in self.standing.values():
+            if not error and f":{region}:" in made.stack_id:
+                made.begin_anew(made.due)
 
     # How time passes.
 
@@ -258,7 +258,9 @@ class Account:
             if self.unseen and f":{self.unseen}:" in made.stack_id:
                 continue  # plan says for each that its region cannot be listed
             if not made.told or made.told[-1][0] < made.due:
-                self._blame(made, "it fell due, and no final notice was sent")
+                made.untold += 1
+                if made.untold == PATIENCE:  # what is seen for the first time is opened first
+                    self._blame(made, "it fell due, and no final notice was sent")
             elif is_open(self.now) and self.now >= made.told[-1][1]:
                 made.outlasted += 1
                 if operating.excuse(self.decision(made.stack_id)):
@@ -289,7 +291,7 @@ class Account:
     def _take_final(self, made: Made, promised: datetime) -> None:
         if made.due is None or self.now < made.due:
             self.early.append(f"{made.name} was told its end at {self.now}, before {made.due}")
-        if not made.told or made.told[-1][1] != promised:
+        if not made.told or made.told[-1][1] != promised or made.told[-1][0] < (made.due or START):
             made.told.append((self.now, promised))
         latest = max(next_open(self.now + made.grace), *(at for _, at in made.told[:-1]), START)
         if promised > latest + HOUR:
