@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from janitor.adapters.ports import Ledger
-from janitor.core.decisions import Blocked, Decision, Track, Wait, decision_name
+from janitor.core.conditions import Kind, Who
+from janitor.core.decisions import Decision, Track, decision_name
 from janitor.core.journal import Actor
 from janitor.core.plan import Plan
 from janitor.core.policy import Policy
-from janitor.journeys.account import lift_breaker
-
-name = decision_name
+from janitor.journeys.breaker import lift
 
 OPERATOR = Actor("operator", "olga", "cli")
 
@@ -28,27 +27,40 @@ class Obstacle:
 
 def accept(plan: Plan, *, now: datetime, policy: Policy, ledger: Ledger) -> None:
     """Let an operator accept exactly what the plan shows as held."""
-    lift_breaker(
-        actor=OPERATOR, reason="that edit was meant", now=now, policy=policy, ledger=ledger
+    assert plan.surprise is not None
+    why = "that edit was meant"
+    lift(
+        plan,
+        shown=plan.surprise.set_id,
+        actor=OPERATOR,
+        reason=why,
+        now=now,
+        policy=policy,
+        ledger=ledger,
     )
 
 
 def held(plan: Plan) -> set[str]:
     """Return the ids of the stacks that a surprise holds."""
-    return {d.stack.stack_id for d in plan.decisions if plan.tripped and d.stack}
+    if plan.surprise is None:
+        return set()
+    return {*(lease.stack_id for lease in plan.surprise.leases), *plan.surprise.new}
+
+
+EXCUSES = frozenset({Kind.BACKED_OFF, Kind.AT_REST, Kind.RELEASED_BY_OTHERS})
+"""A limit of AWS, the policy's cap, or another stack."""
 
 
 def excuse(decision: Decision | None) -> str:
     """Say which limit of AWS, cap of the policy or other stack is waited for; nothing if none is."""
-    if decision is None or decision.lease is None:
-        return ""
-    lease = decision.lease
-    waits = isinstance(decision, Track) or lease.blocker or lease.next_attempt_at
-    goes_after = isinstance(decision, Wait) and "goes first" in str(decision.reason)
-    return str(decision.reason) if waits or goes_after else ""
+    if isinstance(decision, Track):
+        return str(decision.reason)
+    unmet = decision.unmet if decision else None
+    return unmet.detail if unmet and unmet.kind in EXCUSES else ""
 
 
 def obstacle(decision: Decision) -> Obstacle:
     """Return why a stack stands, and who can act."""
-    who = "a person" if isinstance(decision, Blocked) else "time"
-    return Obstacle(str(decision.reason), who)
+    if decision.unmet is None:
+        return Obstacle(f"{decision_name(decision)}: {decision.reason}", "")
+    return Obstacle(str(decision.reason), decision.unmet.who.value or Who.NOBODY.value)

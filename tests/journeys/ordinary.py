@@ -20,6 +20,7 @@ from janitor.adapters.memory import MemoryChannel, MemoryLedger, MemoryPolicies
 from janitor.adapters.memory_resources import MemoryPurger
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.ports import PLAIN
+from janitor.core.decisions import decision_name
 from janitor.core.errors import ExtensionRefused
 from janitor.core.journal import Actor
 from janitor.core.ladder import Step
@@ -270,7 +271,7 @@ class Account:
 
     def _blame(self, made: Made, what: str) -> None:
         decision = self.decision(made.stack_id)
-        why = f"{operating.name(decision)}, {decision.reason}" if decision else "no decision"
+        why = f"{decision_name(decision)}, {decision.reason}" if decision else "no decision"
         made.late = f"{made.name} at {self.now}: {what}: {why}"
 
     def take(self, message: Message) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from janitor.core.conditions import Condition
 from janitor.core.model import Contact, Lease, LeaseState, Stack
 
 
@@ -37,6 +38,10 @@ class _Decided(Struct, frozen=True):
     lease: Lease | None = None
     changes: tuple[str, ...] = ()
     tags: TagChange | None = None
+    unmet: Condition | None = None
+    """What stands before its deletion first; None where nothing does, or nobody looked."""
+    owners_before: tuple[Contact, ...] | None = None
+    """Who the lease said owns it, where that has changed."""
 
 
 class Ignore(_Decided, frozen=True):

@@ -66,3 +66,7 @@ class ExpiredLink(BadLink):
 
 class ExtensionRefused(JanitorError):
     """The extension is not granted; the text says why and what to do."""
+
+
+class LiftRefused(JanitorError):
+    """What is held is not accepted; the text says why and what to do."""

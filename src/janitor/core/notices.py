@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from janitor.core.decisions import Blocked, Decision
 from janitor.core.ladder import failed_stage, is_failing
-from janitor.core.lease import AWAITING_DELETION, told_at
+from janitor.core.lease import AWAITING_DELETION, about_of, told_at
 from janitor.core.model import (
     ATTENTION,
     BREAKER,
@@ -23,6 +23,7 @@ from janitor.core.model import (
     PROTECTED,
     REGION,
     STUCK,
+    TAGS_DROPPED,
     Account,
     Contact,
     Lease,
@@ -34,7 +35,7 @@ from janitor.core.statuses import BEING_DELETED, DELETABLE, GONE, IN_PROGRESS
 STUCK_AFTER = timedelta(hours=2)
 """An operation that is still in progress after so long is told to operators, never cancelled."""
 
-ABOUT_AN_OUTCOME = frozenset({DELETED, ATTENTION, PROBLEM, IN_USE, PROTECTED, STUCK})
+ABOUT_AN_OUTCOME = frozenset({DELETED, ATTENTION, PROBLEM, IN_USE, PROTECTED, STUCK, TAGS_DROPPED})
 
 
 class Standing(Struct, frozen=True):
@@ -49,7 +50,7 @@ class Standing(Struct, frozen=True):
 def matters_of(account: Account) -> tuple[str, ...]:
     """Return what operators have to be told of as it is: `breaker`, `region us-east-1`."""
     regions = (f"{REGION} {name}" for name in account.refused_regions)
-    return (*([BREAKER] if account.breaker_tripped_at else ()), *regions)
+    return (*([BREAKER] if account.hold else ()), *regions)
 
 
 def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterator[Standing]:
@@ -69,6 +70,8 @@ def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterato
         yield Standing(PROBLEM, (OPERATORS,), lease.problem)
     if lease.ownerless and lease.state is LeaseState.MARKED and told_at(lease, FINAL):
         yield Standing(FINAL, (OPERATORS,))
+    if lease.tags_dropped_at is not None:
+        yield Standing(TAGS_DROPPED, lease.contacts, about_of(lease, TAGS_DROPPED) or "")
     stack = decision.stack
     if stack is not None and stuck_since(stack, lease, now):
         yield Standing(STUCK, (OPERATORS,), stack.status)
@@ -110,5 +113,7 @@ def still_holds(stage: str, text: str, lease: Lease) -> bool:
             return lease.state in (LeaseState.ACTIVE, *AWAITING_DELETION) and lease.blocked
         case "stuck":
             return lease.state.is_open
+        case "tags-dropped":
+            return lease.state.is_open and about_of(lease, stage) == text != ""
         case _:
             return is_failing(lease) and stage == failed_stage(lease)

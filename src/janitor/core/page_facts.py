@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.labels import COST, cost_text
+from janitor.core.lease import caps_count_from
 from janitor.core.model import ContactKind
 from janitor.core.page_words import PageWords
 from janitor.core.times import instant_text
@@ -20,7 +21,7 @@ def facts(words: PageWords) -> tuple[Fact, ...]:
     """Return what there is to know about the stack, but for its name."""
     lease, terms = words.lease, words.policy.terms(words.lease.rule)
     left = max(0, terms.max_extensions - lease.extensions)
-    ceiling = lease.created + terms.max_lifetime
+    ceiling = caps_count_from(lease) + terms.max_lifetime
     count = "unknown" if lease.resources is None else str(lease.resources)
     account = (lease.stack_id.split(":") + [""] * 5)[4]
     labels = [Fact(name.capitalize(), clean(text)) for name, text in lease.labels if name != COST]

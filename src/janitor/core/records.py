@@ -6,13 +6,26 @@ does not know: a field may be added within a schema. Anything else needs a new o
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from msgspec import NODEFAULT
+from msgspec import NODEFAULT, convert, to_builtins
 from msgspec.structs import fields
 
 from janitor.core.journal import Event
-from janitor.core.model import Account, Contact, ContactKind, Lease, LeaseState, Mode, Notice
+from janitor.core.model import (
+    Account,
+    Contact,
+    ContactKind,
+    FormerOwner,
+    Hold,
+    Lease,
+    LeaseState,
+    Mode,
+    Moved,
+    Notice,
+    RegionSeen,
+)
 
 SCHEMA = 1
 """Which documents the tables hold."""
@@ -131,6 +144,22 @@ _CODECS: dict[Any, _Codec] = {
     tuple[tuple[str, str], ...]: (list, lambda pairs: tuple(map(tuple, pairs))),
     tuple[Contact, ...]: (_contacts_document, _contacts_from),
     tuple[Notice, ...]: (_notices_document, _notices_from),
+}
+
+
+def _plain(kind: Any) -> _Codec:
+    """Return the codec of a type that msgspec writes as plain values."""
+    return to_builtins, partial(convert, type=kind)
+
+
+_CODECS |= {
+    kind: _plain(kind)
+    for kind in (
+        Moved | None,
+        Hold | None,
+        tuple[FormerOwner, ...],
+        tuple[RegionSeen, ...],
+    )
 }
 
 

@@ -1,11 +1,16 @@
 """Which rules of the policy look at a stack, and why each does not select it."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.expiry import shown
 from janitor.core.model import SELF_TAG, Stack
-from janitor.core.policy import Policy, Selector
+from janitor.core.policy import Policy
+from janitor.core.selector import Selector
+
+_NONE: Mapping[str, str] = {}
 
 
 class Look(Struct, frozen=True):
@@ -62,12 +67,17 @@ def _why(selector: Selector, stack: Stack) -> str:
     return " and ".join(_why(condition, stack) for condition in selector.all or ())
 
 
-def why_not_managed(stack: Stack, policy: Policy) -> str:
-    """Say what keeps a stack from being managed, whatever the rules say; nothing if nothing does."""
+def why_not_managed(stack: Stack, policy: Policy, taken_out: Mapping[str, str] = _NONE) -> str:
+    """Say what keeps a stack from being managed, whatever the rules say; nothing if nothing does.
+
+    `taken_out` are the stacks that an operator took out, by id, each with the reason.
+    """
     if stack.parent_id:
         return "nested stack: it lives and goes with its parent"
     if SELF_TAG in stack.tags:
         return f"tag {SELF_TAG}: the janitor never looks at itself"
+    if (why := taken_out.get(stack.stack_id)) is not None:
+        return f"taken out by an operator: {clean(why)}"
     if pattern := policy.never_deletes(stack.name):
         return f"its name is on the never-delete list ({pattern})"
     return ""

@@ -18,7 +18,7 @@ from janitor.core.contacts import clean
 from janitor.core.journal import Event
 from janitor.core.labels import cost_of, labels_of
 from janitor.core.lease import told_at
-from janitor.core.model import FINAL, Account, Lease, LeaseState
+from janitor.core.model import FINAL, Account, Hold, Lease, LeaseState
 from janitor.core.reading import read_event
 
 REPEATED = 2
@@ -55,10 +55,8 @@ class Week(Struct, frozen=True):
     since: datetime
     until: datetime
     open: int
-    stopped_at: datetime | None = None
-    """Since when the breaker stops all deletions."""
-    stopped: int = 0
-    """Stacks that would go now if it did not."""
+    hold: Hold | None = None
+    """What a surprise holds."""
     refused: tuple[str, ...] = ()
     """Regions that cannot be listed."""
     held: tuple[Line, ...] = ()
@@ -116,8 +114,7 @@ def weekly(
         since=since,
         until=now,
         open=len(ordered),
-        stopped_at=account.breaker_tripped_at,
-        stopped=sum(_is_ready(lease, now) for lease in ordered),
+        hold=account.hold,
         refused=account.refused_regions,
         held=tuple(_held_lines(ordered, now)),
         kept=_lines(
@@ -167,14 +164,6 @@ def _held_by(lease: Lease, now: datetime) -> str:
     is_untold = lease.state is LeaseState.MARKED and told_at(lease, FINAL) is None
     late = is_untold and now - lease.expires_at >= UNTOLD
     return "its final notice could not be delivered yet" if late else ""
-
-
-def _is_ready(lease: Lease, now: datetime) -> bool:
-    """Tell whether nothing but the breaker keeps the stack, as far as its lease tells."""
-    after = lease.delete_after if told_at(lease, FINAL) else None
-    is_past = lease.state in (LeaseState.MARKED, LeaseState.FAILED)
-    is_held = lease.protection or lease.blocked or lease.blocker
-    return is_past and after is not None and after <= now and not is_held
 
 
 def _extenders(leases: Iterable[Lease]) -> tuple[tuple[str, int, int], ...]:

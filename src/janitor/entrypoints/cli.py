@@ -11,7 +11,13 @@ from janitor import __version__
 from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.journal import Actor
 from janitor.core.model import Status
-from janitor.entrypoints import account_commands, audit_commands, plan_tables, stack_commands
+from janitor.entrypoints import (
+    account_commands,
+    audit_commands,
+    breaker_commands,
+    plan_tables,
+    stack_commands,
+)
 from janitor.entrypoints.options import Options, err, out, print_json, taking
 from janitor.entrypoints.plan_tables import plan_document
 from janitor.journeys.sweep import Report
@@ -77,7 +83,7 @@ app = typer.Typer(
 )
 app.add_typer(stack_commands.app)
 app.add_typer(account_commands.app)
-app.add_typer(account_commands.breaker_app, name="breaker")
+app.add_typer(breaker_commands.app, name="breaker")
 app.add_typer(account_commands.policy_app, name="policy")
 app.add_typer(audit_commands.app, name="audit")
 

@@ -70,7 +70,7 @@ def sweep(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     _log(report.outcomes)
     _count(janitor, "StacksManaged", plan.managed)
     _count(janitor, "StacksDue", plan.due)
-    _count(janitor, "BreakerTripped", bool(plan.tripped))
+    _count(janitor, "BreakerTripped", plan.surprise is not None)
     _count(janitor, "RegionsRefused", sum(bool(error) for _, error in plan.regions))
     # Where no region could be listed nothing was swept, and the alarm is to say so.
     _count(janitor, "SweepCompleted", any(not error for _, error in plan.regions))

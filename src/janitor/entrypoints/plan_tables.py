@@ -17,6 +17,7 @@ from janitor.core.journal import owners_text
 from janitor.core.model import Mode, Outcome, Status
 from janitor.core.plan import Plan
 from janitor.core.reading import stack_name
+from janitor.core.surprise_words import LIFT, surprise_text
 from janitor.entrypoints.tables import PARTS, columns
 
 STYLES = {
@@ -68,8 +69,11 @@ DONE = {
     "policy.changed": "change of policy",
     "region.refused": "region refused",
     "region.listed": "region listed again",
-    "breaker.tripped": "breaker tripped",
-    "breaker.cleared": "breaker cleared",
+    "breaker.tripped": "surprise held",
+    "breaker.cleared": "surprise cleared",
+    "policy.accepted": "policy accepted",
+    "policy.settled": "policy settled",
+    "regions.listed": "note of when regions were listed",
 }
 """What came of an action, for the summary: one, and where it differs several of it."""
 
@@ -110,11 +114,8 @@ def plan_view(
     parts: list[RenderableType] = [_refused(plan)] if any(e for _, e in plan.regions) else []
     if shown:
         parts.append(_Decisions(shown, zone, several=len(plan.regions) > 1))
-    if plan.tripped:
-        text = f"Breaker: {plan.tripped}. Nothing is deleted until `janitor breaker lift`."
-        parts.append(Text(text, style="bold red"))
-    if plan.lifted:
-        parts.append(Text("The breaker is lifted by an operator.", style="yellow"))
+    if plan.surprise:
+        parts.append(Text(f"Held: {surprise_text(plan.surprise)} {LIFT}.", style="bold red"))
     if left:
         count = f"{len(left)} lease{'s' if len(left) > 1 else ''} in {', '.join(sorted(set(left)))}"
         parts.append(Text(f"Left out: {count}, where --region does not look."))
@@ -221,8 +222,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "summary": {
             "managed": plan.managed,
             "due": plan.due,
-            "breaker": plan.tripped or None,
-            "breaker_lifted": plan.lifted,
+            "breaker": surprise_text(plan.surprise) if plan.surprise else None,
             **dict(sorted(plan.counts.items())),
         },
     }

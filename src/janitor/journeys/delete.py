@@ -10,6 +10,7 @@ from janitor.core.contacts import clean
 from janitor.core.decisions import Blocked, Delete, Reason, Retry
 from janitor.core.errors import Conflict
 from janitor.core.evidence import snapshot_drafts, snapshots_of
+from janitor.core.ground import ground_of
 from janitor.core.journal import Entry, about, entry
 from janitor.core.ladder import Step, lacks_protection, next_step
 from janitor.core.lifecycle import decide
@@ -47,14 +48,13 @@ def delete(
         return _skipped(request, f"mode is {mode.value} by now")
     if now - request.decided_at > GOOD_FOR:
         return _skipped(request, "decided too long ago; the next sweep decides anew")
-    if ledger.account().breaker_tripped_at is not None:
-        return _skipped(request, "the breaker has tripped meanwhile")
+    ground = ground_of(ledger.account(), policy)
     lease = ledger.lease(request.stack_id)
     if lease is None or not lease.state.is_open:
         return _skipped(request, "its lease is closed")
     stack = stacks.describe(request.stack_id)
     # Decide.
-    decision = decide(stack, lease, policy, now)
+    decision = decide(stack, lease, policy, now, ground)
     if isinstance(decision, Blocked) and lease.state is not LeaseState.NEEDS_ATTENTION:
         lease = _journal_refusal(lease, decision.reason, now, policy, ledger)
     if not isinstance(decision, Delete | Retry) or decision.lease is None or stack is None:

@@ -10,12 +10,13 @@ from janitor.core.decisions import Decision, Delete, Ignore, Retry, Track
 from janitor.core.durations import duration_text
 from janitor.core.errors import JanitorError, StackNotFound
 from janitor.core.expiry import Unreadable, asked_deadline
-from janitor.core.lease import deadline_text, deployed_at
+from janitor.core.lease import caps_count_from, deadline_text
 from janitor.core.model import Lease, Stack
 from janitor.core.outlook import Notice, Outlook, notices_of, outlook
-from janitor.core.plan import Plan, Survey
+from janitor.core.plan import Plan
 from janitor.core.policy import Policy, Rule
-from janitor.core.protection import with_protection
+from janitor.core.protection import as_protected
+from janitor.core.refresh import deployed_at
 from janitor.core.selection import Look, looks_of
 from janitor.core.times import instant_text
 
@@ -51,8 +52,7 @@ def explain(
     stack = stacks.describe(subject.stack_id) if subject else None
     # Decide: the list of stacks does not show what protects one.
     if stack and stack.termination_protection:
-        found = Survey(plan.now, plan.regions, (decision,))
-        (decision,) = with_protection(found, {stack.stack_id}, policy).decisions
+        decision = as_protected(decision, plan.now, plan.ground)
     seen = None if isinstance(decision, Ignore) else decision.lease
     ahead = outlook(stack, seen, decision, plan, policy) if seen else None
     rule = policy.rule_for(stack) if stack else None
@@ -116,7 +116,7 @@ def _deadline(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Iterato
         yield clean(f"cannot be told: {error}")
     if lease.extended_until:
         yield f"extended until {instant_text(lease.extended_until, zone)}"
-    latest = instant_text(stack.created + rule.max_lifetime, zone)
+    latest = instant_text(caps_count_from(lease) + rule.max_lifetime, zone)
     yield f"never past {latest} (max_lifetime {duration_text(rule.max_lifetime)})"
     yield clean(f"holds: {deadline_text(lease, policy)}")
 
@@ -128,11 +128,11 @@ def _deleted(decision: Decision, ahead: Outlook | None, policy: Policy) -> str:
     if isinstance(decision, Track):
         return "its deletion is under way"
     if ahead.earliest is None:
-        reasons = "; ".join(f"{c.what}: {c.detail}" for c in ahead.in_the_way)
+        reasons = "; ".join(f"{c.detail} ({c.who})" for c in ahead.in_the_way)
         return f"not as things stand ({reasons})"
     if isinstance(decision, Delete | Retry):
         return "by the next sweep"
-    missing = [c.what for c in ahead.conditions if not c.holds]
+    missing = [c.kind.value for c in ahead.conditions if not c.is_met]
     at = instant_text(ahead.earliest, policy.window.window.zone)
     return (
         f"{at} at the earliest, once: {', '.join(missing)}" if missing else f"{at} at the earliest"

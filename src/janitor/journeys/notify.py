@@ -9,12 +9,14 @@ from msgspec import Struct
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
 from janitor.core.contacts import fallback_of
 from janitor.core.errors import DeliveryFailed, JanitorError, TooLong, Undeliverable
-from janitor.core.lease import AWAITING_DELETION, is_told, promise
+from janitor.core.lease import AWAITING_DELETION, after_adoption, is_told, promise
 from janitor.core.letter import Item
 from janitor.core.links import SLACK, Claims, Links
 from janitor.core.model import (
     ACCOUNT_KEY,
+    ADOPTED,
     FINAL,
+    OF_NO_DEADLINE,
     OPERATORS,
     Account,
     Contact,
@@ -103,12 +105,16 @@ def _still_wanted(
     """Tell whether the notice is still true and not yet delivered to this contact."""
     if item.stack_id == ACCOUNT_KEY:
         return item.about in matters_of(account) and item.about not in account.told
-    if lease is None or lease.expires_at != item.deadline or is_told(lease, item.stage, contact):
+    if lease is None or is_told(lease, item.stage, contact):
+        return False
+    if item.stage not in OF_NO_DEADLINE and lease.expires_at != item.deadline:
         return False
     if is_about_an_outcome(item.stage):
         return still_holds(item.stage, item.text, lease)
     if item.stage == FINAL:
         return lease.state in AWAITING_DELETION
+    if item.stage == ADOPTED:
+        return lease.state is LeaseState.ACTIVE and lease.adopted_at is not None
     is_ahead = lease.expires_at is not None and now < lease.expires_at
     return lease.state is LeaseState.ACTIVE and is_ahead
 
@@ -202,6 +208,8 @@ def item_of(
     """
     if lease is None or is_about_an_outcome(item.stage):
         return Item(item.stage, lease, item.text)
+    if contact not in lease.contacts and contact in {one.contact for one in lease.former_owners}:
+        return Item(item.stage, counted(item, lease), item.text, lease.delete_after, is_former=True)
     claims = Claims(lease.stack_id, lease.generation, to, now)
     # To be in a channel gives nobody a right, so no buttons go to one that a tag names.
     is_of_a_tag = to.kind is ContactKind.SLACK_CHANNEL and to != fallback_of(
@@ -210,6 +218,8 @@ def item_of(
     after = promise(lease, policy, now) if item.stage == FINAL else None
     if item.stage == FINAL and (is_told(lease, FINAL, contact) or contact not in lease.contacts):
         after = lease.delete_after or after
+    if item.stage == ADOPTED:
+        after = after_adoption(lease, policy, now)
     return Item(
         item.stage,
         counted(item, lease),

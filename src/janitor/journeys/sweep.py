@@ -83,15 +83,15 @@ def sweep(
         ledger=ledger if does_act else None,
     )
     # Decide, and ask what keeps the stacks that would go from going, as far as that decides it.
-    found = survey(listings, leases, policy, now)
-    due = [stack.stack_id for stack in unknown_protection(found, account, policy)]
+    found = survey(listings, leases, policy, now, account)
+    due = [stack.stack_id for stack in unknown_protection(found)]
     answers = side_by_side(partial(_is_protected, stack_id, stacks, may_go_on) for stack_id in due)
-    found = with_protection(found, set(compress(due, answers)), policy)
+    found = with_protection(found, set(compress(due, answers)))
     imports: dict[str, Imports] = {}
-    while asked := unknown_imports(found, account, policy, imports):
+    while asked := unknown_imports(found, imports):
         who = side_by_side(partial(_importers_of, stack, stacks, may_go_on) for stack in asked)
         imports |= zip((stack.stack_id for stack in asked), who, strict=True)
-    plan = make_plan(found, account, policy, mode, imports)
+    plan = make_plan(found, policy, mode, imports)
     if not does_act:
         return Report(plan)
     # Apply.

@@ -11,9 +11,9 @@ from janitor.adapters.ports import Ledger, Stacks
 from janitor.core.decisions import Reason, TagChange
 from janitor.core.errors import JanitorError, TagRefused
 from janitor.core.journal import Actor, about, entry
-from janitor.core.lease import deployed_at
 from janitor.core.model import Lease, LeaseState, Outcome, Stack, Status
 from janitor.core.plan import Listing
+from janitor.core.refresh import deployed_at
 
 
 def mirror_tags(
