@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from janitor.core.conditions import Condition
 from janitor.core.model import Contact, Lease, LeaseState, Stack
+from janitor.core.selection import Apart
 
 
 class Reason(Struct, frozen=True):
@@ -41,6 +42,8 @@ class _Decided(Struct, frozen=True):
     tags: TagChange | None = None
     unmet: Condition | None = None
     """What stands before its deletion first; None where nothing does, or nobody looked."""
+    apart: Apart | None = None
+    """Why it is left alone, where a rule selects it or somebody said so."""
     owners_before: tuple[Contact, ...] | None = None
     """Who the lease said owns it, where that has changed."""
 

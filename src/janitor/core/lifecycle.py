@@ -43,7 +43,7 @@ from janitor.core.model import (
 )
 from janitor.core.policy import Policy, Rule
 from janitor.core.refresh import first_lease, refresh
-from janitor.core.selection import rule_of, why_not_managed
+from janitor.core.selection import Apart, NotManaged, rule_of, why_not_managed
 from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
 from janitor.core.times import instant_text, relative_text
 
@@ -76,7 +76,9 @@ def decide(
     rule = rule_of(policy, standing)
     why_not = why_not_managed(stack, policy, ground.taken_out)
     if rule is None or why_not:
-        return _unmanaged(stack, lease, why_not, policy, now)
+        decision = _unmanaged(stack, lease, why_not, policy, now)
+        is_meant = rule is not None or (why_not and why_not.kind in (Apart.SELF, Apart.TAKEN_OUT))
+        return replace(decision, apart=why_not.kind) if why_not and is_meant else decision
     if lease is None:
         return _new(stack, rule, ground, now)
     seen = refresh(stack, lease, rule, now, ground)
@@ -95,10 +97,10 @@ def _vanished(stack: Stack | None, lease: Lease | None) -> Decision:
 
 
 def _unmanaged(
-    stack: Stack, lease: Lease | None, why_not: str, policy: Policy, now: datetime
+    stack: Stack, lease: Lease | None, why_not: NotManaged | None, policy: Policy, now: datetime
 ) -> Decision:
     """Leave a stack alone, and end its lease if there is one."""
-    reason = Reason(why_not or "no rule of the policy selects it")
+    reason = Reason(why_not.text if why_not else "no rule of the policy selects it")
     if lease is None:
         return Ignore(reason, stack)
     if lease.unprotected and stack.status != HALF_DELETED:

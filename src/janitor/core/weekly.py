@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from janitor.core.contacts import clean
+from janitor.core.exemptions import exemptions_of_leases
 from janitor.core.journal import Event
 from janitor.core.labels import cost_of, labels_of
 from janitor.core.lease import told_at
@@ -57,6 +58,8 @@ class Week(Struct, frozen=True):
     open: int
     hold: Hold | None = None
     """What a surprise holds."""
+    exempt: Mapping[str, int] = field(default_factory=dict)
+    """How many stacks are never deleted as things stand, by why."""
     refused: tuple[str, ...] = ()
     """Regions that cannot be listed."""
     held: tuple[Line, ...] = ()
@@ -115,6 +118,7 @@ def weekly(
         until=now,
         open=len(ordered),
         hold=account.hold,
+        exempt=exemptions_of_leases(ordered, account.taken_out),
         refused=account.refused_regions,
         held=tuple(_held_lines(ordered, now)),
         kept=_lines(

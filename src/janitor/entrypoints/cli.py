@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from janitor import __version__
 from janitor.core.errors import ConfigurationError, JanitorError
+from janitor.core.forecast import forecast
 from janitor.core.journal import Actor
 from janitor.core.model import Status
 from janitor.entrypoints import (
@@ -18,12 +19,13 @@ from janitor.entrypoints import (
     plan_tables,
     stack_commands,
 )
+from janitor.entrypoints.forecast_tables import forecast_document, forecast_view
 from janitor.entrypoints.options import Options, err, out, print_json, taking
 from janitor.entrypoints.plan_tables import plan_document
 from janitor.journeys.sweep import Report
 
 ORDER = (
-    *("init", "doctor", "plan", "sweep", "explain", "extend"),
+    *("init", "doctor", "plan", "sweep", "explain", "extend", "unmanage"),
     *("audit", "breaker", "policy", "digest", "demo"),
 )
 """The commands as somebody comes to need them."""
@@ -109,13 +111,28 @@ def _main(
 def plan(
     options: Options,
     everything: Annotated[bool, typer.Option("--all", help="Show unmanaged stacks too.")] = False,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            "--days",
+            metavar="N",
+            min=1,
+            max=366,
+            help="Show what is going to happen in so many days, day by day.",
+        ),
+    ] = None,
 ) -> None:
     """Show what a sweep would do, and change nothing."""
     with options.session() as (janitor, _):
-        report = janitor.plan()
-        zone = janitor.policies.policy().window.window.zone
+        report, policy = janitor.plan(), janitor.policies.policy()
+        zone = policy.window.window.zone
+    ahead = forecast(report.plan, policy, days) if days else ()
     if options.as_json:
-        print_json(plan_document(report.plan))
+        more = {"ahead": forecast_document(ahead)} if days else {}
+        print_json({**plan_document(report.plan), **more})
+    elif days:
+        out().print(forecast_view(ahead, days, report.plan.mode, zone))
+        out().print(plan_tables.plan_summary(report.plan))
     else:
         chosen = bool(options.regions)
         out().print(plan_tables.plan_view(report.plan, zone, everything=everything, chosen=chosen))

@@ -16,6 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from janitor.core.contacts import clean
 from janitor.core.errors import DeliveryFailed, TooEarly
+from janitor.core.exemptions import exemptions
 from janitor.core.journal import Actor
 from janitor.core.model import Outcome, Status
 from janitor.core.requests import deletion_from, telling_from
@@ -72,6 +73,7 @@ def sweep(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     _count(janitor, "StacksManaged", plan.managed)
     _count(janitor, "StacksDue", plan.due)
     _count(janitor, "BreakerTripped", plan.surprise is not None)
+    _count(janitor, "StacksExempt", exemptions(plan.decisions).total())
     _count(janitor, "RegionsRefused", sum(bool(error) for _, error in plan.regions))
     # Where no region could be listed nothing was swept, and the alarm is to say so.
     _count(janitor, "SweepCompleted", any(not error for _, error in plan.regions))

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from janitor.core.contacts import clean
 from janitor.core.decisions import Decision, Wait, decision_name
+from janitor.core.exemptions import exemptions, exemptions_text
 from janitor.core.journal import owners_text
 from janitor.core.model import Mode, Outcome, Status
 from janitor.core.plan import Plan
@@ -120,6 +121,8 @@ def plan_view(
         count = f"{len(left)} lease{'s' if len(left) > 1 else ''} in {', '.join(sorted(set(left)))}"
         parts.append(Text(f"Left out: {count}, where --region does not look."))
     parts.append(plan_summary(plan))
+    if exempt := exemptions_text(exemptions(plan.decisions)):
+        parts.append(Text(exempt))
     acts, text = UNDONE.get(plan.mode, ((), ""))
     if plan.counts.keys() & set(acts):
         parts.append(Text(text, style="yellow"))
@@ -223,6 +226,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             "managed": plan.managed,
             "due": plan.due,
             "breaker": surprise_text(plan.surprise) if plan.surprise else None,
+            "never_deleted": dict(sorted(exemptions(plan.decisions).items())),
             **dict(sorted(plan.counts.items())),
         },
     }
