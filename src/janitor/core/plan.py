@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from msgspec import Struct
 
+from janitor.core.deciding import Deciding
 from janitor.core.decisions import (
     Blocked,
     Decision,
@@ -18,15 +19,17 @@ from janitor.core.decisions import (
     Wait,
     decision_name,
 )
+from janitor.core.failures import failed
 from janitor.core.families import with_families
-from janitor.core.lifecycle import decide
-from janitor.core.model import Account, Lease, LeaseState, Mode, Stack
+from janitor.core.model import Account, Lease, LeaseState, Mode, Outcome, Stack
 from janitor.core.order import Imports, in_order, unknown
 from janitor.core.policy import Limits, Policy
+from janitor.core.unread import Unread, lease_unread, stack_unread
 
 BREAKER_LIFT = timedelta(days=1)
 """For so long an operator's acknowledgement holds."""
 
+EMPTY: Mapping[str, str] = {}
 _NOT_ASKED = "it is not among the regions of this sweep, which --region or the policy names"
 MOST_ASKED = 300
 """So often CloudFormation is asked, for protection and for importers each, while it trips."""
@@ -38,6 +41,10 @@ class Listing(Struct, frozen=True):
     region: str
     stacks: tuple[Stack, ...] = ()
     error: str = ""
+    unread: tuple[Unread, ...] = ()
+    """Stacks that are there, of which nothing can be made: neither new nor gone."""
+    bug: Exception | None = None
+    """What made the error, where it is none of our own."""
 
 
 class Plan(Struct, frozen=True):
@@ -54,6 +61,8 @@ class Plan(Struct, frozen=True):
     """Why the breaker stops all deletions; empty where it does not."""
     lifted: bool = False
     """An operator's acknowledgement is what lets deletions through."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """Leases and stacks of which nothing can be made, and why; nothing is done about them."""
 
     @property
     def counts(self) -> Counter[str]:
@@ -67,6 +76,9 @@ class Survey(Struct, frozen=True):
     now: datetime
     regions: tuple[tuple[str, str], ...]
     decisions: tuple[Decision, ...]
+    unread: tuple[tuple[str, str], ...] = ()
+    broken: tuple[Outcome, ...] = ()
+    """Regions and stacks over which the code failed; they are left alone."""
 
     @property
     def managed(self) -> int:
@@ -84,32 +96,40 @@ class Survey(Struct, frozen=True):
 
 
 def survey(
-    listings: Iterable[Listing], leases: Mapping[str, Lease], policy: Policy, now: datetime
+    listings: Iterable[Listing],
+    leases: Mapping[str, Lease],
+    policy: Policy,
+    now: datetime,
+    unreadable: Mapping[str, str] = EMPTY,
 ) -> Survey:
     """Decide on every stack that was listed and on every open lease.
 
     A lease whose region could not be listed, or is not looked at, is left alone; but the
     outcome of a deletion under way is asked for where this sweep does not look at the region.
+    Left alone is as well whose lease is `unreadable`, or whose stack: neither is new or gone.
     """
+    deciding = Deciding(leases, unreadable, policy, now)
     decisions: list[Decision] = []
     regions: list[tuple[str, str]] = []
     seen: set[str] = set()
-    listed: set[str] = set()
+    listed: dict[str, tuple[Unread, ...]] = {}
     for listing in listings:
         regions.append((listing.region, listing.error))
+        if listing.bug:
+            deciding.broken.append(failed(listing.region, "list", listing.bug))
         if listing.error:
             continue
-        listed.add(listing.region)
+        listed[listing.region] = listing.unread
         for stack in with_families(listing.stacks):
             # An account that changes between two pages can show a stack on both.
             if stack.stack_id not in seen:
                 seen.add(stack.stack_id)
-                decisions.append(decide(stack, leases.get(stack.stack_id), policy, now))
+                decisions.append(deciding.on(stack.stack_id, stack))
     errors = dict(regions)
     for stack_id, lease in leases.items():
         if lease.region in listed:
             if stack_id not in seen:
-                decisions.append(decide(None, lease, policy, now))
+                decisions.append(deciding.on_unseen(lease, listed[lease.region]))
         elif lease.state is LeaseState.DELETING and lease.region not in errors:
             text = f"deletion under way in {lease.region}, which this sweep does not look at"
             decisions.append(Track(Reason(text), None, lease))
@@ -117,7 +137,10 @@ def survey(
             why = errors.get(lease.region) or _NOT_ASKED
             text = f"left alone: region {lease.region} was not listed ({why})"
             decisions.append(Wait(Reason(text), None, lease))
-    return Survey(now, tuple(sorted(regions)), tuple(decisions))
+    unread = [(one.key, stack_unread(one)) for odd in listed.values() for one in odd]
+    unread += [(key, lease_unread(why)) for key, why in unreadable.items()]
+    broken = tuple(deciding.broken)
+    return Survey(now, tuple(sorted(regions)), tuple(decisions), tuple(sorted(unread)), broken)
 
 
 def unknown_imports(
@@ -149,7 +172,10 @@ def make_plan(
     due, why, lifted = stopped(found, ordered, account, policy)
     decisions = _stop(ordered, why) if why else _pace(ordered, policy.limits)
     decisions.sort(key=_by_deadline)
-    return Plan(found.now, mode, found.regions, tuple(decisions), found.managed, due, why, lifted)
+    shown = tuple(decisions)
+    return Plan(
+        found.now, mode, found.regions, shown, found.managed, due, why, lifted, found.unread
+    )
 
 
 def stopped(
