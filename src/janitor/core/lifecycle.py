@@ -10,7 +10,7 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from janitor.core.conditions import Condition, Kind, first_unmet
+from janitor.core.conditions import Condition, Kind, Who, first_unmet
 from janitor.core.decisions import (
     Blocked,
     Close,
@@ -122,7 +122,8 @@ def _new(stack: Stack, rule: Rule, ground: Ground, now: datetime) -> Decision:
             "only the edited policy manages it, and that is held until an operator accepts it"
             " (`janitor breaker show`)"
         )
-        return Wait(Reason(text), stack)
+        unmet = Condition(Kind.NOT_HELD, is_met=False, detail=text, who=Who.OPERATOR)
+        return Wait(Reason(text), stack, unmet=unmet)
     is_adopted = is_taken_in or now - stack.created > ADOPTED_AFTER
     opened = first_lease(stack, rule, ground.policy, now, is_adopted=is_adopted)
     text = f"matches rule '{rule.name}'; {expiry_text(opened, ground.policy)}"

@@ -338,3 +338,5 @@ class Outcome(Struct, frozen=True):
     detail: str = ""
     retry_after: int = 0
     """Seconds after which to try again, if the other side said so."""
+    bug: Exception | None = None
+    """What was raised, where it is none of our own errors: with its traceback."""

@@ -112,7 +112,7 @@ def plan_view(
     if left:
         plan = replace(plan, decisions=tuple(d for d in plan.decisions if not _elsewhere(d, plan)))
     shown = [d for d in plan.decisions if everything or decision_name(d) != "ignore"]
-    parts: list[RenderableType] = [_refused(plan)] if any(e for _, e in plan.regions) else []
+    parts: list[RenderableType] = [_refused(plan)] if _refused(plan).plain else []
     if shown:
         parts.append(_Decisions(shown, zone, several=len(plan.regions) > 1))
     if plan.surprise:
@@ -146,7 +146,14 @@ def plan_summary(plan: Plan) -> Text:
 
 def _refused(plan: Plan) -> Text:
     lines = [f"{region}: left alone, {clean(error)}" for region, error in plan.regions if error]
+    lines += [f"{_subject(key)}: left alone, {clean(why)}" for key, why in plan.unread]
     return Text("\n".join(lines), style="red")
+
+
+def _subject(key: str) -> str:
+    """Name a stack by its name and its id, so that its row can be found."""
+    name = stack_name(key)
+    return name if name == clean(key) else f"{name} ({clean(key)})"
 
 
 class _Decisions(Struct, frozen=True):
@@ -227,6 +234,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             "due": plan.due,
             "breaker": surprise_text(plan.surprise) if plan.surprise else None,
             "never_deleted": dict(sorted(exemptions(plan.decisions).items())),
+            "unreadable": [{"key": key, "error": why} for key, why in plan.unread],
             **dict(sorted(plan.counts.items())),
         },
     }

@@ -22,9 +22,10 @@ TRIES = 5
 def look_back(*, clock: Clock, policies: Policies, ledger: Ledger) -> Wording:
     """Word the last seven days, from the journal, the open leases and the account's record."""
     now, zone = clock(), policies.policy().window.window.zone
-    account, leases = ledger.open_records()
+    records = ledger.open_records()
     events = ledger.events(now - WEEK, now)
-    return weekly_wording(weekly(events, leases.values(), account, now - WEEK, now), zone)
+    week = weekly(events, records.leases.values(), records.account, now - WEEK, now)
+    return weekly_wording(week, zone)
 
 
 def queue_week(*, clock: Clock, policies: Policies, ledger: Ledger, queue: Queue) -> Outcome:
