@@ -28,7 +28,14 @@ PLAIN, CDK, SAM, NESTED, EXPORTS, DYNAMIC = "plain", "cdk", "sam", "nested", "ex
 TEMPLATES = {PLAIN: 45, CDK: 25, SAM: 10, NESTED: 8, EXPORTS: 6, DYNAMIC: 6}
 FINE, ONCE, NEVER = "goes", "fails once", "fails for good"
 DELETIONS = {FINE: 89, ONCE: 8, NEVER: 3}
-REDEPLOYED, OF_THEM_WITHOUT_TAGS, EXTENDED, REMOVED = 0.35, 1 / 3, 0.20, 0.15
+REDEPLOYED, EXTENDED, REMOVED = "redeployed", "extended", "removed"
+LIVES = {
+    REDEPLOYED: {REDEPLOYED: 35, "not": 65},
+    EXTENDED: {EXTENDED: 20, "not": 80},
+    REMOVED: {REMOVED: 15, "not": 85},
+}
+WITHOUT_TAGS = 3
+"""Every third of those that are deployed again."""
 
 KEPT = {UNREADABLE, NEAR_MISS, PROTECTED}
 """What somebody means to keep; nobody means that of any other."""
@@ -67,12 +74,22 @@ class People:
 
     random: Random
     exports: list[str] = field(default_factory=list)
+    decks: dict[int, list[str]] = field(default_factory=dict)
+    redeployed: int = 0
     drawn: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """What each stack was drawn as, by its id."""
 
     def pick(self, shares: dict[str, int]) -> str:
-        """Draw one by its share."""
-        return self.random.choices(list(shares), list(shares.values()))[0]
+        """Draw a card: of a hundred stacks each kind gets exactly its share."""
+        deck = self.decks.setdefault(id(shares), [])
+        if not deck:
+            deck += [kind for kind, share in shares.items() for _ in range(share)]
+            self.random.shuffle(deck)
+        return deck.pop()
+
+    def does(self, habit: str) -> bool:
+        """Tell whether the people of this stack do that, as often as its share says."""
+        return self.pick(LIVES[habit]) == habit
 
     def make(self, account: Account, number: int) -> Made:
         """Make one stack, and let its people do the rest later."""
@@ -145,12 +162,13 @@ class People:
     def live(self, account: Account, made: Made) -> None:
         """Let people deploy again, extend and remove the stack."""
         random, lasts = self.random, round((made.due - account.now) / HOUR) if made.due else 240
-        if random.random() < REDEPLOYED:
-            tags = {} if random.random() < OF_THEM_WITHOUT_TAGS else None
+        if self.does(REDEPLOYED):
+            self.redeployed += 1
+            tags = {} if self.redeployed % WITHOUT_TAGS == 0 else None
             when = account.now + random.randint(1, max(lasts - 1, 2)) * HOUR
             account.at(when, lambda account: account.redeploy(made, tags) and None)
-        if random.random() < EXTENDED and made.due:
+        if self.does(EXTENDED) and made.due:
             when, by = made.due - random.choice([3, 20, 40]) * HOUR, random.randint(1, 3) * DAY
             account.at(max(when, account.now + HOUR), lambda a: a.extend(made, by) and None)
-        if random.random() < REMOVED:
+        if self.does(REMOVED):
             account.at(account.now + random.randint(1, lasts) * HOUR, lambda a: a.remove(made))

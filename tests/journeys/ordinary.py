@@ -285,9 +285,8 @@ class Account:
             said = _INSTANT.search(entry.fate)
             if entry.stage == FINAL and said:
                 self._take_final(made, instant(said[1]))
-            elif said and "Expires" in entry.fate and made.due is not None:
-                if instant(said[1]) < made.due - timedelta(minutes=1):
-                    self.early.append(f"{made.name} was told {entry.fate!r}, but {made.due}")
+            elif said and "Expires" in entry.fate and _is_before(instant(said[1]), made.due):
+                self.early.append(f"{made.name} was told {entry.fate!r}, but {made.due}")
 
     def _take_final(self, made: Made, promised: datetime) -> None:
         if made.due is None or self.now < made.due:
@@ -398,6 +397,11 @@ class Channel(MemoryChannel):
 def instant(text: str) -> datetime:
     """Read an instant as notices write it."""
     return datetime.strptime(text, "%d %b %Y %H:%M").replace(tzinfo=UTC)
+
+
+def _is_before(when: datetime, due: datetime | None) -> bool:
+    """Tell whether an end as a notice writes it, without seconds, comes before what is meant."""
+    return due is not None and when < due - timedelta(minutes=1)
 
 
 def is_open(when: datetime) -> bool:

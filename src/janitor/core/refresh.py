@@ -118,7 +118,8 @@ def _changes(lease: Lease, seen: Lease, lacks: tuple[str, ...], policy: Policy) 
         changes.append(dropped if lacks else "its tags are there again")
     changes += _held_changes(lease.moved, seen.moved, policy)
     # A record that never had them is completed with the next change: that alone is none.
-    if lease.tags and seen.tags != lease.tags and not changes:
+    is_same = seen.expires_at == lease.expires_at and not changes
+    if lease.tags and seen.tags != lease.tags and is_same:
         changes.append("its tags say the same in other words")
     if seen.unread != lease.unread:
         not_read = ", ".join(map(clean, seen.unread))
