@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from janitor.core.conditions import Condition, Kind, Who
+from janitor.core.conditions import Who, held_up
 from janitor.core.deciding import Deciding
 from janitor.core.decisions import (
     Decision,
@@ -285,9 +285,7 @@ def _pace(decisions: list[Decision], limits: Limits) -> list[Decision]:
         f"due, but {under_way + free} deletions are under way or begin now, and the policy's cap"
         f" is {limits.max_deleting} (max_deleting)"
     )
-    unmet = Condition(Kind.RELEASED_BY_OTHERS, is_met=False, detail=text)
-    if limits.max_deleting == 0:
-        unmet = replace(unmet, who=Who.OPERATOR)
+    unmet = held_up(text, Who.NOBODY if limits.max_deleting else Who.OPERATOR)
 
     def wait(d: Delete | Retry) -> Decision:
         if d.lease is None or d.lease.stack_id not in late:
