@@ -142,6 +142,8 @@ class _Case(Struct, frozen=True):
     def deadline(self) -> Iterator[Condition]:
         """Yield that there is one, that nobody holds a former one, and that it has come."""
         expires, moved = self.lease.expires_at, self.lease.moved
+        if self.lease.problem:
+            return
         if moved is not None and moved.is_held:
             is_over = expires is not None and self.now >= expires
             yield Condition(Kind.NOT_HELD, is_over, self._held(), Who.OPERATOR)

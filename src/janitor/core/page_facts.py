@@ -65,5 +65,5 @@ def needs(words: PageWords) -> tuple[Need, ...]:
 
 
 def _need(condition: Condition) -> str:
-    detail = f": {clean(condition.detail)}" if condition.detail else ""
+    detail = f"; {clean(condition.detail)}" if condition.detail else ""
     return f"{condition.kind}{detail}"

@@ -311,6 +311,8 @@ def protection_text(by_tag: tuple[str, str]) -> str:
 def near_miss_text(near: tuple[NearMiss, ...]) -> str:
     """Say of a tag that nearly is one of the janitor's which one is."""
     first, more = near[0], len(near) - 1
-    meant = f"{first.meant} is" if first.meant else f"{', '.join(ASKED_KEYS)} are"
-    others = f" (and {more} more like it)" if more else ""
-    return f"its tag {shown(first.key)}{others} is none of janitor's: {meant}"
+    others = f", and {more} more," if more else ""
+    if first.meant:
+        return f"its tag {shown(first.key)}{others} is not one of janitor's; {first.meant} is"
+    known = ", ".join(ASKED_KEYS)
+    return f"its tag {shown(first.key)}{others} is not one of janitor's; these are: {known}"
