@@ -163,9 +163,8 @@ class _Case(Struct, frozen=True):
         if moved.cause is MoveCause.POLICY:
             by, put_back = "an edit of the policy", "the edit is taken back"
         return (
-            f"by {by} it would end {self._instant(moved.to)}; too many stacks would end earlier"
-            f" at once, so it keeps its former deadline ({self._instant(moved.former)}) until an"
-            f" operator accepts that or {put_back}"
+            f"by {by} it would end {self._instant(moved.to)}; its former deadline"
+            f" ({self._instant(moved.former)}) holds until an operator accepts that or {put_back}"
         )
 
     def adopted(self) -> Condition:
