@@ -79,9 +79,35 @@ class Plan(Struct, frozen=True):
         return Counter(decision_name(decision) for decision in self.decisions)
 
     @property
-    def is_whole(
-    regions: Iterable[tuple[str, str]], seen: Iterable[RegionSeen], now: datetime
-) -> bool:
+    def is_whole(self) -> bool:
+        """Tell whether every region was listed that was listed lately."""
+        return is_whole(self.regions, self.seen_regions, self.now)
+
+
+class Survey(Struct, frozen=True):
+    """Each stack and lease decided upon for itself, before they are looked at together."""
+
+    now: datetime
+    regions: tuple[tuple[str, str], ...]
+    decisions: tuple[Decision, ...]
+    ground: Ground
+    seen_regions: tuple[RegionSeen, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    broken: tuple[Outcome, ...] = ()
+    """Regions and stacks over which the code failed; they are left alone."""
+
+    @property
+    def managed(self) -> int:
+        """Count what is managed, but for the leases of regions that nobody looks at any more."""
+        return managed_of(self.decisions, self.regions)
+
+    @property
+    def due(self) -> list[Delete | Retry]:
+        """List what would be deleted, in the order in which it would go."""
+        return _in_line(self.decisions)
+
+
+def is_whole(regions: Iterable[tuple[str, str]], seen: Iterable[RegionSeen], now: datetime) -> bool:
     """Tell whether every region was listed that was listed lately: else a part is not in sight."""
     listed = {region for region, error in regions if not error}
     return all(one.region in listed for one in seen if now - one.at < SILENT_AFTER)
