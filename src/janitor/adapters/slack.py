@@ -14,6 +14,8 @@ from janitor.adapters.slack_errors import (
     TOO_LONG,
     UNREACHABLE,
     Failed,
+    NotSlack,
+    asked,
     code_of,
     header_of,
     lasting,
@@ -73,10 +75,11 @@ class SlackChannel:
         try:
             self._laid_out(
                 message.words,
-                lambda **laid: self._client.chat_update(channel=channel, ts=ts, **laid),
+                lambda **laid: asked(self._client.chat_update, channel=channel, ts=ts, **laid),
             )
             if said:
-                self._client.chat_postMessage(
+                asked(
+                    self._client.chat_postMessage,
                     channel=channel,
                     thread_ts=ts,
                     text=escaped(said),
@@ -91,8 +94,11 @@ class SlackChannel:
     def answer(self, request: AnswerRequest) -> None:
         self._client.token = self._token()
         try:
-            self._client.chat_postEphemeral(
-                channel=request.channel_id, user=request.contact.address, text=escaped(request.text)
+            asked(
+                self._client.chat_postEphemeral,
+                channel=request.channel_id,
+                user=request.contact.address,
+                text=escaped(request.text),
             )
         except Failed as error:
             # Who has left the channel meanwhile is told nothing there.
@@ -103,7 +109,7 @@ class SlackChannel:
         """Raise `ConfigurationError` if the token is not good for what the janitor does."""
         self._client.token = self._token()
         try:
-            answer = self._client.auth_test()
+            answer = asked(self._client.auth_test)
         except Failed as error:
             raise ConfigurationError(str(translated(error))) from error
         granted = {name.strip() for name in header_of(answer, "x-oauth-scopes").split(",")}
@@ -149,20 +155,29 @@ class SlackChannel:
 
     def _looked_up(self, address: str) -> str:
         try:
-            user: dict[str, Any] = self._client.users_lookupByEmail(email=address)["user"]
+            answer = asked(self._client.users_lookupByEmail, "user", email=address)
+            user: Any = answer["user"]
         except SlackApiError as error:
             if code_of(error) == "users_not_found":
                 return ""
             if wait := wait_of(error):
                 self._no_lookup_before = self._clock() + wait
             raise
+        if not isinstance(user, dict) or not user.get("id"):
+            raise NotSlack("a user without an id")
         return "" if user.get("deleted") else str(user["id"])
 
     def _post(self, to: str, words: Wording) -> "SlackResponse":
         return self._laid_out(
             words,
-            lambda **laid: self._client.chat_postMessage(
-                channel=to, mrkdwn=False, unfurl_links=False, unfurl_media=False, **laid
+            lambda **laid: asked(
+                self._client.chat_postMessage,
+                *("channel", "ts"),
+                channel=to,
+                mrkdwn=False,
+                unfurl_links=False,
+                unfurl_media=False,
+                **laid,
             ),
         )
 

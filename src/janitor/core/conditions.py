@@ -72,13 +72,16 @@ def conditions(
 ) -> Iterator[Condition]:
     """Yield what a deletion of this stack needs, each with how it stands now.
 
-    `lease` is as seen now. Without a `stack` what only CloudFormation knows is left out.
+    `lease` is as seen now. Without a `stack` what only CloudFormation knows is as it was last seen.
     """
     case = _Case(stack, lease, policy, policy.terms(lease.rule), now)
     yield case.readable()
     yield case.unprotected()
     if stack is not None:
         yield case.unlocked(stack)
+    elif lease.blocked:
+        text = "CloudFormation's termination protection is on"
+        yield Condition(Kind.UNLOCKED, is_met=False, detail=text, who=Who.OWNER)
     yield from case.deadline()
     if lease.adopted_at is not None:
         yield case.adopted()
@@ -95,6 +98,13 @@ def conditions(
         yield case.at_rest(stack)
     yield case.observed()
     yield case.window()
+    if stack is None and lease.blocker:
+        yield held_up(lease.blocker, Who.OTHERS)
+
+
+def held_up(why: str, who: Who, until: datetime | None = None) -> Condition:
+    """Return that something else is in the way of a stack that lacks nothing itself."""
+    return Condition(Kind.RELEASED_BY_OTHERS, is_met=False, detail=why, who=who, until=until)
 
 
 def first_unmet(
@@ -132,6 +142,8 @@ class _Case(Struct, frozen=True):
     def deadline(self) -> Iterator[Condition]:
         """Yield that there is one, that nobody holds a former one, and that it has come."""
         expires, moved = self.lease.expires_at, self.lease.moved
+        if self.lease.problem:
+            return
         if moved is not None and moved.is_held:
             is_over = expires is not None and self.now >= expires
             yield Condition(Kind.NOT_HELD, is_over, self._held(), Who.OPERATOR)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from janitor.core.contacts import clean
 from janitor.core.model import (
     FINAL,
     OF_NO_DEADLINE,
@@ -41,6 +42,12 @@ def expiry_text(lease: Lease, policy: Policy) -> str:
     if lease.problem:
         return f"kept until its tags are put right, since {lease.problem}"
     return f"expires {deadline_text(lease, policy)}"
+
+
+def unread_texts(lease: Lease, terms: Terms) -> list[str]:
+    """Say of each tag that looks like a lifetime and is not read which one is."""
+    read = " and ".join((terms.ttl_tags[0], terms.expires_tags[0]))
+    return [f"its tag {clean(key)} is not read: {read} are" for key in lease.unread]
 
 
 def told_at(lease: Lease, stage: str) -> datetime | None:
@@ -90,6 +97,8 @@ def about_of(lease: Lease, stage: str) -> str | None:
             return lease.blocker
         case "tags-dropped":
             return lease.tags_dropped_at.isoformat() if lease.tags_dropped_at else ""
+        case "kept":
+            return lease.protection
         case _:
             return None
 

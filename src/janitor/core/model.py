@@ -35,14 +35,15 @@ UNREACHABLE = "unreachable"
 SETTLED = "settled"
 ADOPTED = "adopted"
 TAGS_DROPPED = "tags-dropped"
+KEPT = "kept"
 """Notice stages besides the reminders, whose stage is their lead time (`48h`).
 
 `unreachable` is for operators, once for a stack and deadline; its detail is the owner's
 address. `settled` is never sent of its own: so a stack is shown in an earlier notice from
-when nothing more is to be done about it there. `adopted` and `tags-dropped` are about the
-stack, whatever its deadline is.
+when nothing more is to be done about it there. `adopted`, `tags-dropped` and
+`kept` are about the stack, whatever its deadline is.
 """
-OF_NO_DEADLINE = frozenset({ADOPTED, TAGS_DROPPED})
+OF_NO_DEADLINE = frozenset({ADOPTED, TAGS_DROPPED, KEPT})
 """Such a notice stays delivered when the deadline moves."""
 
 
@@ -120,6 +121,8 @@ class Stack(Struct, frozen=True):
     """An update would read parameters of it anew from SSM, or as a sweep sees a root, of its family."""
     role: str = ""
     """The role with which CloudFormation acts on it; empty: the caller's own rights."""
+    toolkit: str = ""
+    """Which tool deploys other stacks by it, as `core.toolkits` tells by its outputs."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Only when the stack was described by its id, as is `drift`."""
     drift: str = ""
@@ -192,8 +195,12 @@ class Lease(Struct, frozen=True):
     """What its tags say of where it comes from: branch, pull request, commit, cost."""
     protection: str = ""
     """What tag protects it, in words; termination protection is known only when asked."""
+    protect_tag: str = ""
+    """The key of that tag."""
     resources: int | None = None
     """How many resources it had when its owner was first told; None if that is unknown."""
+    paced: int | None = None
+    """How many of them AWS deletes one at a time; None if that is unknown."""
     generation: int = 1
     extended_until: datetime | None = None
     let_go_at: datetime | None = None
@@ -331,3 +338,5 @@ class Outcome(Struct, frozen=True):
     detail: str = ""
     retry_after: int = 0
     """Seconds after which to try again, if the other side said so."""
+    bug: Exception | None = None
+    """What was raised, where it is none of our own errors: with its traceback."""

@@ -22,8 +22,8 @@ from janitor.core.tag_keys import OWNER_TAG, PROTECT_TAGS
 from janitor.core.window import Window
 
 BUILT_IN_NEVER_DELETE = (
-    "CDKToolkit",
-    "aws-sam-cli-managed-default",
+    "*CDKToolkit*",
+    "aws-sam-cli-managed-*",
     "StackSet-*",
     "SC-*",
     "AWSControlTower*",
@@ -166,7 +166,7 @@ class TagKinds(Struct, frozen=True):
 
     lifetime: frozenset[str]
     owner: frozenset[str]
-    protect: frozenset[str]
+    protect: tuple[str, ...]
     counts: frozenset[str]
     """All of these, and what rules select by."""
 
@@ -233,9 +233,9 @@ class Policy(Model):
         rules: tuple[Terms, ...] = (self.defaults, *self.rules)
         lifetime = frozenset(key for r in rules for key in (*r.ttl_tags, *r.expires_tags))
         owner = frozenset(key for rule in rules for key in rule.owner_tags)
-        protect = frozenset(key for rule in rules for key in rule.protect_tags)
+        protect = tuple(dict.fromkeys(key for rule in rules for key in rule.protect_tags))
         selecting = frozenset(key for rule in self.rules for key in rule.select.tags)
-        return TagKinds(lifetime, owner, protect, lifetime | owner | protect | selecting)
+        return TagKinds(lifetime, owner, protect, lifetime | owner | selecting | set(protect))
 
     @cached_property
     def nearly(self) -> Rule:

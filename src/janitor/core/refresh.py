@@ -1,13 +1,14 @@
 """A lease brought up to what its stack shows: deadline, owners, protection, and what has moved."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from janitor.core.contacts import clean, owners_of
 from janitor.core.dropped_tags import as_it_stood, tags_that_count
-from janitor.core.expiry import Unreadable, asked_deadline, effective_deadline
+from janitor.core.expiry import Deadline, Unreadable, asked_deadline, effective_deadline, shown
 from janitor.core.ground import Ground
 from janitor.core.labels import labels_of
 from janitor.core.lease import LET_GO, caps_count_from, deadline_text, notices_that_stay
@@ -15,7 +16,6 @@ from janitor.core.model import (
     ADOPTED,
     FINAL,
     PROBLEM,
-    PROTECT_TAG,
     FormerOwner,
     Lease,
     MoveCause,
@@ -23,7 +23,15 @@ from janitor.core.model import (
     Stack,
 )
 from janitor.core.policy import Policy, Rule
+from janitor.core.selection import rule_of
 from janitor.core.surprises import counts_together, is_accepted, is_earlier, is_sudden, kept_until
+from janitor.core.tag_keys import (
+    ASKED_KEYS,
+    NearMiss,
+    near_misses,
+    protection,
+    unread_lifetimes,
+)
 from janitor.core.times import instant_text
 
 TOLD_AGAIN = timedelta(days=7)
@@ -110,11 +118,13 @@ def _changes(lease: Lease, seen: Lease, lacks: tuple[str, ...], policy: Policy) 
         changes.append(dropped if lacks else "its tags are there again")
     changes += _held_changes(lease.moved, seen.moved, policy)
     # A record that never had them is completed with the next change: that alone is none.
-    if lease.tags and seen.tags != lease.tags and not changes:
+    is_same = seen.expires_at == lease.expires_at and not changes
+    if lease.tags and seen.tags != lease.tags and is_same:
         changes.append("its tags say the same in other words")
     if seen.unread != lease.unread:
-        changes.append(f"its tags {', '.join(seen.unread)} are not read" if seen.unread else "")
-    return [change for change in changes if change]
+        not_read = ", ".join(map(clean, seen.unread))
+        changes.append(f"its tags {not_read} are not read" if not_read else "all its tags are read")
+    return changes
 
 
 def _held_changes(before: Moved | None, after: Moved | None, policy: Policy) -> list[str]:
@@ -126,20 +136,25 @@ def _held_changes(before: Moved | None, after: Moved | None, policy: Policy) -> 
     return ["no earlier deadline is held any more"] if was and not is_held else []
 
 
+def asked_of(stack: Stack, lease: Lease, rule: Rule, zone: ZoneInfo) -> Deadline:
+    """Return the deadline that the tags and the rule ask for. Raises `Unreadable`."""
+    return asked_deadline(
+        stack.tags,
+        counts_from=deployed_at(stack, lease) if rule.ttl_from == "updated" else stack.created,
+        rule_ttl=rule.ttl,
+        allow_never=rule.allow_never,
+        zone=zone,
+        ttl_tags=rule.ttl_tags,
+        expires_tags=rule.expires_tags,
+    )
+
+
 def _seen(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Lease:
     """Return what the stack's tags and the rule make of the lease."""
     contacts, ownerless = owners_of(stack.tags, rule)
-    counts_from, deployed = stack.created, lease.deployed_at
-    if rule.ttl_from == "updated":
-        counts_from = deployed = deployed_at(stack, lease)
+    deployed = deployed_at(stack, lease) if rule.ttl_from == "updated" else lease.deployed_at
     try:
-        asked = asked_deadline(
-            stack.tags,
-            counts_from=counts_from,
-            rule_ttl=rule.ttl,
-            allow_never=rule.allow_never,
-            zone=policy.window.window.zone,
-        )
+        asked = asked_of(stack, lease, rule, policy.window.window.zone)
         latest = caps_count_from(lease) + rule.max_lifetime
         deadline = effective_deadline(asked, lease.extended_until, latest)
         at, source, problem = deadline.at, deadline.source, ""
@@ -147,13 +162,18 @@ def _seen(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Lease:
             at, source = let_go, LET_GO
     except Unreadable as error:
         at, source, problem = None, "", str(error)
+    if near := near_misses(stack.tags, policy.tag_kinds.counts):
+        at, source, problem = None, "", near_miss_text(near)
+    by_tag = protection(stack.tags, rule.protect_tags)
     return replace(
         lease,
         rule=rule.name,
         contacts=contacts,
         ownerless=ownerless,
         labels=labels_of(stack.tags),
-        protection=protection_of(stack),
+        protection=protection_text(by_tag) if by_tag else "",
+        protect_tag=by_tag[0] if by_tag else "",
+        unread=unread_lifetimes(stack.tags, (*rule.ttl_tags, *rule.expires_tags)),
         expires_at=at,
         deadline_source=source,
         problem=problem,
@@ -178,7 +198,7 @@ def _later_of_policies(
 def brought_forward(stack: Stack, seen: Lease, ground: Ground) -> tuple[Lease, datetime] | None:
     """Return the lease by the accepted policy, and the deadline by this one, if that is earlier."""
     accepted = ground.accepted
-    rule = accepted.rule_for(stack) if accepted else None
+    rule = rule_of(accepted, stack) if accepted else None
     if accepted is None or rule is None:
         return None
     before = _seen(stack, seen, rule, accepted)
@@ -237,7 +257,7 @@ def _moved_by_tags(
 def _is_by_policy(stack: Stack, lease: Lease, seen: Lease, ground: Ground) -> bool:
     """Tell whether the same tags give no earlier deadline by the policy of before."""
     previous = ground.previous
-    rule = previous.rule_for(stack) if previous else None
+    rule = rule_of(previous, stack) if previous else None
     if previous is None or rule is None:
         return False
     before = kept_until(_seen(stack, seen, rule, previous))
@@ -282,9 +302,17 @@ def _is_void(stage: str) -> bool:
     return stage in (FINAL, ADOPTED)
 
 
-def protection_of(stack: Stack) -> str:
-    """Say in words what tag protects the stack; nothing if none does."""
-    why = stack.tags.get(PROTECT_TAG)
-    if why is None:
-        return ""
-    return f"protected by tag {PROTECT_TAG}" + (f": {clean(why)}" if clean(why) else "")
+def protection_text(by_tag: tuple[str, str]) -> str:
+    """Say in words what tag protects a stack, and why."""
+    key, why = by_tag
+    return f"protected by tag {clean(key)}" + (f": {clean(why)}" if clean(why) else "")
+
+
+def near_miss_text(near: tuple[NearMiss, ...]) -> str:
+    """Say of a tag that nearly is one of the janitor's which one is."""
+    first, more = near[0], len(near) - 1
+    others = f", and {more} more," if more else ""
+    if first.meant:
+        return f"its tag {shown(first.key)}{others} is not one of janitor's; {first.meant} is"
+    known = ", ".join(ASKED_KEYS)
+    return f"its tag {shown(first.key)}{others} is not one of janitor's; these are: {known}"

@@ -33,6 +33,33 @@ class Resource(Struct, frozen=True):
         return f"{self.logical_id} ({self.type} {self.physical_id or 'without an id'})"
 
 
+PACED = frozenset(
+    {
+        "AWS::ApiGateway::RestApi",
+        "AWS::ApiGateway::DomainName",
+        "AWS::ApiGatewayV2::DomainName",
+        "AWS::ApiGatewayV2::VpcLink",
+    }
+)
+"""What AWS deletes one at a time in an account, as `core.pace` says."""
+
+
+class Count(Struct, frozen=True):
+    """How much a stack has."""
+
+    resources: int
+    """Its own, without those of nested stacks."""
+    paced: int
+    """Of those and of nested stacks, how many AWS deletes one at a time."""
+
+    @classmethod
+    def of(cls, snapshot: "Snapshot") -> "Count":
+        """Count what a stack and its nested ones consist of."""
+        found = snapshot.resources
+        own = sum(not one.stack_id for one in found)
+        return cls(own, sum(one.type in PACED for one in found))
+
+
 class Snapshot(Struct, frozen=True):
     """What a stack consists of right before it is deleted."""
 

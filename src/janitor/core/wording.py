@@ -211,7 +211,7 @@ def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) 
                 )
             return [fate, begins, why, *_refused(item), *_former(item, lease)]
         case "adopted":
-            return _adopted(item, lease, when(lease.expires_at), when(item.delete_after))
+            return _adopted(item, lease, when(item.delete_after))
         case "settled":
             return [_settled(lease, when(lease.expires_at))]
         case stage if is_about_an_outcome(stage):
@@ -221,9 +221,9 @@ def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) 
             return [fate, why, *_refused(item)]
 
 
-def _adopted(item: Item, lease: Lease, ends: str, after: str) -> list[str]:
+def _adopted(item: Item, lease: Lease, after: str) -> list[str]:
     """Say what the janitor is, what it will do with a stack that was there before, and how to keep it."""
-    fate = f"It ends {ends}. It will be deleted on {after} at the earliest, after a final notice."
+    fate = f"It will be deleted, at the earliest on {after}, and not before a final notice."
     if lease.expires_at is None:
         fate = "It has no deadline, so nothing happens to it."
     return [

@@ -53,11 +53,12 @@ def _grouped(found: Explained, now: datetime, zone: ZoneInfo) -> Iterator[tuple[
 
 def condition_line(condition: Condition) -> str:
     """Say in one line whether a condition is met; where it is not, who can change that."""
-    detail = f": {condition.detail}" if condition.detail else ""
+    detail = f"; {condition.detail}" if condition.detail else ""
     if condition.is_met:
-        return f"yes, {condition.kind}{detail}"
-    who = "" if condition.comes_by_itself else f" ({condition.who} can change that)"
-    return f"no, {condition.kind}{detail}{who}"
+        return f"yes: {condition.kind}{detail}"
+    if condition.comes_by_itself:
+        return f"not yet: {condition.kind}{detail}"
+    return f"no: {condition.kind}{detail} ({condition.who} can change that)"
 
 
 def _notice_text(notice: Notice, zone: ZoneInfo) -> str:

@@ -1,7 +1,8 @@
 """Delete: read everything again, decide again, claim, journal the intent, then ask AWS."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
+from math import ceil
 
 from msgspec.structs import replace
 
@@ -16,13 +17,10 @@ from janitor.core.ladder import Step, lacks_protection, next_step
 from janitor.core.lifecycle import decide
 from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
-from janitor.core.requests import DeletionRequest
+from janitor.core.requests import GOOD_FOR, DeletionRequest
 from janitor.core.resources import Snapshot
 from janitor.core.statuses import HALF_DELETED
 from janitor.journeys.attempt import ACTOR, MODE_GOOD_FOR, Attempt, protect_again
-
-GOOD_FOR = timedelta(hours=1)
-"""A sweep's verdict older than this is not acted upon: the next sweep gives a new one."""
 
 
 def delete(
@@ -41,13 +39,16 @@ def delete(
     next sweep goes on with that.
     """
     # Gather.
-    now, policy, mode = clock(), policies.policy(), policies.mode()
+    now = clock()
+    if request.not_before is not None and now < request.not_before:
+        why = "not its turn yet: AWS deletes one at a time of what it has"
+        left = ceil((request.not_before - now).total_seconds())
+        return Outcome(request.stack_id, "delete", Status.SKIPPED, why, retry_after=left)
+    policy, mode = policies.policy(), policies.mode()
     if request.restore_only:
         return _restore(request, now, policy, mode, stacks, ledger)
-    if mode is not Mode.ENFORCE:
-        return _skipped(request, f"mode is {mode.value} by now")
-    if now - request.decided_at > GOOD_FOR:
-        return _skipped(request, "decided too long ago; the next sweep decides anew")
+    if why := _why_nothing_goes(request, now, mode):
+        return _skipped(request, why)
     ground = ground_of(ledger.account(), policy)
     lease = ledger.lease(request.stack_id)
     if lease is None or not lease.state.is_open:
@@ -84,6 +85,15 @@ def delete(
         may_go_on,
         policies.mode,
     ).make()
+
+
+def _why_nothing_goes(request: DeletionRequest, now: datetime, mode: Mode) -> str:
+    """Say what keeps every stack of this sweep from being deleted; nothing if nothing does."""
+    if mode is not Mode.ENFORCE:
+        return f"mode is {mode.value} by now"
+    if now - request.decided_at > GOOD_FOR:
+        return "decided too long ago; the next sweep decides anew"
+    return ""
 
 
 def _restore(
