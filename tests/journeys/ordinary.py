@@ -40,6 +40,8 @@ SWEPT_AT = timedelta(minutes=5)
 """Past each hour; by half past, what was to be deleted has gone."""
 GRACE = timedelta(hours=24)
 OWNERLESS_GRACE = timedelta(hours=72)
+NOTICES_HOLD = 4 * DAY
+"""What was told of a region is void once it could not be listed for longer."""
 GONE = "DELETE_COMPLETE"
 DAYTIME = range(8, 19)
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
@@ -113,6 +115,7 @@ class Account:
         """No sweep takes place."""
         self.unseen = ""
         """The region that cannot be listed."""
+        self.unseen_since = START
         self.wrong: list[str] = []
         """What went too early, or untold, or though somebody meant to keep it."""
         self.early: list[str] = []
@@ -121,7 +124,7 @@ class Account:
 
     # What people do.
 
-    def make(  # noqa: PLR0913 - each is something that people differ in
+    def make(
         self,
         name: str,
         tags: Mapping[str, str],
@@ -203,22 +206,24 @@ class Account:
         operating.accept(self.plan, now=self.now, policy=policy, ledger=self.ledger)
 
     def refuse(self, region: str, error: str) -> None:
-        """Let a region refuse every call; an empty error ends that, after more than four days."""
+        """Let a region refuse every call; an empty error ends that."""
         self.stacks.refuse(region, error)
-        self.unseen = region if error else ""
+        self.unseen, since, self.unseen_since = region if error else "", self.unseen_since, self.now
+        if error or self.now - since <= NOTICES_HOLD:
+            return
         for made in self.standing.values():
-            if not error and f":{region}:" in made.stack_id:
+            if f":{region}:" in made.stack_id:
                 made.begin_anew(made.due)
 
     # How time passes.
 
-    def run(self, days: float, every: int = NIGHTS) -> None:
+    def run(self, days: float, every: int = NIGHTS, daytime: range = DAYTIME) -> None:
         """Let days pass, with a sweep in every hour of the day, and at night in some."""
         for _ in range(round(days * 24)):
             for act in self.agenda.pop(self.now, ()):
                 act(self)
             hour = self.now
-            if not self.asleep and (hour.hour in DAYTIME or hour.hour % every == 0):
+            if not self.asleep and (hour.hour in daytime or hour.hour % every == 0):
                 self.now = hour + SWEPT_AT
                 self.sweep()
             self.now = hour + HOUR
@@ -262,8 +267,8 @@ class Account:
                 made.untold += 1
                 if made.untold == PATIENCE:  # what is seen for the first time is opened first
                     self._blame(made, "it fell due, and no final notice was sent")
-            elif is_open(self.now) and self.now >= made.told[-1][1]:
-                made.outlasted += 1
+            elif self.now >= made.told[-1][1]:
+                made.outlasted += is_open(self.now)
                 if operating.excuse(self.decision(made.stack_id)):
                     made.outlasted = 0
                 if made.outlasted == PATIENCE:
@@ -323,14 +328,14 @@ class Account:
         return operating.held(self.plan)
 
     @property
+    def bound(self) -> int:
+        """Return how many deadlines may come earlier at once before that is a surprise."""
+        return max(5, len(self.standing) // 10)
+
+    @property
     def ahead(self) -> list[Made]:
         """Return what stands and is wanted for longer."""
         return [m for m in self.standing.values() if m.due is None or m.due > self.now]
-
-    @property
-    def past_due(self) -> list[Made]:
-        """Return what stands though nobody wants it any more."""
-        return [m for m in self.standing.values() if m.due and m.due <= self.now]
 
     @property
     def late(self) -> list[str]:
