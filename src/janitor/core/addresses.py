@@ -33,9 +33,9 @@ _BREAKS = re.compile(
     "\N{FULLWIDTH COMMA}\N{FULLWIDTH SEMICOLON}\N{FULLWIDTH COLON}\N{IDEOGRAPHIC COMMA}]+"
 )
 _CORE = re.compile(r"[\W_]*+(.*[^\W_])?", re.DOTALL)
-_WORDS_APART = re.compile(r"[\s,;:+|]+")
+_WORDS_APART = re.compile(r"[\s,;:/+|]+")
 _NOTHING = frozenset(
-    {"", "unknown", "n/a", "na", "none", "tbd", "tba", "null", "nil", "todo", "nobody", "x"}
+    {"", "unknown", "na", "none", "tbd", "tba", "null", "nil", "todo", "nobody", "x"}
     | {"noone", "no one", "no owner", "undefined", "unset", "not set", "unassigned"}
     | {"not applicable"}
 )
@@ -51,7 +51,9 @@ class Word(Struct, frozen=True):
     @property
     def is_meant(self) -> bool:
         """Tell whether it is to be an address, and is none that anybody could reach."""
-        return ("@" in self.text or self.text[0] == "#") and not says_nothing(self.text)
+        text = self.text
+        is_like_one = "@" in text or (text[0] == "#" and _has_letter(text))
+        return is_like_one and not says_nothing(text)
 
 
 def is_user_id(text: str) -> bool:
@@ -62,7 +64,7 @@ def is_user_id(text: str) -> bool:
 def is_channel(text: str) -> bool:
     """Tell whether this is a Slack channel: its id, or `#` and its name, which has no capitals."""
     if _CHANNEL_NAME.fullmatch(text):
-        return text == text.lower()
+        return text == text.lower() and any(map(str.isalnum, text))
     return _CHANNEL_ID.fullmatch(text) is not None
 
 
@@ -74,10 +76,16 @@ def like_an_id(name: str) -> str:
 
 def says_nothing(text: str) -> bool:
     """Tell whether this is a placeholder: `unknown`, `N/A`, `-`, or several of them."""
-    text = text.casefold()
+    if is_channel(text):  # whatever it is called
+        return False
+    text = text.casefold().replace("n/a", "na")
     return _core(text) in _NOTHING or all(
         _core(word) in _NOTHING for word in _WORDS_APART.split(text)
     )
+
+
+def _has_letter(text: str) -> bool:
+    return any(map(str.isalpha, text))
 
 
 def _core(text: str) -> str:
@@ -143,6 +151,6 @@ def _of_slack(text: str) -> Contact | None:
     if is_channel(bare):
         return Contact(ContactKind.SLACK_CHANNEL, bare)
     # `#42` among other words is more likely a ticket.
-    if is_channel(text) and any(map(str.isalpha, text)):
+    if is_channel(text) and _has_letter(text):
         return Contact(ContactKind.SLACK_CHANNEL, text)
     return None

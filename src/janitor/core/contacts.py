@@ -108,13 +108,22 @@ def _has_address(words: tuple[Word, ...]) -> bool:
 def _owners_of_entry(entry: str, words: tuple[Word, ...]) -> Iterator[Contact]:
     if not _has_address(words):
         if not says_nothing(entry):
-            yield Contact(ContactKind.NAME, entry)
+            yield Contact(ContactKind.NAME, _without_half_a_pair(entry))
         return
     for word in words:
         if word.address:
             yield word.address
         elif word.is_meant:
             yield Contact(ContactKind.NAME, word.text)
+
+
+def _without_half_a_pair(name: str) -> str:
+    """Take away what is left of brackets or quotes around several owners."""
+    if not any(closing in name for closing in ")]}"):
+        name = name.lstrip("([{")
+    if not any(opening in name for opening in "([{"):
+        name = name.rstrip(")]}")
+    return (name.strip('"') if name.count('"') % 2 else name).strip()
 
 
 def owners_of(tags: Mapping[str, str], terms: Terms) -> tuple[tuple[Contact, ...], bool]:
