@@ -159,38 +159,28 @@ class SlackChannel:
 
     def _looked_up(self, address: str, look_up: Callable[[str], str]) -> str:
         try:
-<<<<<<< HEAD
-            answer = asked(self._client.users_lookupByEmail, "user", email=address)
-            user: Any = answer["user"]
-=======
             return look_up(address)
->>>>>>> parsers
         except SlackApiError as error:
             if code_of(error) in UNKNOWN:
                 return ""
             if wait := wait_of(error):
                 self._no_lookup_before = self._clock() + wait
             raise
-<<<<<<< HEAD
-        if not isinstance(user, dict) or not user.get("id"):
-            raise NotSlack("a user without an id")
-=======
 
     def _user_of(self, address: str) -> str:
-        user: dict[str, Any] = self._client.users_lookupByEmail(email=address)["user"]
->>>>>>> parsers
-        return "" if user.get("deleted") else str(user["id"])
+        return _active(asked(self._client.users_lookupByEmail, "user", email=address)["user"])
 
     def _with_id(self, like: str) -> str:
         """Ask for a name that could be an id; of channels only where the app may see them."""
         if like[0] in "UW":
-            return "" if self._client.users_info(user=like)["user"].get("deleted") else like
+            return _active(asked(self._client.users_info, "user", user=like)["user"])
         try:
-            return str(self._client.conversations_info(channel=like)["channel"]["id"])
+            found = asked(self._client.conversations_info, "channel", channel=like)["channel"]
         except SlackApiError as error:
             if code_of(error) == "missing_scope":  # nothing else needs that one
                 return ""
             raise
+        return str(found["id"]) if isinstance(found, dict) and found.get("id") else ""
 
     def _post(self, to: str, words: Wording) -> "SlackResponse":
         return self._laid_out(
@@ -216,3 +206,10 @@ class SlackChannel:
             if code_of(error) not in TOO_LONG:
                 raise
         return put(text=summary_of(words), blocks=blocks_of(words, compact=True))
+
+
+def _active(user: Any) -> str:
+    """Return the id of a user; nothing of one that was switched off."""
+    if not isinstance(user, dict) or not user.get("id"):
+        raise NotSlack("a user without an id")
+    return "" if user.get("deleted") else str(user["id"])

@@ -11,7 +11,6 @@ from enum import StrEnum
 from msgspec import Struct
 
 from janitor.core.causes import Cause, cause_of, stuck
-from janitor.core.contacts import clean
 from janitor.core.model import FAILED_RUNG, PURGE_TAG, Lease, LeaseState, Stack
 from janitor.core.policy import Limits, Terms
 from janitor.core.purge_tag import read_purge
