@@ -13,16 +13,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from janitor.adapters.ports import Clock, Ledger, Purger, Stacks
-from janitor.core.causes import Cause, Failure, cause_of_refusal
+from janitor.core.causes import Cause
 from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict, DeleteRefused, JanitorError
-from janitor.core.importers import importers_in
 from janitor.core.journal import Actor, Draft, Entry, about, entry
 from janitor.core.ladder import PURGEABLE, Step
 from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
-from janitor.journeys.failed import failed_attempt, is_untouched
+from janitor.journeys.failed import failed_attempt, failure_of, is_untouched
 
 ACTOR = Actor("janitor", "janitor", "delete")
 
@@ -106,13 +105,11 @@ class Attempt(Struct, frozen=True):
         try:
             request_id = self.stacks.delete(lease.stack_id, deletion_token(self.claimed), self.step)
         except DeleteRefused as refusal:
-            said = refusal.said
-            failure = Failure(str(refusal), cause_of_refusal(said), importers_in([said]))
-            now, policy, stack = self.now, self.policy, self.stack
+            failure = failure_of(refusal)
             lease = self._commit(
                 lease,
                 lambda stored: failed_attempt(
-                    stored, failure, now=now, policy=policy, actor=ACTOR, stack=stack
+                    stored, failure, now=self.now, policy=self.policy, actor=ACTOR, stack=self.stack
                 ),
             )
             if lease.unprotected:
