@@ -144,11 +144,20 @@ def test_keys_that_the_policy_names_are_no_near_misses() -> None:
     )
 
 
-WRITTEN = """
-janitor:ttl janitor:expires janitor:protect janitor:owner janitor:purge janitor:branch
-janitor:pull-request janitor:commit janitor:monthly-cost janitor:self janitor:state
-janitor:delete-after
-""".split()
+WRITTEN = [
+    "janitor:ttl",
+    "janitor:expires",
+    "janitor:protect",
+    "janitor:owner",
+    "janitor:purge",
+    "janitor:branch",
+    "janitor:pull-request",
+    "janitor:commit",
+    "janitor:monthly-cost",
+    "janitor:self",
+    "janitor:state",
+    "janitor:delete-after",
+]
 keys = st.sampled_from(WRITTEN)
 
 
