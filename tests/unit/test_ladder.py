@@ -10,7 +10,6 @@ from janitor.core.causes import Cause, cause_of
 from janitor.core.ladder import (
     PURGEABLE,
     TOLD_AFTER,
-    Cause,
     Rung,
     Step,
     back_off,
