@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from janitor.core.companions import parent_in
 from janitor.core.contacts import clean
 from janitor.core.expiry import shown
 from janitor.core.model import SELF_TAG, Stack
@@ -66,6 +67,10 @@ def why_not_managed(stack: Stack, policy: Policy) -> str:
     """Say what keeps a stack from being managed, whatever the rules say; nothing if nothing does."""
     if stack.parent_id:
         return "nested stack: it lives and goes with its parent"
+    if parent := parent_in(stack.name):
+        if stack.companion_of:
+            return f"companion of {stack.companion_of}: it goes with it"
+        return f"SAM made it as the companion of {parent}, which is not there: it is left alone"
     if SELF_TAG in stack.tags:
         return f"tag {SELF_TAG}: the janitor never looks at itself"
     if pattern := policy.never_deletes(stack.name):
