@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from janitor.adapters.dynamodb import DynamoLedger
 from janitor.adapters.memory import MemoryLedger
-from janitor.adapters.ports import Ledger
+from janitor.adapters.ports import Ledger, OpenRecords
 from janitor.adapters.tables import create_tables
 from janitor.core.audit import verify
 from janitor.core.decisions import Reason
@@ -97,21 +97,21 @@ def test_a_lease_and_its_events_are_written_together(ledger: Ledger) -> None:
     first = entry(lease, lease, draft(lease, "lease.opened"), draft(lease, "notice.delivered"))
     ledger.commit(first)
     assert ledger.lease(lease.stack_id) == first.record
-    assert ledger.open_records()[1] == {lease.stack_id: first.record}
+    assert ledger.open_records().leases == {lease.stack_id: first.record}
     assert tuple(ledger.chain(lease.stack_id)) == first.events
 
 
 def test_the_account_changes_like_a_lease(ledger: Ledger) -> None:
     """It is there from the beginning, and has a chain of its own."""
     account = ledger.account()
-    assert ledger.open_records() == (account, {})
+    assert ledger.open_records() == OpenRecords(account, {})
     event = Draft(
         NOON, Actor("operator", "o", "cli"), "mode.changed", JANITOR_TARGET, Reason("now")
     )
     changed = entry(account, replace(account, mode=Mode.ENFORCE), event)
     ledger.commit(changed)
     assert ledger.account() == changed.record
-    assert ledger.open_records()[0] == changed.record
+    assert ledger.open_records().account == changed.record
     another = replace(event, reason=Reason("then"))
     with pytest.raises(Conflict):
         ledger.commit(entry(account, replace(account, mode=Mode.OFF), another))
@@ -262,18 +262,18 @@ def test_closed_leases_leave_the_open_set_and_stay_readable(ledger: Ledger) -> N
     lease = opened(ledger, a_lease())
     gone = step(lease, "lease.closed", state=LeaseState.GONE, closed_at=NOON)
     ledger.commit(gone)
-    assert ledger.open_records()[1] == {}
+    assert ledger.open_records().leases == {}
     assert ledger.lease(lease.stack_id) == gone.record
     again = step(gone.record, "lease.opened", state=LeaseState.ACTIVE)
     ledger.commit(again)
-    assert ledger.open_records()[1] == {lease.stack_id: again.record}
+    assert ledger.open_records().leases == {lease.stack_id: again.record}
 
 
 def test_all_open_leases_are_read_however_many_pages_they_fill(ledger: Ledger) -> None:
     """DynamoDB answers with 1 MB at most."""
     for number in range(13):
         opened(ledger, a_lease(f"feat-{number}", last_error="x" * 100_000))
-    assert len(ledger.open_records()[1]) == 13
+    assert len(ledger.open_records().leases) == 13
 
 
 def test_a_lease_that_nobody_stored_is_none(ledger: Ledger) -> None:
@@ -408,7 +408,7 @@ def test_an_account_row_that_the_index_does_not_show_yet_is_found(tables: Tables
         UpdateExpression="REMOVE #open",
         ExpressionAttributeNames={"#open": "open"},
     )
-    assert tables.ledger.open_records() == (account, {})
+    assert tables.ledger.open_records() == OpenRecords(account, {})
 
 
 def test_missing_tables_are_named_with_the_way_to_make_them(tables: Tables) -> None:

@@ -15,8 +15,9 @@ import pytest
 from janitor.adapters.cloudformation import CloudFormation
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.ports import Stacks
+from janitor.core.causes import Cause, cause_of, cause_of_refusal
 from janitor.core.errors import DeleteRefused, StackNotFound, TagRefused
-from janitor.core.ladder import Cause, Rung, Step, cause_of
+from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
 from janitor.core.resources import NESTED, Count, Resource, Snapshot
 
@@ -426,7 +427,7 @@ def test_termination_protection_is_respected(world: World) -> None:
     assert described(world, stack).termination_protection
     with pytest.raises(DeleteRefused, match=r"(?i)termination.?protection") as refused:
         world.stacks.delete(stack.stack_id, "token-1")
-    assert cause_of(refused.value.said) is Cause.NOT_BEGUN
+    assert cause_of_refusal(refused.value.said) is Cause.NOT_BEGUN
     assert described(world, stack).status == "CREATE_COMPLETE"
 
 

@@ -210,11 +210,13 @@ def test_no_region_is_one_clear_line(account: CommandLine) -> None:
 def test_a_policy_is_refused_by_field_and_line(account: CommandLine, tmp_path: Path) -> None:
     """Every problem has its line, in `policy check` and in every other command."""
     file = tmp_path / "policy.yaml"
-    file.write_text("mode: observe\nrules:\n  - name: a\n    select: {tag: x}\n    ttl: 3 days\n")
+    file.write_text(
+        "mode: observe\nrules:\n  - name: a\n    select: {tag: x}\n    ttl: three days\n"
+    )
     for command in (("policy", "check", str(file)), ("plan", "--policy", str(file))):
         ran = account(*command)
         assert ran.code == 2
-        assert f"{file}:5: rules[0].ttl: '3 days' is not a duration" in ran.err
+        assert f"{file}:5: rules[0].ttl: 'three days' is not a duration" in ran.err
 
 
 def test_a_policy_that_deletes_nothing_says_so_above_its_examples(

@@ -25,7 +25,7 @@ def told() -> Story:
     story = Story()
     for name in NAMES:
         story.deploy(name, {**OWNED, "janitor:owner": "ada.lovelace@department.example.com"})
-    story.deploy("feat-typo", {**OWNED, "janitor:ttl": "3 days"})
+    story.deploy("feat-typo", {**OWNED, "janitor:ttl": "three days"})
     for _ in range(4):
         story.sweep()
         story.wait(1)

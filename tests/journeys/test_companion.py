@@ -199,6 +199,11 @@ def test_an_opt_in_for_buckets_empties_no_repository() -> None:
     "how, text",
     [
         ({"tags": {"janitor:protect": "base images"}}, "protected by tag janitor:protect: base im"),
+        ({"tags": {"DoNotDelete": "true"}}, "protected by tag DoNotDelete: true"),
+        (
+            {"tags": {"janitor:protected": "1"}},
+            "kept, since its tag 'janitor:protected' is not one",
+        ),
         ({"tags": {"janitor:self": "1"}}, "protected by tag janitor:self"),
         ({"termination_protection": True}, "protected by CloudFormation's termination protection"),
     ],

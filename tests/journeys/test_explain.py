@@ -13,7 +13,7 @@ from tests.journeys.stories import OWNED, POLICY, SWEEPER, THERE, Story
 from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue, MemoryStacks
 from janitor.core.decisions import decision_name
 from janitor.core.errors import JanitorError, StackNotFound
-from janitor.core.lease import first_lease
+from janitor.core.refresh import first_lease
 from janitor.core.lifecycle import decide
 from janitor.core.model import (
     ACCOUNT_KEY,
@@ -27,8 +27,9 @@ from janitor.core.model import (
     Notice,
     Stack,
 )
-from janitor.core.policy import Policy, Selector
+from janitor.core.policy import Policy
 from janitor.core.selection import looks_of, why_not
+from janitor.core.selector import Selector
 from janitor.entrypoints.explain_tables import explained_document, explained_facts
 from janitor.journeys.explain import Explained, explain
 from janitor.journeys.sweep import sweep
@@ -174,8 +175,8 @@ def test_the_deadline_is_told_step_by_step() -> None:
 
 def test_a_tag_that_cannot_be_read_is_told_with_what_is_right() -> None:
     """And is in the way of any deletion."""
-    found = Case(None, **{"janitor:ttl": "3 days"}).explained()
-    assert found.deadline[0].startswith("cannot be told: tag janitor:ttl '3 days' is not")
+    found = Case(None, **{"janitor:ttl": "three days"}).explained()
+    assert found.deadline[0].startswith("cannot be told: tag janitor:ttl 'three days' is not")
     assert found.deleted.startswith("not as things stand (deadline passed: tag janitor:ttl")
 
 

@@ -860,7 +860,7 @@ def test_failures_with_long_reasons_are_all_told_in_as_many_messages_as_it_takes
     story.janitor = replace(story.janitor, channel=channel)
     story.deploy()
     story.sweep()
-    (lease,) = story.ledger.open_records()[1].values()
+    (lease,) = story.ledger.open_records().leases.values()
     reasons = "DELETE_FAILED: " + "security group in use, é, " * 220
     for number in range(100):
         stuck = replace(

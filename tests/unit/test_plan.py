@@ -439,6 +439,7 @@ def test_the_document_of_a_plan_is_what_the_design_says() -> None:
             "due": 1,
             "breaker": None,
             "breaker_lifted": False,
+            "unreadable": [],
             "delete": 1,
             "ignore": 1,
             "open": 1,

@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from janitor.core.durations import duration_text, hours_text
 from janitor.core.errors import PolicyError
 from janitor.core.examples import why_nothing_goes
-from janitor.core.expiry import Window
 from janitor.core.model import Mode, Stack
-from janitor.core.policy import Policy, Rule, Selector, default_policy
+from janitor.core.policy import Policy, Rule, default_policy
 from janitor.core.policy_file import parse_policy, read_document
+from janitor.core.selector import Selector
+from janitor.core.window import Window
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 RULE = "rules:\n- name: a\n  select: {tag: x}\n"
@@ -240,9 +241,38 @@ WRONG = {
     # written twice
     "mode: off\nmode: notify": ["2: mode: is written twice"],
     "limits:\n  max_due: 1\n  max_due: 2": ["3: max_due: is written twice"],
+    # keys of tags
+    "defaults: {ttl_tags: []}": ["1: defaults.ttl_tags: must list at least one"],
+    "defaults: {ttl_tags: ttl}": [
+        "1: defaults.ttl_tags: 'ttl' is not a list; for instance [a, b]",
+    ],
+    "defaults: {expires_tags: [' ']}": [
+        "1: defaults.expires_tags[0]: ' ' is no key of a tag; for instance ttl"
+    ],
+    "defaults: {ttl_tags: [ttl, '']}": [
+        "1: defaults.ttl_tags[1]: '' is no key of a tag; for instance ttl"
+    ],
+    "defaults: {protect_tags: ['AWS:x']}": [
+        (
+            "1: defaults.protect_tags[0]: 'AWS:x': keys that begin with aws: belong to AWS;"
+            " for instance ttl"
+        )
+    ],
+    f"defaults: {{ttl_tags: [{'x' * 129}]}}": [
+        "1: defaults.ttl_tags[0]: a key has 128 letters at most; for instance ttl"
+    ],
+    "operators: {channel: CUSTOMERS}": [
+        "1: operators.channel: 'CUSTOMERS' is no Slack channel; for instance #platform or C012AB3CD"
+    ],
+    "operators: {members: [U012AB3]}": [
+        "1: operators.members[0]: 'U012AB3' is no id of a Slack user; for instance U012AB3CD"
+    ],
     # JSON
     '{"rules":\n [{"name": "a", "select": {"tag": "x"},\n "ttl": "5y"}]}': [
-        "3: rules[0].ttl: '5y': the unit is not m, h, d or w; for instance 90m, 36h, 3d or 2w"
+        (
+            "3: rules[0].ttl: '5y': months and years differ in length, write days;"
+            " for instance 30d or P30D"
+        )
     ],
     # not a mapping
     "- mode": ["1: must be a mapping of fields; for instance mode: observe"],
@@ -495,9 +525,32 @@ def test_the_version_is_the_same_for_the_same_policy() -> None:
     assert len(one) == 12
 
 
+def test_the_rule_of_an_unwritten_policy_selects_by_the_keys_that_are_read() -> None:
+    """A stack that says how long it is needed is meant, under whichever of the keys.
+
+    Fails if `_default_rule` takes the constants.
+    """
+    policy = parse_policy("defaults: {ttl_tags: [janitor:ttl, ttl], expires_tags: [until]}", "p")
+    assert policy.rules[0].ttl_tags == ("janitor:ttl", "ttl")
+    for key, is_meant in (("ttl", True), ("janitor:ttl", True), ("until", True), ("env", False)):
+        assert (policy.rule_for(a_stack("feat", **{key: "72h"})) is not None) is is_meant
+    assert policy.rule_for(a_stack("feat", **{"janitor:expires": "72h"})) is None
+    usual = default_policy()
+    assert usual.rules[0].protect_tags == ("janitor:protect", "DoNotDelete", "do-not-delete")
+    assert usual.rule_for(a_stack("feat", **{"janitor:expires": "2026-06-01"}))
+    assert usual.rule_for(a_stack("feat", ttl="3d")) is None
+
+
+def test_policies_take_the_same_durations_as_tags() -> None:
+    """And write them in the usual way."""
+    terms = parse_policy("defaults: {ttl: 3 days, grace: PT36H, max_lifetime: P4W}", "p").defaults
+    document = terms.model_dump(mode="json")
+    assert (document["ttl"], document["grace"], document["max_lifetime"]) == ("3d", "36h", "28d")
+
+
 def test_the_version_does_not_change_between_runs() -> None:
     """It stands in every event: a change of this line is a change for auditors."""
-    assert default_policy().version == "d7486edbb988"
+    assert default_policy().version == "11886ba5cb03"
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_a_lease_needs_its_name() -> None:
     lease = Lease("arn", "feat", "eu-central-1", "all", NOON, NOON)
     document = records.lease_document(lease)
     del document["created"]
-    with pytest.raises(TypeError, match="created"):
+    with pytest.raises(records.Malformed, match="it lacks created"):
         records.lease_from(document)
 
 

@@ -212,6 +212,7 @@ def test_there_is_an_alarm_for_everything_that_must_not_go_unseen() -> None:
         "ArchiveDeadLettersAlarm", "ArchiveAgeAlarm", "JournalTamperedAlarm",
         "NoticeAgeAlarm", "DeletionAgeAlarm", "DeletionsFailedAlarm", "NoticesFailedAlarm",
         "BreakerAlarm", "RegionsAlarm", "NoSweepAlarm", "ApiFaultsAlarm",
+        "OutcomesFailedAlarm", "RecordsUnreadableAlarm", "BugsAlarm",
     }  # fmt: skip
     assert all(
         one["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for one in alarms.values()

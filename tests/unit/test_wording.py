@@ -130,7 +130,7 @@ def test_a_problem_says_what_is_wrong_and_what_is_right() -> None:
 @pytest.mark.parametrize(
     "tags, said",
     [
-        ({"janitor:ttl": "3 days"}, "its tag janitor:ttl is put right"),
+        ({"janitor:ttl": "three days"}, "its tag janitor:ttl is put right"),
         ({"janitor:ttl": "never"}, "its tag janitor:ttl is put right"),
         ({"janitor:expires": "soon", "janitor:ttl": "3d"}, "its tag janitor:expires is put right"),
         ({"owner": "ana"}, "it has a tag janitor:ttl"),

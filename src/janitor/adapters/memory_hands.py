@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from janitor.adapters.memory_resources import MemoryResources
 from janitor.adapters.ports import Clock
+from janitor.adapters.reasons import capped
 from janitor.core.model import Stack
 from janitor.core.resources import NESTED, Resource
 from janitor.core.toolkits import toolkit_of
@@ -89,7 +90,8 @@ class Hands:
 
     def set(self, stack_id: str, status: str, reason: str = "") -> Stack:
         """Bring a stack into a status."""
-        self.stacks[stack_id] = replace(self.stacks[stack_id], status=status, status_reason=reason)
+        stack = replace(self.stacks[stack_id], status=status, status_reason=capped(reason))
+        self.stacks[stack_id] = stack
         return self.stacks[stack_id]
 
     def lock(self, stack_id: str, *, on: bool = True) -> None:

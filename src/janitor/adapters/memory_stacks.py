@@ -77,7 +77,9 @@ class MemoryStacks(Hands):
         if found.status in (GONE, "DELETE_IN_PROGRESS") or token in self._tokens:
             return request_id
         if found.termination_protection:
-            raise DeleteRefused(f"{found.name} has termination protection")
+            raise DeleteRefused(
+                f"Stack [{stack_id}] cannot be deleted while TerminationProtection is enabled"
+            )
         if found.status.endswith("_IN_PROGRESS") and found.status != "REVIEW_IN_PROGRESS":
             raise DeleteRefused(f"{found.name} cannot be deleted while in status {found.status}")
         if step.rung.is_last_resort and found.status != "DELETE_FAILED":

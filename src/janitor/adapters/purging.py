@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from janitor.adapters.aws_errors import AwsError, code_of, translated
+from janitor.adapters.aws_errors import AwsError, code_of, is_throttled, translated
 from janitor.adapters.ports import Purged
 from janitor.adapters.stack_rules import account_of, prefix_of, region_of
 from janitor.core.resources import Resource
@@ -149,4 +149,6 @@ def _ended(error: Exception, doing: str, counts: Counter[str]) -> Purged:
     """Say what was done until AWS said no, since it is done."""
     if code_of(error) in _MISSING:
         return Purged(counts, is_empty=True)
+    if is_throttled(error):  # The next run goes on with it, and no attempt is spent.
+        return Purged(counts, is_empty=False)
     return Purged(counts, is_empty=False, problem=str(translated(error, doing)))

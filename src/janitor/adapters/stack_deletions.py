@@ -20,6 +20,7 @@ from janitor.adapters.aws_errors import (
     translated,
 )
 from janitor.adapters.ports import PLAIN
+from janitor.adapters.stack_reading import resource_of
 from janitor.adapters.stack_rules import region_of
 from janitor.core.errors import DeleteRefused, StackNotFound
 from janitor.core.evidence import SNAPSHOT
@@ -113,7 +114,7 @@ class StackDeletions:
         try:
             return Snapshot(
                 tuple(
-                    _resource({**raw}, policies)
+                    resource_of({**raw}, policies)
                     for page in self._resources(stack_id)
                     for raw in page["StackResourceSummaries"]
                 ),
@@ -149,7 +150,7 @@ class StackDeletions:
                         if not status.startswith("DELETE_"):
                             return tuple(last.values())
                     elif status.startswith("DELETE_"):
-                        one = _resource({**event}, {})
+                        one = resource_of({**event}, {})
                         last.setdefault((one.logical_id, one.physical_id), one)
         except AwsError as error:
             raise translated(error, f"reading the events of {_name(stack_id)}") from error
@@ -228,19 +229,6 @@ def _read_yaml(text: str) -> object:
         return cast("object", yaml.load(text, _Template))  # noqa: S506 - a SafeLoader it is
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
-
-
-def _resource(raw: Mapping[str, Any], policies: Mapping[str, str]) -> Resource:
-    get = raw.get
-    name = get("LogicalResourceId", "")
-    return Resource(
-        logical_id=name,
-        type=get("ResourceType", ""),
-        physical_id=get("PhysicalResourceId", ""),
-        status=get("ResourceStatus", ""),
-        reason=get("ResourceStatusReason", ""),
-        policy=policies.get(name, ""),
-    )
 
 
 def _name(stack_id: str) -> str:

@@ -5,7 +5,9 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
+from janitor.core.conditions import Condition
 from janitor.core.model import Contact, Lease, LeaseState, Stack
+from janitor.core.selection import Apart
 
 
 class Reason(Struct, frozen=True):
@@ -38,6 +40,12 @@ class _Decided(Struct, frozen=True):
     lease: Lease | None = None
     changes: tuple[str, ...] = ()
     tags: TagChange | None = None
+    unmet: Condition | None = None
+    """What stands before its deletion first; None where nothing does, or nobody looked."""
+    apart: Apart | None = None
+    """Why it is left alone, where a rule selects it or somebody said so."""
+    owners_before: tuple[Contact, ...] | None = None
+    """Who the lease said owns it, where that has changed."""
 
 
 class Ignore(_Decided, frozen=True):

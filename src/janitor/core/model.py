@@ -33,12 +33,18 @@ FAILED_RUNG = "failed-"
 """Begins the stage of a failed attempt; the rung of the ladder follows: `failed-purge`."""
 UNREACHABLE = "unreachable"
 SETTLED = "settled"
+ADOPTED = "adopted"
+TAGS_DROPPED = "tags-dropped"
+KEPT = "kept"
 """Notice stages besides the reminders, whose stage is their lead time (`48h`).
 
 `unreachable` is for operators, once for a stack and deadline; its detail is the owner's
 address. `settled` is never sent of its own: so a stack is shown in an earlier notice from
-when nothing more is to be done about it there.
+when nothing more is to be done about it there. `adopted`, `tags-dropped` and
+`kept` are about the stack, whatever its deadline is.
 """
+OF_NO_DEADLINE = frozenset({ADOPTED, TAGS_DROPPED, KEPT})
+"""Such a notice stays delivered when the deadline moves."""
 
 
 class Mode(StrEnum):
@@ -146,6 +152,33 @@ class Notice(Struct, frozen=True):
     """Who got it in the contact's place, where the contact cannot be reached."""
 
 
+class MoveCause(StrEnum):
+    """By what a deadline would come earlier."""
+
+    TAGS = "tags"
+    POLICY = "policy"
+
+
+class Moved(Struct, frozen=True):
+    """A deadline that came earlier, or would come earlier if nobody held it."""
+
+    cause: MoveCause
+    at: datetime
+    """When a sweep first saw it."""
+    to: datetime
+    former: datetime | None
+    """The deadline before; None if there was none: protected, or without an end."""
+    is_held: bool = False
+    """The former deadline holds until an operator accepts the new one, or it is put back."""
+
+
+class FormerOwner(Struct, frozen=True):
+    """Somebody whom the tags named as an owner until an instant."""
+
+    contact: Contact
+    until: datetime
+
+
 class Lease(Struct, frozen=True):
     """The janitor's record of one managed stack, and the head of its journal chain."""
 
@@ -166,6 +199,8 @@ class Lease(Struct, frozen=True):
     """What its tags say of where it comes from: branch, pull request, commit, cost."""
     protection: str = ""
     """What tag protects it, in words; termination protection is known only when asked."""
+    protect_tag: str = ""
+    """The key of that tag."""
     resources: int | None = None
     """How many resources it had when its owner was first told; None if that is unknown."""
     paced: int | None = None
@@ -206,6 +241,18 @@ class Lease(Struct, frozen=True):
     """What the deletion was asked to leave behind, or leaves a snapshot of."""
     leftovers: tuple[str, ...] = ()
     """What stayed after the stack had gone."""
+    tags: tuple[tuple[str, str], ...] = ()
+    """The tags that count, as they stood: a deployment that drops them all ends no lease."""
+    tags_dropped_at: datetime | None = None
+    """Since when the stack lacks tags that still hold."""
+    unread: tuple[str, ...] = ()
+    """Keys of its tags that look like a lifetime and are none that the policy reads."""
+    adopted_at: datetime | None = None
+    """When it was first seen, if it was old by then or a policy edit took it in."""
+    moved: Moved | None = None
+    """The last move of the deadline to an earlier one that may be part of a surprise."""
+    former_owners: tuple[FormerOwner, ...] = ()
+    """Who owned it in the last seven days; they hear of the mark too."""
     deployed_at: datetime | None = None
     own_update: datetime | None = None
     """LastUpdatedTime of the janitor's own last tag update: not a deployment."""
@@ -225,15 +272,46 @@ class Lease(Struct, frozen=True):
         return self.stack_id
 
 
+class Hold(Struct, frozen=True):
+    """A surprise: what a policy edit or tags in bulk would bring forward, and is held."""
+
+    since: datetime
+    text: str
+    """What is held, why, and what clears it."""
+    policy_version: str = ""
+    """Of the policy that is not accepted; empty where tags alone are the cause."""
+
+
+class RegionSeen(Struct, frozen=True):
+    """When a region was listed in full, now and then."""
+
+    region: str
+    at: datetime
+    """Not earlier than half a day before it was listed last."""
+    gaps: tuple[int, ...] = ()
+    """Seconds between the last of these instants: how often it is usually listed."""
+    void_before: datetime | None = None
+    """Notices delivered before are void: the region had not been listed for too long."""
+
+
 class Account(Struct, frozen=True):
     """The janitor's own record, and the head of the chain of sweep-wide events."""
 
     mode: Mode | None = None
     policy_version: str = ""
     """Of the policy that the last sweep went by."""
+    accepted_policy: str = ""
+    """The policy, as JSON, that surprised nobody or was accepted by an operator."""
+    previous_policy: str = ""
+    """The one accepted before, until every region was swept once by the present one."""
+    hold: Hold | None = None
+    """What is held at present."""
+    accepted_moves: tuple[str, ...] = ()
+    """Moves by tags that an operator accepted, until every region was swept once."""
     refused_regions: tuple[str, ...] = ()
-    breaker_tripped_at: datetime | None = None
-    breaker_lifted_until: datetime | None = None
+    seen_regions: tuple[RegionSeen, ...] = ()
+    taken_out: tuple[tuple[str, str], ...] = ()
+    """Ids of stacks that an operator took out, and why."""
     told: tuple[str, ...] = ()
     """What of `notices.matters_of` the operators have been told."""
     week_told: str = ""
@@ -266,3 +344,5 @@ class Outcome(Struct, frozen=True):
     detail: str = ""
     retry_after: int = 0
     """Seconds after which to try again, if the other side said so."""
+    bug: Exception | None = None
+    """What was raised, where it is none of our own errors: with its traceback."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from janitor.core.conditions import Who, held_up
 from janitor.core.decisions import Decision, Delete, Reason, Retry, Track, Wait
 from janitor.core.model import Lease
 from janitor.core.requests import GOOD_FOR
@@ -53,4 +54,7 @@ def _later(decision: Delete | Retry, at: datetime, span: timedelta, before: int)
         text = f"{decision.reason.sentence}; {_LIMIT}, and {stacks} before it"
         return replace(decision, reason=Reason(text, decision.reason.facts), not_before=at)
     text = f"due, but {_LIMIT}, and {stacks} before it"
-    return Wait(Reason(text), decision.stack, decision.lease, decision.changes, decision.tags)
+    unmet = held_up(text, Who.AWS, at)
+    return Wait(
+        Reason(text), decision.stack, decision.lease, decision.changes, decision.tags, unmet
+    )

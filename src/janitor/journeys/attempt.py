@@ -13,11 +13,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from janitor.adapters.ports import Clock, Ledger, Purger, Stacks
+from janitor.core.causes import Cause, Failure, cause_of_refusal
 from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict, DeleteRefused, JanitorError
+from janitor.core.importers import importers_in
 from janitor.core.journal import Actor, Draft, Entry, about, entry
-from janitor.core.ladder import PURGEABLE, Step, cause_of
+from janitor.core.ladder import PURGEABLE, Step
 from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
 from janitor.journeys.companion import Companion, ask_for
@@ -124,18 +126,18 @@ class Attempt(Struct, frozen=True):
         try:
             request_id = self.stacks.delete(lease.stack_id, deletion_token(self.claimed), self.step)
         except DeleteRefused as refusal:
-            why = str(refusal)
-            cause = cause_of(refusal.said, (self.stack.name, lease.stack_id))
+            said = refusal.said
+            failure = Failure(str(refusal), cause_of_refusal(said), importers_in([said]))
             now, policy, stack = self.now, self.policy, self.stack
             lease = self._commit(
                 lease,
                 lambda stored: failed_attempt(
-                    stored, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack
+                    stored, failure, now=now, policy=policy, actor=ACTOR, stack=stack
                 ),
             )
             if lease.unprotected:
                 protect_again(lease, self.now, self.policy, self.stacks, self.ledger)
-            return self._outcome(Status.FAILED, why)
+            return self._outcome(Status.FAILED, failure.text)
         reason = Reason(
             "CloudFormation accepted the deletion",
             {"attempt": str(lease.attempts), "rung": self.step.rung.value},
@@ -195,6 +197,8 @@ class Attempt(Struct, frozen=True):
             back |= {"state": LeaseState.MARKED, "claimed_at": None}
             return self._note(lease, "deletion.withdrawn", Reason(text), **back)
         back |= {"state": LeaseState.FAILED, "refusals": lease.refusals + 1, "last_error": text}
+        if lease.cause == Cause.THROTTLED:
+            back["cause"] = ""  # What was emptied meanwhile ends a run of refusals by a service.
         return self._note(lease, "deletion.paused", Reason(text), **back)
 
     def _note(

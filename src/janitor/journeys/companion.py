@@ -15,12 +15,13 @@ from janitor.core.decisions import Reason
 from janitor.core.errors import DeleteRefused, StackNotFound
 from janitor.core.evidence import part_of_family
 from janitor.core.ladder import PURGEABLE, Step, next_step, purge_words
-from janitor.core.lease import protection_of
 from janitor.core.model import SELF_TAG, Lease, Stack
 from janitor.core.policy import Policy
+from janitor.core.refresh import near_miss_text, protection_text
 from janitor.core.requests import DeletionRequest
 from janitor.core.resources import Resource, Snapshot, within
 from janitor.core.statuses import BEING_DELETED, DELETABLE, GONE, HALF_DELETED
+from janitor.core.tag_keys import near_misses, protection
 
 
 class Companion(Struct, frozen=True):
@@ -109,8 +110,10 @@ def _may_be_full(resources: Iterable[Resource], words: frozenset[str]) -> bool:
 
 def _why_it_stays(companion: Stack, policy: Policy) -> str:
     """Say by what an intention to keep it shows; nothing if by nothing."""
-    if kept := protection_of(companion):
-        return kept
+    if by_tag := protection(companion.tags, policy.tag_kinds.protect):
+        return protection_text(by_tag)
+    if near := near_misses(companion.tags, policy.tag_kinds.counts):
+        return f"kept, since {near_miss_text(near)}"
     if SELF_TAG in companion.tags:
         return f"protected by tag {SELF_TAG}"
     if pattern := policy.never_deletes(companion.name):

@@ -12,6 +12,7 @@ from janitor.core.contacts import clean
 from janitor.core.decisions import Blocked, Delete, Reason, Retry
 from janitor.core.errors import Conflict
 from janitor.core.evidence import snapshot_drafts, snapshots_of
+from janitor.core.ground import ground_of
 from janitor.core.journal import Entry, about, entry
 from janitor.core.ladder import Step, lacks_protection, next_step
 from janitor.core.lifecycle import decide
@@ -48,14 +49,15 @@ def delete(
     policy, mode = policies.policy(), policies.mode()
     if request.restore_only:
         return _restore(request, now, policy, mode, stacks, ledger)
-    if why := _why_nothing_goes(request, now, mode, ledger):
+    if why := _why_nothing_goes(request, now, mode):
         return _skipped(request, why)
+    ground = ground_of(ledger.account(), policy)
     lease = ledger.lease(request.stack_id)
     if lease is None or not lease.state.is_open:
         return _skipped(request, "its lease is closed")
     stack = stacks.describe(request.stack_id)
     # Decide.
-    decision = decide(stack, lease, policy, now)
+    decision = decide(stack, lease, policy, now, ground)
     if isinstance(decision, Blocked) and lease.state is not LeaseState.NEEDS_ATTENTION:
         lease = _journal_refusal(lease, decision.reason, now, policy, ledger)
     if not isinstance(decision, Delete | Retry) or decision.lease is None or stack is None:
@@ -113,14 +115,12 @@ def _step(
     return replace(step, purge=(*step.purge, *companion.purge)) if companion else step
 
 
-def _why_nothing_goes(request: DeletionRequest, now: datetime, mode: Mode, ledger: Ledger) -> str:
+def _why_nothing_goes(request: DeletionRequest, now: datetime, mode: Mode) -> str:
     """Say what keeps every stack of this sweep from being deleted; nothing if nothing does."""
     if mode is not Mode.ENFORCE:
         return f"mode is {mode.value} by now"
     if now - request.decided_at > GOOD_FOR:
         return "decided too long ago; the next sweep decides anew"
-    if ledger.account().breaker_tripped_at is not None:
-        return "the breaker has tripped meanwhile"
     return ""
 
 

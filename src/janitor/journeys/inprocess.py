@@ -18,10 +18,11 @@ from janitor.adapters.ports import (
     Stacks,
     in_turn,
 )
-from janitor.core.errors import ConfigurationError, StackNotFound
+from janitor.core.errors import ConfigurationError, StackNotFound, UnreadableRecord
 from janitor.core.journal import Actor
 from janitor.core.links import Links
 from janitor.core.model import Contact, Lease, Outcome, Status
+from janitor.core.reading import stack_name
 from janitor.core.requests import DeletionRequest, Telling
 from janitor.journeys.delete import delete
 from janitor.journeys.gathered import Gathered
@@ -73,17 +74,21 @@ class Janitor(Struct, frozen=True):
     def find(self, name: str) -> Lease | None:
         """Return the lease of a stack by id, open or closed, or the open one by its name.
 
-        Raises `StackNotFound` where the name alone does not tell which one is meant.
+        Raises `StackNotFound` where the name alone does not tell which one is meant, and
+        `UnreadableRecord` where the only one of that name says nothing.
         """
         if name.startswith("arn:"):
             return self.ledger.lease(name)
-        _, leases = self.ledger.open_records()
-        found = [lease for lease in leases.values() if lease.name == name]
+        records = self.ledger.open_records()
+        found = [lease for lease in records.leases.values() if lease.name == name]
         if self.regions:
             found = [lease for lease in found if lease.region in self.regions]
         if len(found) > 1:
             ids = ", ".join(sorted(lease.stack_id for lease in found))
             raise StackNotFound(f"{len(found)} stacks are called {name}; give the id: {ids}")
+        for key, why in records.unreadable.items():
+            if not found and stack_name(key) == name:
+                raise UnreadableRecord(key, why)
         return found[0] if found else None
 
     def drain(self) -> tuple[Outcome, ...]:

@@ -9,17 +9,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from janitor.adapters.ports import Clock, Ledger, Policies, Queue, Stacks
+from janitor.core.causes import Failure, cause_of_failure
 from janitor.core.decisions import Reason
 from janitor.core.errors import JanitorError
 from janitor.core.evidence import MOST_KEPT, confirmed_reason, part_of_family, what_stayed
+from janitor.core.failure_words import failure_text
+from janitor.core.importers import importers_in
 from janitor.core.journal import Actor, Entry, about, entry
-from janitor.core.ladder import (
-    cause_of_failure,
-    deleted_by,
-    failed_stage,
-    failure_text,
-    is_failing,
-)
+from janitor.core.ladder import deleted_by, failed_stage, is_failing
 from janitor.core.lease import is_told
 from janitor.core.model import (
     ATTENTION,
@@ -47,7 +44,7 @@ STALE_FOR = timedelta(minutes=1)
 """For so long after the call a description may still be of before it."""
 
 EVIDENCE_WITHIN = timedelta(days=1)
-"""For so long the confirmation waits for word of what stayed, rather than to leave it open."""
+"""For so long an outcome waits for word of what stayed and why, rather than to leave it open."""
 
 ACTOR = Actor("janitor", "janitor", "track")
 
@@ -109,9 +106,9 @@ def _look(lease: Lease, stacks: Stacks, now: datetime) -> _Seen:
         companion = stacks.describe(lease.companion)
         return _Seen(stack, (*fates, *_fates_of(companion, stacks)), companion=companion)
     except JanitorError as error:
-        # Who writes "deleted" today cannot add tomorrow what stayed; a failure loses less.
-        claimed = lease.claimed_at or now
-        if stack.status == GONE and now - claimed < EVIDENCE_WITHIN:
+        # Who writes "deleted" today cannot add tomorrow what stayed, nor take back an attempt
+        # that was counted though a service had only throttled.
+        if now - (lease.claimed_at or now) < EVIDENCE_WITHIN:
             raise
         return _Seen(stack, unread=str(error))
 
@@ -148,15 +145,20 @@ def _verdict(lease: Lease, seen: _Seen, now: datetime, policy: Policy) -> Entry[
             return None
         said = f"DELETE_FAILED: {stack.status_reason or 'CloudFormation gave no reason'}"
         failed = tuple(one for one in seen.fates if one.status == HALF_DELETED)
-        why, cause = failure_text(said, failed), cause_of_failure(stack, failed)
-        return failed_attempt(lease, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack)
+        failure = _failure(failure_text(said, failed), stack, failed)
+        return failed_attempt(lease, failure, now=now, policy=policy, actor=ACTOR, stack=stack)
     if not is_old:
         return None
     why = f"the deletion had no effect, status is {stack.status}"
     if stack.status_reason:
         why = f"{why}: {stack.status_reason}"
-    cause = cause_of_failure(stack, ())
-    return failed_attempt(lease, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack)
+    failure = _failure(why, stack, ())
+    return failed_attempt(lease, failure, now=now, policy=policy, actor=ACTOR, stack=stack)
+
+
+def _failure(text: str, stack: Stack, failed: tuple[Resource, ...]) -> Failure:
+    reasons = (stack.status_reason, *(one.reason for one in failed))
+    return Failure(text, cause_of_failure(stack, failed), importers_in(reasons))
 
 
 def _is_companion_on_its_way(lease: Lease, companion: Stack | None, now: datetime) -> bool:
