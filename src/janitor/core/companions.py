@@ -16,12 +16,13 @@ from janitor.core.model import Stack
 MOST_OF_A_NAME = 104
 """A stack's name has 128 characters at most, and SAM's own part of it 24."""
 
-_NAME = re.compile(r"(?P<parent>.{1,104})-(?P<checksum>[0-9a-f]{8})-CompanionStack")
+_END = "-CompanionStack"
+_NAME = re.compile(rf"(?P<parent>.{{1,104}})-(?P<checksum>[0-9a-f]{{8}}){_END}")
 
 
 def companion_name(parent: str) -> str:
     """Return what SAM calls the companion of a stack of this name."""
-    return f"{parent[:MOST_OF_A_NAME]}-{_checksum(parent)}-CompanionStack"
+    return f"{parent[:MOST_OF_A_NAME]}-{_checksum(parent)}{_END}"
 
 
 def parent_in(name: str) -> str:
@@ -29,7 +30,8 @@ def parent_in(name: str) -> str:
 
     A parent's name that was cut off cannot be told from its checksum.
     """
-    found = _NAME.fullmatch(name)
+    # Every stack of a sweep is asked.
+    found = _NAME.fullmatch(name) if name.endswith(_END) else None
     if found is None:
         return ""
     parent = found["parent"]
