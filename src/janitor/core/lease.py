@@ -152,6 +152,7 @@ def unmarked(lease: Lease) -> Lease:
         blocked=False,
         tag_attempt="",
         rung="",
+        companion="",
         asked_at=None,
         refusals=0,
         blocker="",

@@ -62,8 +62,8 @@ def failure_of(refusal: DeleteRefused) -> Failure:
 
 
 def is_untouched(claimed: Lease, stack: Stack) -> bool:
-    """Tell whether no attempt before this one can have taken anything of a stack."""
-    return claimed.attempts == 1 and stack.status != HALF_DELETED
+    """Tell whether no attempt before this one can have taken anything of a stack or its companion."""
+    return claimed.attempts == 1 and stack.status != HALF_DELETED and not claimed.companion
 
 
 def _came_to_nothing(
