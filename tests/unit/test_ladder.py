@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from janitor.core.ladder import (
+    PURGEABLE,
     Cause,
     Rung,
     Step,
@@ -24,6 +25,7 @@ from janitor.core.ladder import (
 from janitor.core.model import Lease, LeaseState, Stack
 from janitor.core.notices import stuck_since
 from janitor.core.policy import Limits, Terms
+from janitor.core.purge_tag import PurgeWords, read_purge
 from janitor.core.records import lease_from
 from janitor.core.resources import Resource
 
@@ -143,7 +145,8 @@ def test_the_next_rung(
         ("s3", (), {"s3"}),
         (" S3, ecr", (), {"s3", "ecr"}),
         ("everything", (), set()),
-        ("s3;ecr", (), set()),
+        *((f"s3{apart}ecr", (), {"s3", "ecr"}) for apart in (" ", ",", ";", "/", "+", ":", "; ")),
+        ("s3-ecr", (), set()),
         ("", ("ecr",), {"ecr"}),
         ("s3", ("ecr",), {"s3", "ecr"}),
     ],
@@ -152,6 +155,13 @@ def test_what_may_be_emptied(tag: str, policy: Any, words: set[str]) -> None:
     """Words that are not known opt into nothing."""
     stack = a_stack(tags={"janitor:purge": tag})
     assert purge_words(stack, Terms(purge=policy)) == words
+
+
+def test_words_of_the_purge_tag_that_nobody_knows_are_returned() -> None:
+    """As they are written and each once, so that the owner can be told."""
+    read = read_purge("S3; buckets/Logs+buckets", PURGEABLE.values())
+    assert read == PurgeWords(frozenset({"s3"}), ("buckets", "Logs"))
+    assert read_purge(" ;, ", PURGEABLE.values()) == PurgeWords()
 
 
 def test_how_often_and_how_far_apart() -> None:

@@ -31,6 +31,9 @@ UNREACHABLE = {
 }
 """Refusals that concern one contact, and will not pass by themselves."""
 
+UNKNOWN = frozenset({"users_not_found", "user_not_found", "user_not_visible", "channel_not_found"})
+"""What is said of whom Slack does not know, where it is asked before anything is sent."""
+
 _NEW_TOKEN = "put the token of an installed app into the secret SlackSecretArn"  # noqa: S105 - advice
 CLOSED = {
     "invalid_auth": _NEW_TOKEN,

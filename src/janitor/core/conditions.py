@@ -70,11 +70,17 @@ class Condition(Struct, frozen=True):
 def conditions(
     stack: Stack | None, lease: Lease, policy: Policy, now: datetime
 ) -> Iterator[Condition]:
-    """Yield what a deletion of this stack needs, each with how it stands now.
+    """Return what a deletion of this stack needs, each with how it stands now.
 
     `lease` is as seen now. Without a `stack` what only CloudFormation knows is as it was last seen.
     """
-    case = _Case(stack, lease, policy, policy.terms(lease.rule), now)
+    return _conditions(stack, lease, policy, now, in_full=True)
+
+
+def _conditions(
+    stack: Stack | None, lease: Lease, policy: Policy, now: datetime, *, in_full: bool
+) -> Iterator[Condition]:
+    case = _Case(stack, lease, policy, policy.terms(lease.rule), now, in_full)
     yield case.readable()
     yield case.unprotected()
     if stack is not None:
@@ -111,7 +117,8 @@ def first_unmet(
     stack: Stack | None, lease: Lease, policy: Policy, now: datetime
 ) -> Condition | None:
     """Return what stands before the deletion first; None where nothing does."""
-    return next((c for c in conditions(stack, lease, policy, now) if not c.is_met), None)
+    found = _conditions(stack, lease, policy, now, in_full=False)
+    return next((condition for condition in found if not condition.is_met), None)
 
 
 class _Case(Struct, frozen=True):
@@ -122,6 +129,8 @@ class _Case(Struct, frozen=True):
     policy: Policy
     terms: Terms
     now: datetime
+    in_full: bool
+    """Whether the deadline is worded too: who decides words it by how far off it is."""
 
     def readable(self) -> Condition:
         why = self.lease.problem
@@ -151,7 +160,9 @@ class _Case(Struct, frozen=True):
             text = f"never expires ({self.lease.deadline_source})"
             yield Condition(Kind.ENDS, is_met=False, detail=text, who=Who.OWNER)
             return
-        text = f"{self._instant(expires)} ({self.lease.deadline_source})"
+        text = ""
+        if self.in_full:
+            text = f"{self._instant(expires)} ({self.lease.deadline_source})"
         yield Condition(Kind.EXPIRED, self.now >= expires, text, until=expires)
 
     def _held(self) -> str:
@@ -163,9 +174,8 @@ class _Case(Struct, frozen=True):
         if moved.cause is MoveCause.POLICY:
             by, put_back = "an edit of the policy", "the edit is taken back"
         return (
-            f"by {by} it would end {self._instant(moved.to)}; too many stacks would end earlier"
-            f" at once, so it keeps its former deadline ({self._instant(moved.former)}) until an"
-            f" operator accepts that or {put_back}"
+            f"by {by} it would end {self._instant(moved.to)}; its former deadline"
+            f" ({self._instant(moved.former)}) holds until an operator accepts that or {put_back}"
         )
 
     def adopted(self) -> Condition:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -47,6 +48,7 @@ def contacts_from(text: str) -> tuple[Contact, ...]:
     return owners_in(text).contacts
 
 
+@lru_cache(maxsize=4096)
 def owners_in(text: str) -> Owners:
     """Read the owners in one tag: each address in it, whatever stands around.
 

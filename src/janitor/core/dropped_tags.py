@@ -50,9 +50,10 @@ def as_it_stood(stack: Stack, lease: Lease, policy: Policy) -> Standing:
 
 def tags_that_count(stack: Stack, policy: Policy) -> tuple[tuple[str, str], ...]:
     """Return what a lease remembers of a stack's tags."""
-    counts = {key for key in stack.tags if key in policy.tag_kinds.counts}
-    counts |= _keeping(stack.tags, policy)
-    return tuple((key, stack.tags[key]) for key in sorted(counts))
+    counts = policy.tag_kinds.counts
+    keeping = _keeping(stack.tags, policy)
+    found = [one for one in stack.tags.items() if one[0] in counts or one[0] in keeping]
+    return tuple(sorted(found))
 
 
 def _keeping(tags: Mapping[str, str], policy: Policy) -> set[str]:

@@ -11,9 +11,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 from janitor.core.causes import Cause, cause_of, stuck
-from janitor.core.contacts import clean
 from janitor.core.model import FAILED_RUNG, PURGE_TAG, Lease, LeaseState, Stack
 from janitor.core.policy import Limits, Terms
+from janitor.core.purge_tag import read_purge
 from janitor.core.resources import Resource
 from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
 
@@ -103,8 +103,7 @@ def _role(lease: Lease, stack: Stack, terms: Terms) -> str:
 
 def purge_words(stack: Stack, terms: Terms) -> frozenset[str]:
     """Return what may be emptied for this stack, by its rule and by its own tag."""
-    words = clean(stack.tags.get(PURGE_TAG, "")).replace(",", " ").lower().split()
-    return frozenset((*terms.purge, *words)) & frozenset(PURGEABLE.values())
+    return read_purge(stack.tags.get(PURGE_TAG, ""), PURGEABLE.values()).known | {*terms.purge}
 
 
 def most_attempts(terms: Terms, limits: Limits, *, half_deleted: bool) -> int:

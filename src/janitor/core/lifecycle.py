@@ -181,9 +181,9 @@ class _Case(Struct, frozen=True):
             case Kind.UNPROTECTED | Kind.UNLOCKED | Kind.ENDS:
                 return self._keep(unmet.detail, unmet)
             case Kind.NOT_HELD:
-                return self._reminder() or self._wait(unmet.detail, unmet)
+                return self._reminder(unmet) or self._wait(unmet.detail, unmet)
             case Kind.EXPIRED:
-                return self._reminder() or self._keep(f"expires {self._deadline}", unmet)
+                return self._reminder(unmet) or self._keep(f"expires {self._deadline}", unmet)
             case _:
                 return self._wait(unmet.detail, unmet)
 
@@ -211,15 +211,15 @@ class _Case(Struct, frozen=True):
             return self._remind(PROBLEM, unmet.detail, unmet)
         return self._keep(f"{unmet.detail}; the owner has been told", unmet)
 
-    def _reminder(self) -> Decision | None:
+    def _reminder(self, unmet: Condition) -> Decision | None:
         """Remind, if that is due; the latest stage that applies."""
         expires = self.lease.expires_at
         for lead, stage in self.rule.stages if expires else ():
             if expires and self.now >= expires - lead:
                 if told_at(self.lease, stage) is not None:
-                    return self._keep(f"reminded; expires {self._deadline}", None)
+                    return self._keep(f"reminded; expires {self._deadline}", unmet)
                 text = f"{stage} reminder is due; expires {self._deadline}"
-                return self._remind(stage, text, None)
+                return self._remind(stage, text, unmet)
         return None
 
     def _mark(self, unmet: Condition) -> Decision:
@@ -288,7 +288,7 @@ class _Case(Struct, frozen=True):
         return "".join(f"; {one}" for one in unread_texts(self.lease, self.rule))
 
     def _remind(
-        self, stage: str, text: str, unmet: Condition | None, tags: TagChange | None = None
+        self, stage: str, text: str, unmet: Condition, tags: TagChange | None = None
     ) -> Remind:
         return Remind(
             Reason(text + self._unread),
@@ -300,7 +300,7 @@ class _Case(Struct, frozen=True):
             stage=stage,
         )
 
-    def _keep(self, text: str, unmet: Condition | None) -> Keep:
+    def _keep(self, text: str, unmet: Condition) -> Keep:
         return Keep(Reason(text + self._unread), self.stack, self.lease, self.changes, None, unmet)
 
     def _wait(self, text: str, unmet: Condition) -> Wait:

@@ -35,7 +35,7 @@ from janitor.core.model import (
 from janitor.core.order import Imports, in_order
 from janitor.core.pace import spread
 from janitor.core.policy import Limits, Policy
-from janitor.core.regions_seen import seen_now
+from janitor.core.regions_seen import SILENT_AFTER, seen_now
 from janitor.core.surprises import Surprise, bound_of, counts_together, surprise_of
 from janitor.core.unread import Unread, lease_unread, stack_unread
 
@@ -80,8 +80,8 @@ class Plan(Struct, frozen=True):
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether every stack and every lease was looked at."""
-        return is_whole(self.regions, (d.lease for d in self.decisions))
+        """Tell whether every region was listed that was listed lately."""
+        return is_whole(self.regions, self.seen_regions, self.now)
 
 
 class Survey(Struct, frozen=True):
@@ -107,11 +107,10 @@ class Survey(Struct, frozen=True):
         return _in_line(self.decisions)
 
 
-def is_whole(regions: Iterable[tuple[str, str]], leases: Iterable[Lease | None]) -> bool:
-    """Tell whether all regions were listed, and no lease is of another one."""
+def is_whole(regions: Iterable[tuple[str, str]], seen: Iterable[RegionSeen], now: datetime) -> bool:
+    """Tell whether every region was listed that was listed lately: else a part is not in sight."""
     listed = {region for region, error in regions if not error}
-    all_listed = all(not error for _, error in regions)
-    return all_listed and all(lease is None or lease.region in listed for lease in leases)
+    return all(one.region in listed for one in seen if now - one.at < SILENT_AFTER)
 
 
 def managed_of(decisions: Iterable[Decision], regions: Iterable[tuple[str, str]]) -> int:
@@ -171,7 +170,7 @@ def _is_surprise(
         lease.moved is not None and lease.moved.cause is MoveCause.POLICY for lease in moved
     )
     is_known = account.hold is not None and account.hold.policy_version == ground.policy.version
-    if is_known or not is_whole(scene.regions, scene.leases.values()):
+    if is_known or not is_whole(scene.regions, account.seen_regions, scene.now):
         return count > 0
     return count > bound_of(managed_of(found, scene.regions))
 

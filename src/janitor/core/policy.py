@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import time, timedelta
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -253,8 +253,18 @@ class Policy(Model):
 
     def never_deletes(self, name: str) -> str | None:
         """Return the pattern that keeps a stack of this name out of reach, if one does."""
-        patterns = (*BUILT_IN_NEVER_DELETE, *self.never_delete)
-        return next((pattern for pattern in patterns if fnmatchcase(name, pattern)), None)
+        if not self._never.match(name):
+            return None
+        return next(pattern for pattern in self._patterns if fnmatchcase(name, pattern))
+
+    @cached_property
+    def _patterns(self) -> tuple[str, ...]:
+        return (*BUILT_IN_NEVER_DELETE, *self.never_delete)
+
+    @cached_property
+    def _never(self) -> re.Pattern[str]:
+        """All patterns as one: a sweep asks for every stack of the account."""
+        return re.compile("|".join(translate(pattern) for pattern in self._patterns))
 
 
 def default_policy() -> Policy:

@@ -185,25 +185,29 @@ def _later_of_policies(
     stack: Stack, lease: Lease, seen: Lease, now: datetime, ground: Ground
 ) -> Lease:
     """Keep the deadline of the accepted policy where that is later, as long as a surprise is held."""
-    earlier = brought_forward(stack, seen, ground) if ground.is_policy_held else None
-    if earlier is None:
-        is_over = seen.moved is not None and seen.moved.cause is MoveCause.POLICY
-        return replace(seen, moved=None) if is_over else seen
-    before, to = earlier
-    since = lease.moved.at if lease.moved and lease.moved.cause is MoveCause.POLICY else now
-    moved = Moved(MoveCause.POLICY, since, to, kept_until(before), is_held=True)
-    return _with_deadline_of(before, replace(seen, moved=moved))
+    was_held = lease.moved is not None and lease.moved.cause is MoveCause.POLICY
+    seen = replace(seen, moved=None) if was_held else seen
+    before = _by_accepted(stack, seen, ground) if ground.is_policy_held else None
+    if before is None:
+        return seen
+    to = kept_until(seen)
+    if to is not None and is_earlier(to, kept_until(before)):
+        since = lease.moved.at if lease.moved and was_held else now
+        seen = replace(
+            seen, moved=Moved(MoveCause.POLICY, since, to, kept_until(before), is_held=True)
+        )
+        return _with_deadline_of(before, seen)
+    if seen.expires_at is not None and is_earlier(seen.expires_at, before.expires_at):
+        # It is kept by both, so nothing is held; but it is not due by the later of the two.
+        return replace(seen, expires_at=before.expires_at, deadline_source=before.deadline_source)
+    return seen
 
 
-def brought_forward(stack: Stack, seen: Lease, ground: Ground) -> tuple[Lease, datetime] | None:
-    """Return the lease by the accepted policy, and the deadline by this one, if that is earlier."""
+def _by_accepted(stack: Stack, seen: Lease, ground: Ground) -> Lease | None:
+    """Return the lease by the accepted policy; None if that does not manage the stack."""
     accepted = ground.accepted
     rule = rule_of(accepted, stack) if accepted else None
-    if accepted is None or rule is None:
-        return None
-    before = _seen(stack, seen, rule, accepted)
-    to = kept_until(seen)
-    return (before, to) if to is not None and is_earlier(to, kept_until(before)) else None
+    return _seen(stack, seen, rule, accepted) if accepted and rule else None
 
 
 def _with_deadline_of(other: Lease, lease: Lease) -> Lease:

@@ -129,7 +129,7 @@ def _headline(item: Item, now: datetime) -> str:
     name = clean(item.lease.name) if item.lease else ""
     match item.stage:
         case "breaker":
-            return "a surprise is held: too many deadlines would come earlier"
+            return "held: too many deadlines would come earlier at once"
         case "region":
             return "a region cannot be listed"
         case "final":

@@ -7,6 +7,7 @@ from functools import partial
 from msgspec import Struct
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
+from janitor.core.addresses import like_an_id
 from janitor.core.contacts import fallback_of
 from janitor.core.errors import DeliveryFailed, JanitorError, TooLong, Undeliverable
 from janitor.core.failures import failed
@@ -216,9 +217,8 @@ def item_of(
         return Item(item.stage, counted(item, lease), item.text, lease.delete_after, is_former=True)
     claims = Claims(lease.stack_id, lease.generation, to, now)
     # To be in a channel gives nobody a right, so no buttons go to one that a tag names.
-    is_of_a_tag = to.kind is ContactKind.SLACK_CHANNEL and to != fallback_of(
-        policy.terms(lease.rule)
-    )
+    is_a_channel = to.kind is ContactKind.SLACK_CHANNEL or like_an_id(to.address)[:1] in ("C", "G")
+    is_of_a_tag = is_a_channel and to != fallback_of(policy.terms(lease.rule))
     after = promise(lease, policy, now) if item.stage == FINAL else None
     if item.stage == FINAL and (is_told(lease, FINAL, contact) or contact not in lease.contacts):
         after = lease.delete_after or after
