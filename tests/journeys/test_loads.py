@@ -284,6 +284,21 @@ def test_what_is_put_back_is_as_if_it_had_not_been(mistake: str) -> None:
     assert {m.name: m.gone for m in account.gone()} == {m.name: m.gone for m in without.gone()}
 
 
+def test_a_script_s_tags_taken_off_stacks_that_had_none_are_put_back_too() -> None:
+    """Stacks under a rule's ttl carry no lifetime of their own that could come back."""
+    account = features()
+    victims = list(account.standing.values())[20:]
+    run_script(account, victims)
+    account.run(1)
+    assert account.held
+    for made in victims:
+        account.untag(made, "expires")
+    account.run(1)
+    assert not account.held
+    account.run(14)
+    assert_in_time(account, least=20)
+
+
 # A region, and one owner.
 
 
