@@ -168,7 +168,7 @@ def features(account: Callable[..., Account]) -> Account:
     world = account(FEATURES.format(ttl="5d"))
     for number in range(10):
         made = world.make(f"feat-{number}", OWNED, due=None)
-        made.due = world.stacks[made.stack_id].created + 5 * DAY
+        made.due = world.stacks.stacks[made.stack_id].created + 5 * DAY
     run(world, 1)
     return world
 

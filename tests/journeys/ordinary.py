@@ -52,7 +52,7 @@ PATIENCE = 2
 
 _INSTANT = re.compile(r"\w{3} (\d{1,2} \w{3} \d{4} \d\d:\d\d) UTC")
 
-Act = Callable[["Account"], None]
+Act = Callable[["Account"], object]
 
 
 @dataclass

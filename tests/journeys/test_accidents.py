@@ -111,10 +111,10 @@ def _maker(number: int, wanted: Wanted) -> Act:
             f"feat-{number}", tags, due=None if is_kept else due, region=wanted.region
         )
         if wanted.redeployed:
-            again = None if wanted.redeployed == "as it was" else {}
-            account.at(account.now + 5 * HOUR, lambda a: a.redeploy(made, again) and None)
+            again: dict[str, str] | None = None if wanted.redeployed == "as it was" else {}
+            account.at(account.now + 5 * HOUR, lambda a: a.redeploy(made, again))
         if wanted.extended and not is_kept:
-            account.at(due - 7 * HOUR, lambda a: a.extend(made, DAY) and None)
+            account.at(due - 7 * HOUR, lambda a: a.extend(made, DAY))
 
     return make
 
@@ -158,10 +158,8 @@ def _is_touched(account: Account, made: Made, kind: str) -> bool:
 
 
 def _tagger(made: Made) -> Act:
-    return lambda account: (
-        account.retag(made, expires=f"{account.now - DAY:%Y-%m-%dT%H:%MZ}") and None
-    )
+    return lambda account: account.retag(made, expires=f"{account.now - DAY:%Y-%m-%dT%H:%MZ}")
 
 
 def _untagger(made: Made) -> Act:
-    return lambda account: account.redeploy(made) and None
+    return lambda account: account.redeploy(made)

@@ -68,10 +68,10 @@ def maker(name: str, days: float, random: Random | None = None) -> Callable[[Acc
         made = account.want(name, days)
         if random and random.random() < 0.35:
             later = account.now + random.randint(1, round(days * 24) - 1) * HOUR
-            account.at(later, lambda account: account.redeploy(made) and None)
+            account.at(later, lambda account: account.redeploy(made))
         if random and random.random() < 0.2 and made.due:
             ahead = random.choice([2, 6, 20]) * HOUR
-            account.at(made.due - ahead, lambda account: account.extend(made, DAY) and None)
+            account.at(made.due - ahead, lambda account: account.extend(made, DAY))
 
     return make
 
