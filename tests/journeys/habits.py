@@ -164,11 +164,11 @@ class People:
         random, lasts = self.random, round((made.due - account.now) / HOUR) if made.due else 240
         if self.does(REDEPLOYED):
             self.redeployed += 1
-            tags = {} if self.redeployed % WITHOUT_TAGS == 0 else None
+            tags: dict[str, str] | None = {} if self.redeployed % WITHOUT_TAGS == 0 else None
             when = account.now + random.randint(1, max(lasts - 1, 2)) * HOUR
-            account.at(when, lambda account: account.redeploy(made, tags) and None)
+            account.at(when, lambda account: account.redeploy(made, tags))
         if self.does(EXTENDED) and made.due:
             when, by = made.due - random.choice([3, 20, 40]) * HOUR, random.randint(1, 3) * DAY
-            account.at(max(when, account.now + HOUR), lambda a: a.extend(made, by) and None)
+            account.at(max(when, account.now + HOUR), lambda a: a.extend(made, by))
         if self.does(REMOVED):
             account.at(account.now + random.randint(1, lasts) * HOUR, lambda a: a.remove(made))

@@ -29,6 +29,7 @@ from janitor.core.model import DELETE_AFTER_TAG, FINAL, STATE_TAG, Stack
 from janitor.core.plan import Plan
 from janitor.core.policy_file import parse_policy
 from janitor.core.requests import Message, Sent
+from janitor.core.statuses import BEING_DELETED, GONE
 from janitor.journeys.extend import extend
 from janitor.journeys.inprocess import Janitor
 from janitor.journeys.sweep import Report
@@ -42,7 +43,6 @@ GRACE = timedelta(hours=24)
 OWNERLESS_GRACE = timedelta(hours=72)
 NOTICES_HOLD = 4 * DAY
 """What was told of a region is void once it could not be listed for longer."""
-GONE = "DELETE_COMPLETE"
 DAYTIME = range(8, 19)
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 NIGHTS = 1 if SOAK else 6
@@ -52,7 +52,7 @@ PATIENCE = 2
 
 _INSTANT = re.compile(r"\w{3} (\d{1,2} \w{3} \d{4} \d\d:\d\d) UTC")
 
-Act = Callable[["Account"], None]
+Act = Callable[["Account"], object]
 
 
 @dataclass
@@ -67,6 +67,8 @@ class Made:
     grace: timedelta = GRACE
     told: list[tuple[datetime, datetime]] = field(default_factory=list)
     """Its final notices: when each was sent, and which date it promised."""
+    tampered: bool = False
+    """A script was at its tags."""
     first_told: datetime | None = None
     """When anything about it was sent first."""
     asked: datetime | None = None
@@ -89,11 +91,19 @@ class Made:
 class Account:
     """The account, its people, and what was seen of the janitor."""
 
-    def __init__(self, policy: str = POLICY, *, regions: tuple[str, ...] = (HERE,)) -> None:
-        self.now = START
-        self.started = START
-        self.stacks = Stacks(self)
-        self.ledger = MemoryLedger()
+    def __init__(
+        self,
+        policy: str = POLICY,
+        *,
+        regions: tuple[str, ...] = (HERE,),
+        start: datetime = START,
+        stacks: Any = None,
+        ledger: Any = None,
+    ) -> None:
+        """Begin over the fakes, unless `stacks` and `ledger` are others that behave alike."""
+        self.now = start
+        self.stacks = stacks or Stacks(self)
+        self.ledger = ledger or MemoryLedger()
         self.policies = MemoryPolicies(parse_policy(policy, "policy.yaml"))
         self.janitor = Janitor(
             clock=lambda: self.now,
@@ -104,7 +114,7 @@ class Account:
             regions=regions,
             home=HERE,
             links=Links(["k" * 32], "https://janitor.example.com"),
-            purgers={kind: MemoryPurger(self.stacks.resources, kind) for kind in ("s3", "ecr")},
+            purgers={} if stacks else _purgers(self.stacks),
         )
         self.agenda: defaultdict[datetime, list[Act]] = defaultdict(list)
         self.made: dict[str, Made] = {}
@@ -232,15 +242,10 @@ class Account:
         """Sweep, let CloudFormation come to its end, and judge."""
         self.report = self.janitor.sweep(SWEEPER)
         self.wrong += [o.detail for o in self.report.outcomes if "Error" in o.detail]
-        for stack in self.stacks.ending():
-            self.stacks.finish(stack.stack_id)
-            if stack.stack_id in self.made and self.status(stack.stack_id) == GONE:
-                self._close(self.made[stack.stack_id])
+        for stack_id in self.stacks.settle():
+            if stack_id in self.made and self.stacks.stacks[stack_id].status == GONE:
+                self._close(self.made[stack_id])
         self._judge()
-
-    def status(self, stack_id: str) -> str:
-        """Return the status of a stack."""
-        return self.stacks.stacks[stack_id].status
 
     def decision(self, stack_id: str) -> Any:
         """Return what the last sweep decided on a stack, or None."""
@@ -298,7 +303,7 @@ class Account:
             self.early.append(f"{made.name} was told its end at {self.now}, before {made.due}")
         if not made.told or made.told[-1][1] != promised or made.told[-1][0] < (made.due or START):
             made.told.append((self.now, promised))
-        latest = max(next_open(self.now + made.grace), *(at for _, at in made.told[:-1]), START)
+        latest = max([next_open(self.now + made.grace), *(at for _, at in made.told[:-1])])
         if promised > latest + HOUR:
             made.late = f"{made.name}: told at {self.now}, and promised no earlier than {promised}"
 
@@ -365,11 +370,13 @@ class Stacks(MemoryStacks):
     def __init__(self, account: Account) -> None:
         super().__init__(lambda: account.now)
         self.account = account
-        self._alive: dict[str, None] = {}
 
-    def ending(self) -> list[Stack]:
-        """Return what is being deleted."""
-        return [one for one in self.stacks.values() if one.status == "DELETE_IN_PROGRESS"]
+    def settle(self) -> list[str]:
+        """Bring what is being deleted to its end; return the ids of that."""
+        ending = [one.stack_id for one in self.stacks.values() if one.status == BEING_DELETED]
+        for stack_id in ending:
+            self.finish(stack_id)
+        return ending
 
     def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
         """Look, then delete."""
@@ -397,6 +404,10 @@ class Channel(MemoryChannel):
         """Take a message."""
         self.account.take(message)
         return super().send(message)
+
+
+def _purgers(stacks: MemoryStacks) -> dict[str, MemoryPurger]:
+    return {kind: MemoryPurger(stacks.resources, kind) for kind in ("s3", "ecr")}
 
 
 def instant(text: str) -> datetime:

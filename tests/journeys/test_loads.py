@@ -68,10 +68,10 @@ def maker(name: str, days: float, random: Random | None = None) -> Callable[[Acc
         made = account.want(name, days)
         if random and random.random() < 0.35:
             later = account.now + random.randint(1, round(days * 24) - 1) * HOUR
-            account.at(later, lambda account: account.redeploy(made) and None)
+            account.at(later, lambda account: account.redeploy(made))
         if random and random.random() < 0.2 and made.due:
             ahead = random.choice([2, 6, 20]) * HOUR
-            account.at(made.due - ahead, lambda account: account.extend(made, DAY) and None)
+            account.at(made.due - ahead, lambda account: account.extend(made, DAY))
 
     return make
 
@@ -282,6 +282,21 @@ def test_what_is_put_back_is_as_if_it_had_not_been(mistake: str) -> None:
     assert_in_time(account, least=20)
     assert not account.held
     assert {m.name: m.gone for m in account.gone()} == {m.name: m.gone for m in without.gone()}
+
+
+def test_a_script_s_tags_taken_off_stacks_that_had_none_are_put_back_too() -> None:
+    """Stacks under a rule's ttl carry no lifetime of their own that could come back."""
+    account = features()
+    victims = list(account.standing.values())[20:]
+    run_script(account, victims)
+    account.run(1)
+    assert account.held
+    for made in victims:
+        account.untag(made, "expires")
+    account.run(1)
+    assert not account.held
+    account.run(14)
+    assert_in_time(account, least=20)
 
 
 # A region, and one owner.

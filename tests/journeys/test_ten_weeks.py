@@ -1,5 +1,6 @@
 """Ten weeks of an ordinary account: what nobody means to keep goes, what somebody does stays."""
 
+from functools import partial
 from random import Random
 
 import pytest
@@ -21,7 +22,7 @@ def play(seed: int, weeks: int = WEEKS) -> tuple[Account, People]:
         week, rest = divmod(number, 5 * PER_DAY)
         day, place = divmod(rest, PER_DAY)
         when = START + (week * 7 + day) * DAY + (9 + place * 9 // PER_DAY) * HOUR
-        account.at(when, lambda account, number=number: people.make(account, number) and None)
+        account.at(when, partial(people.make, number=number))
     account.run(weeks * 7 + TAIL)
     return account, people
 

@@ -85,7 +85,7 @@ def refresh(stack: Stack, lease: Lease, rule: Rule, now: datetime, ground: Groun
     seen = _later_of_tags(whole, lease, seen, now, ground)
     seen = replace(
         seen,
-        tags=tags_that_count(whole, policy),
+        tags=_remembered(whole, lease, seen, policy),
         tags_dropped_at=(lease.tags_dropped_at or now) if standing.lacks else None,
         former_owners=_former_owners(lease, seen, now),
     )
@@ -97,6 +97,21 @@ def refresh(stack: Stack, lease: Lease, rule: Rule, now: datetime, ground: Groun
         was = instant_text(lease.expires_at, policy.window.window.zone)
         changes.insert(0, f"deadline moved from {was} to {deadline_text(seen, policy)}")
     return _without_old_notices(Refreshed(seen, tuple(changes)), now, ground)
+
+
+def _remembered(
+    stack: Stack, lease: Lease, seen: Lease, policy: Policy
+) -> tuple[tuple[str, str], ...]:
+    """Return the tags that go on if they are dropped; of a move that may be a mistake, the former.
+
+    Else whoever takes such a tag off again would find that it still holds.
+    """
+    tags = tags_that_count(stack, policy)
+    if seen.moved is None or seen.moved.cause is not MoveCause.TAGS:
+        return tags
+    lifetime = policy.tag_kinds.lifetime
+    former = (one for one in lease.tags if one[0] in lifetime)
+    return tuple(sorted((*former, *(one for one in tags if one[0] not in lifetime))))
 
 
 def _changes(lease: Lease, seen: Lease, lacks: tuple[str, ...], policy: Policy) -> list[str]:
