@@ -247,6 +247,8 @@ class Lease(Struct, frozen=True):
     """Since when the stack lacks tags that still hold."""
     unread: tuple[str, ...] = ()
     """Keys of its tags that look like a lifetime and are none that the policy reads."""
+    unknown_purge: tuple[str, ...] = ()
+    """Words in its tag `janitor:purge` that opt into nothing."""
     adopted_at: datetime | None = None
     """When it was first seen, if it was old by then or a policy edit took it in."""
     moved: Moved | None = None
