@@ -300,9 +300,9 @@ def _let_go(stack: Stack, lease: Lease) -> datetime | None:
 
 def _former_owners(lease: Lease, seen: Lease, now: datetime) -> tuple[FormerOwner, ...]:
     """Return who owned the stack in the last days and does not any more."""
-    if seen.contacts == lease.contacts:
-        return lease.former_owners
-    left = () if lease.ownerless else lease.contacts
+    left = lease.contacts if seen.contacts != lease.contacts and not lease.ownerless else ()
+    if not left and not lease.former_owners:
+        return ()
     former = {one.contact: one for one in lease.former_owners if now - one.until < REMEMBERED}
     former |= {contact: FormerOwner(contact, now) for contact in left}
     return tuple(one for contact, one in sorted(former.items()) if contact not in seen.contacts)
