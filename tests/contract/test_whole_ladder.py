@@ -14,6 +14,7 @@ from janitor.adapters.cloudformation import CloudFormation
 from janitor.adapters.dynamodb import DynamoLedger
 from janitor.adapters.memory import MemoryChannel, MemoryPolicies
 from janitor.adapters.purging import BucketPurger, RepositoryPurger
+from janitor.adapters.reasons import LONGEST
 from janitor.adapters.tables import create_tables
 from janitor.core.audit import verify
 from janitor.core.companions import companion_name
@@ -87,14 +88,14 @@ class Emulated:
         self.settle()
         return str(answer["StackId"])
 
-    def stubborn(self) -> dict[str, Any]:
+    def stubborn(self, says: str = "no") -> dict[str, Any]:
         """Return a resource that will not be deleted; its function is in no stack."""
         function = self.client("lambda").create_function(
             FunctionName="refusing",
             Runtime="python3.13",
             Role=ROLE,
             Handler="index.handler",
-            Code={"ZipFile": zipped(REFUSING)},
+            Code={"ZipFile": zipped(REFUSING.replace('"no"', json.dumps(says)))},
         )
         token = {"ServiceToken": function["FunctionArn"]}
         return {"Type": "Custom::Stubborn", "Properties": token}
@@ -225,6 +226,23 @@ def test_what_fails_for_good_is_explained_and_ends_with_a_person(
     assert "the function behind this custom resource did not delete it (no)" in failed
     kinds = [kind for m in world.channel.sent for kind in m.kinds]
     assert (kinds.count("failed-plain"), kinds.count("attention")) == (2, 2)
+
+
+def test_a_service_that_throttles_costs_no_attempt(account: Callable[..., Emulated]) -> None:
+    """However long the text around what AWS says: its end is kept, too.
+
+    Fails without `capped` in `_resource` of stack_deletions.py, or if that keeps no end.
+    """
+    world = account()
+    throttled = "x" * 3_000 + " (Service: Ssm, Status Code: 400, Error Code: ThrottlingException)"
+    stack_id = world.deploy("feat", {"Value": PARAMETER, "Stubborn": world.stubborn(throttled)})
+    world.sweep(3)
+    world.sweep(4, hours=17)
+    assert world.state(stack_id) in {LeaseState.DELETING, LeaseState.FAILED}
+    assert world.events(stack_id, "deletion.failed") == []
+    assert len(world.events(stack_id, "deletion.refused")) >= 2
+    (one,) = [o for o in world.janitor.stacks.fates(stack_id) if o.status == "DELETE_FAILED"]
+    assert len(one.reason) == LONGEST
 
 
 @pytest.mark.parametrize("resort", ["retain", "force"])

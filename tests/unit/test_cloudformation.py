@@ -15,7 +15,8 @@ from botocore.stub import Stubber
 
 from janitor.adapters.clients import CLIENT_CONFIG, read_timestamp, speed_up_timestamps
 from janitor.adapters.cloudformation import CAPABILITIES, CloudFormation
-from janitor.core.causes import Cause, cause_of_refusal
+from janitor.adapters.reasons import LONGEST, capped
+from janitor.core.causes import Cause, cause_of, cause_of_refusal
 from janitor.core.errors import (
     ConfigurationError,
     DeleteRefused,
@@ -586,6 +587,47 @@ def test_fates_are_read_back_to_where_the_stack_was_last_at_rest(
     aws.add_response("describe_stack_events", {"StackEvents": older}, {**BY_ID, "NextToken": "n"})
     found = {one.logical_id: one.status for one in stacks.fates(ARN)}
     assert found == {"Data": "DELETE_SKIPPED", "Queue": "DELETE_COMPLETE"}
+
+
+def test_reasons_are_capped_when_they_are_read(aws: Stubber, stacks: CloudFormation) -> None:
+    """Their end is kept, where the codes stand.
+
+    Fails without `capped` in `_resource`, or in `_stack`.
+    """
+    long = "x" * 3_500 + " (RequestToken: 1-2, HandlerErrorCode: Throttling)"
+    aws.add_response(
+        "describe_stack_events",
+        {
+            "StackEvents": [
+                event("Api", "DELETE_FAILED", reason=long),
+                event("feat", "DELETE_IN_PROGRESS", ARN),
+                event("feat", "CREATE_COMPLETE", ARN),
+            ]
+        },
+        BY_ID,
+    )
+    (fate,) = stacks.fates(ARN)
+    aws.add_response("describe_stacks", page(raw(StackStatusReason=long)), BY_ID)
+    stack = stacks.describe(ARN)
+    assert stack is not None
+    for reason in (fate.reason, stack.status_reason):
+        assert len(reason) == LONGEST
+        assert reason.startswith("xxx")
+        assert cause_of(reason) is Cause.THROTTLED
+    assert capped("x" * LONGEST) == "x" * LONGEST
+
+
+def test_a_throttled_deletion_is_refused_whatever_the_status(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """AWS took nothing of it, so no outcome is waited for.
+
+    Fails if `is_broken_off` does not ask `is_throttled`.
+    """
+    aws.add_client_error("delete_stack", "Throttling", "Rate exceeded", http_status_code=503)
+    with pytest.raises(DeleteRefused) as refused:
+        stacks.delete(ARN, "token-1")
+    assert cause_of_refusal(refused.value.said) is Cause.THROTTLED
 
 
 CHILD = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat-Child/2"

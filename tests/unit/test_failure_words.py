@@ -32,6 +32,7 @@ CDK = (
             "Received response status [FAILED] from custom resource.",
             "the function behind this custom resource did not delete it",
         ),
+        ("Custom::X", "no", "the function behind this custom resource did not delete it (no)"),
         ("Custom::CrossRegionExportWriter", CDK, "stacks bar and baz import what it exports ("),
         ("AWS::ApiGateway::RestApi", "Too Many Requests", "asked too often at that moment"),
         ("AWS::IAM::Role", "AccessDenied", "permission to delete it is missing"),

@@ -150,6 +150,7 @@ no role of CloudFormation's mends what the function may not do.
 _NOT_BEGUN = re.compile(
     r"cannot be deleted while (?:in status (?!DELETE)|TerminationProtection is enabled)"
 )
+_CUSTOM_TYPES = ("Custom::", "AWS::CloudFormation::CustomResource")
 _NO_REASON_OF_ITS_OWN = "Resource deletion cancelled"
 """What CloudFormation says of a resource when it gives up because of another one."""
 
@@ -195,6 +196,13 @@ def _cause_of_code(code: str) -> Cause:
     return _CAUSE_OF_CODE.get(code) or next(endings, Cause.OTHER)
 
 
+def cause_of_resource(resource: Resource) -> Cause:
+    """Class why a resource failed; of a custom resource its function is to blame, if nothing else."""
+    cause = cause_of(resource.reason)
+    is_custom = resource.type.startswith(_CUSTOM_TYPES) and resource.reason
+    return Cause.FUNCTION if cause is Cause.OTHER and is_custom else cause
+
+
 def cause_of_refusal(said: str) -> Cause:
     """Class why CloudFormation would not begin a deletion."""
     cause = cause_of(said)
@@ -211,7 +219,7 @@ def cause_of_failure(stack: Stack, failed: Iterable[Resource]) -> Cause:
     failed = tuple(failed)
     told_by_contents = _with_contents(failed)
     causes = {
-        cause_of(one.reason)
+        cause_of_resource(one)
         for one in failed
         if one.physical_id not in told_by_contents
         and one.reason
@@ -232,7 +240,7 @@ def stuck(failed: Iterable[Resource]) -> tuple[Resource, ...]:
         if one.physical_id in told_by_contents:
             is_stuck = one.physical_id in with_stuck
         else:
-            is_stuck = not cause_of(one.reason).only_waits
+            is_stuck = not cause_of_resource(one).only_waits
         if is_stuck:
             found.append(one)
             with_stuck.add(one.stack_id)

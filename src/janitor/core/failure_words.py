@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from janitor.core.causes import Cause, cause_of
+from janitor.core.causes import Cause, cause_of_resource
 from janitor.core.contacts import clean
 from janitor.core.importers import importers_in
 from janitor.core.ladder import PURGEABLE
@@ -70,7 +70,7 @@ def plain_words(resource: Resource) -> str:
 
 def _words(resource: Resource) -> tuple[str, str] | None:
     """Say what its reason means and what helps, where that is known."""
-    cause = cause_of(resource.reason)
+    cause = cause_of_resource(resource)
     if cause is Cause.FULL:
         return "it is not empty", _EMPTYING.get(resource.type, "empty it, or delete it by hand")
     if cause is Cause.IN_USE:

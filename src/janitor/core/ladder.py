@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from janitor.core.causes import Cause, cause_of, stuck
+from janitor.core.causes import Cause, cause_of_resource, stuck
 from janitor.core.model import FAILED_RUNG, PURGE_TAG, Lease, LeaseState, Stack
 from janitor.core.policy import Limits, Terms
 from janitor.core.purge_tag import read_purge
@@ -87,7 +87,7 @@ def next_step(
         own = tuple(one for one in stay if not one.stack_id)
         return Step(Rung(terms.last_resort), role=role, retain=own)
     opted_in = purge_words(stack, terms)
-    full = (one for one in failed if not one.reason or cause_of(one.reason) is Cause.FULL)
+    full = (one for one in failed if not one.reason or cause_of_resource(one) is Cause.FULL)
     if purge := tuple(one for one in full if PURGEABLE.get(one.type) in opted_in):
         return Step(Rung.PURGE, purge=purge, role=role)
     return Step(Rung.ROLE if role else Rung.PLAIN, role=role)
