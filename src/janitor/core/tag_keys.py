@@ -99,6 +99,7 @@ def protection(tags: Mapping[str, str], keys: Iterable[str]) -> tuple[str, str] 
     return None
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def _loosely(key: str) -> str:
     return _BETWEEN_WORDS.sub("", key).casefold()
 
