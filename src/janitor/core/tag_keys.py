@@ -109,6 +109,7 @@ def _says_no(value: str) -> bool:
     return value.strip().casefold() in _SAYS_NO
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def _loosely(key: str) -> str:
     return _BETWEEN_WORDS.sub("", key).casefold()
 
