@@ -23,7 +23,7 @@ PHASES = settings().phases if SOAK else (Phase.explicit, Phase.generate)
 DAYS = 31
 MARGIN = 2
 """By so many a mistake exceeds what counts as a surprise, so that no test hangs on the edge."""
-EXAMPLES = settings().max_examples // 10 if SOAK else 15
+EXAMPLES = settings().max_examples // 10 if SOAK else 12
 
 
 @dataclass(frozen=True)

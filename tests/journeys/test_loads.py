@@ -37,7 +37,7 @@ rules:
 """
 MORE = "- {name: services, select: {name: 'svc-*'}, ttl: 7d}"
 OWNED = {"janitor:owner": "ana@example.com"}
-STARTS = range(5) if SOAK else range(0, 5, 2)
+STARTS = range(5) if SOAK else (0, 3)
 """On which weekday the account begins: what piles up before a weekend differs."""
 
 
@@ -206,7 +206,7 @@ def test_a_selector_that_takes_in_200_more_adopts_each_of_them() -> None:
     for made in taken_in:
         assert made.first_told is not None
         assert made.told[0][0] >= made.first_told + 3 * DAY
-        assert edited <= made.first_told <= edited + 2 * HOUR
+        assert edited <= made.first_told <= edited + DAY / 3
 
 
 # A script over the tags.
@@ -310,12 +310,12 @@ def test_a_region_that_comes_back_after_a_week_has_all_of_it_told_anew() -> None
             when = START + day * DAY + 10 * HOUR
             if when.weekday() < 5:
                 account.at(when, _in(region, f"feat-{day}-{number}", 1 + number))
-    account.run(8.5)
+    account.run(8.75)
     account.refuse(THERE, "AccessDenied")
     account.run(7)
     account.refuse(THERE, "")
     back = account.now
-    account.run(5.5)
+    account.run(5.25)
     assert_in_time(account, least=40)
     after = [m for m in account.gone() if m.asked and m.asked > back and f":{THERE}:" in m.stack_id]
     assert len(after) >= 10
