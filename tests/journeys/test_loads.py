@@ -98,7 +98,11 @@ LOADS = [
 def test_an_ordinary_week_holds_nothing_and_goes_in_time(
     what: str, per_day: int, lifetimes: list[float], spread: bool, weeks: int, start: int
 ) -> None:
-    """Whatever the weekday on which it begins."""
+    """Whatever the weekday on which it begins.
+
+    Fails with `and self.now.hour < 12` after `opens == self.now` in `window` of
+    core/conditions.py (half of the window is no window).
+    """
     weeks = weeks if SOAK or per_day < 10 else 2
     account = Account()
     fill(account, per_day, lifetimes, range(start, start + weeks * 7), spread=spread)
@@ -285,7 +289,10 @@ def test_what_is_put_back_is_as_if_it_had_not_been(mistake: str) -> None:
 
 
 def test_a_script_s_tags_taken_off_stacks_that_had_none_are_put_back_too() -> None:
-    """Stacks under a rule's ttl carry no lifetime of their own that could come back."""
+    """Stacks under a rule's ttl carry no lifetime of their own that could come back.
+
+    Fails with `return tags` at the end of `_remembered` in core/refresh.py.
+    """
     account = features()
     victims = list(account.standing.values())[20:]
     run_script(account, victims)
@@ -303,7 +310,10 @@ def test_a_script_s_tags_taken_off_stacks_that_had_none_are_put_back_too() -> No
 
 
 def test_a_region_that_comes_back_after_a_week_has_all_of_it_told_anew() -> None:
-    """Nothing goes on the day of its return; the other region goes on all the while."""
+    """Nothing goes on the day of its return; the other region goes on all the while.
+
+    Fails with `void_before={}` in `ground_of` of core/ground.py.
+    """
     account = Account(regions=(HERE, THERE))
     for day in range(21):
         for number, region in enumerate((HERE, THERE) * 3):
