@@ -16,6 +16,7 @@ from janitor.adapters.memory import MemoryChannel, MemoryPolicies
 from janitor.adapters.purging import BucketPurger, RepositoryPurger
 from janitor.adapters.tables import create_tables
 from janitor.core.audit import verify
+from janitor.core.companions import companion_name
 from janitor.core.journal import Actor
 from janitor.core.model import LeaseState, Mode
 from janitor.core.policy_file import parse_policy
@@ -29,7 +30,7 @@ DUE = {"janitor:expires": "2020-01-01", "janitor:owner": "ana@example.com"}
 PARAMETER = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}
 POLICY = """
 window: {{days: [mon, tue, wed, thu, fri, sat, sun], hours: 00:00-24:00}}
-limits: {{min_observed: 0m, max_due: 100, max_deletes_fraction: 1, max_attempts: 2}}
+limits: {{min_observed: 0m, max_attempts: 2}}
 defaults: {{grace: 0m, {more}}}
 """
 
@@ -276,6 +277,39 @@ def test_images_that_stand_in_the_way_are_deleted_where_opted_in(
     assert purged["reason"]["facts"]["images"] == "1"
     assert purged["reason"]["facts"]["physical_id"] == "feat-images"
     assert len(ecr.list_images(repositoryName="other")["imageIds"]) == 1
+
+
+def test_a_companion_goes_with_its_parent_and_under_its_opt_in(
+    account: Callable[..., Emulated],
+) -> None:
+    """It has no tags, as SAM leaves it; its images go only once it could not be deleted.
+
+    Fails with `goes_first=False` in `find_companion`.
+    """
+    world = account("purge: [ecr]")
+    repository = {
+        "Type": "AWS::ECR::Repository",
+        "Properties": {"RepositoryName": "feat1ba8aba1/fn"},
+    }
+    companion = world.deploy(companion_name("feat"), {"FnRepo": repository}, tags={})
+    stack_id = world.deploy("feat", {"Value": PARAMETER})
+    config = {"digest": "sha256:" + "0" * 64}
+    world.client("ecr").put_image(
+        repositoryName="feat1ba8aba1/fn",
+        imageManifest=json.dumps({"schemaVersion": 2, "config": config}),
+        imageTag="v1",
+    )
+    world.sweep(3)
+    assert world.statuses() == {
+        companion_name("feat"): "DELETE_FAILED",
+        "feat": "UPDATE_COMPLETE",  # its tags say that it is marked
+    }
+    world.sweep(3, hours=1)
+    assert world.statuses() == {}
+    assert world.state(stack_id) is LeaseState.DELETED
+    assert world.ledger.lease(companion) is None
+    (confirmed,) = world.events(stack_id, "deletion.confirmed")
+    assert (confirmed["result"], confirmed["reason"]["facts"]["gone"]) == ("ok", "3")
 
 
 def test_without_the_opt_in_no_image_is_touched(account: Callable[..., Emulated]) -> None:

@@ -460,13 +460,18 @@ def test_a_channel_that_a_tag_names_gets_the_link_and_nothing_to_press() -> None
     Fails if `item_of` signs a token for every contact.
     """
     story = Story(POLICY + "defaults: {fallback_contact: '#team'}\n")
-    for name, owner in (("hers", "ana@example.com"), ("theirs", "#dev"), ("nobodys", "")):
+    for name, owner in (
+        *(("hers", "ana@example.com"), ("theirs", "#dev"), ("nobodys", "")),
+        *(("capitals", "CUSTOMERS"), ("short", "WEBTEAM")),  # a channel, where Slack knows it
+    ):
         story.deploy(name, {**OWNED, "janitor:owner": owner})
     story.sweep()
     story.wait(2)
     story.sweep()
     told = {m.contact.address: m.words.entries[0] for m in story.channel.sent}
     assert {who: bool(entry.token) for who, entry in told.items()} == {
+        "CUSTOMERS": False,
+        "WEBTEAM": True,
         "ana@example.com": True,
         "#dev": False,
         "#team": True,

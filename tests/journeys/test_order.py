@@ -353,7 +353,7 @@ def test_an_importer_that_comes_too_late_for_the_sweep_is_told_when_a_nested_sta
     story.sweep()
     lease = story.lease(root)
     assert (lease.state, lease.attempts) == (LeaseState.FAILED, 0)
-    assert "Export vpc cannot be deleted as it is in use by late" in lease.blocker
+    assert lease.blocker == "stack late imports what it exports"
     story.wait(days=1)
     story.sweep()
     assert decided(story)["feat-app"].startswith("due, but late (owner bob@example.com) imports")

@@ -4,17 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 from msgspec.structs import replace
-from tests.journeys.stories import OWNED, POLICY, Story
+from tests.journeys.stories import OWNED, Story
 
 from janitor.core.decisions import decision_name
 from janitor.core.model import Status
 from janitor.core.resources import Resource
 from janitor.journeys.inprocess import MOST_WAITED
-
-ALL_AT_ONCE = (
-    f"{POLICY}limits: {{max_deletes_fraction: 1, max_due: 1000, max_deletes_per_sweep: 1000}}\n"
-)
-"""Nothing but AWS's own limit is in the way."""
 
 
 def api(number: int) -> dict[str, Any]:
@@ -27,7 +22,7 @@ def until_due(count: int, plain: tuple[int, ...] = ()) -> tuple[Story, list[str]
 
     Those of the numbers in `plain` have none.
     """
-    it = Story(ALL_AT_ONCE)
+    it = Story()
     ids = []
     for number in range(count):
         parts = {} if number in plain else api(number)

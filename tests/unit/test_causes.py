@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -29,108 +30,18 @@ CDK = (
     "Received response status [FAILED] from custom resource. Message returned: Error: "
     "Exports cannot be updated: "
 )
-ROWS = [
-    ("Too Many Requests (Service: ApiGateway, Status Code: 429, Request ID: x)", Cause.THROTTLED),
-    ("Request limit exceeded. (Service: AmazonEC2; Status Code: 503; Error Code:"
-     " RequestLimitExceeded; Request ID: x)", Cause.THROTTLED),
-    ("Please reduce your request rate. (Service: Amazon S3; Status Code: 503; Error Code: SlowDown;"
-     " Request ID: x)", Cause.THROTTLED),
-    ("The queue too-many-requests could not be deleted", Cause.OTHER),
-    (f"{CDK}/cdk/exports/foo is in use by import of stack bar", Cause.IN_USE),
-    ("Backup vault cannot be deleted because it contains recovery points.", Cause.FULL),
-    ("WorkGroup feat is not empty (Service: Athena, Status Code: 400)", Cause.FULL),
-    ("Cannot delete entity, must detach all policies first. (Service: AmazonIdentityManagement;"
-     " Status Code: 409; Error Code: DeleteConflict)", Cause.IN_THE_WAY),
-]  # fmt: skip
-"""What was found in accounts, each for a kind of reason."""
+TWO_EXPORTS = f"""{CDK}
+/cdk/exports/a is in use by stack(s) bar baz
+/cdk/exports/b is in use by stack(s) app
+    at i (/var/task/index.js:4:10)"""
 
-HANDLER = 'Resource handler returned message: "{}" (RequestToken: 1-2, HandlerErrorCode: {})'
-SIBLINGS = [
-    ("Rate exceeded", Cause.THROTTLED),
-    ("Too Many Requests", Cause.THROTTLED),
-    ("API: lambda:DeleteFunction Rate exceeded", Cause.THROTTLED),
-    ("Throttling: Rate exceeded", Cause.THROTTLED),
-    ("Throttling: too many calls", Cause.THROTTLED),
-    ("Throttling: Rate exceeded\n\tstatus code: 400, request id: 1", Cause.THROTTLED),
-    ("refused (Status Code: 400; Error Code: ThrottlingException)", Cause.THROTTLED),
-    ("Rate exceeded for operation 'Rate exceeded (Service: Lambda, Status Code: 429)'.",
-     Cause.THROTTLED),
-    (HANDLER.format("Rate exceeded (Service: Lambda, Status Code: 429)", "Throttling"),
-     Cause.THROTTLED),
-    (HANDLER.format("Slow down a bit", "Throttling"), Cause.THROTTLED),
-    (HANDLER.format("Rate exceeded (Service: X, Status Code: 400)", "GeneralServiceException"),
-     Cause.THROTTLED),
-    (HANDLER.format("Too Many Requests (Service: X, Status Code: 429)", "InvalidRequest"),
-     Cause.THROTTLED),
-    ("Rate exceeded (Service: AmazonIdentityManagement; Status Code: 400; Error Code: Throttling;"
-     " Proxy: null) (Service: AWSLakeFormation; Status Code: 400; Error Code:"
-     " InvalidInputException)", Cause.THROTTLED),
-    ("Received response status [FAILED] from custom resource. Message returned: An error occurred"
-     " (ThrottlingException) when calling the DeleteDocument operation (reached max retries: 9):"
-     " Rate exceeded", Cause.THROTTLED),
-    ("Received response status [FAILED] from custom resource. Message returned:"
-     " TooManyRequestsException: Rate exceeded", Cause.THROTTLED),
-    ("operation error Lambda: DeleteFunction, https response error StatusCode: 429, RequestID: 1,"
-     " TooManyRequestsException: Rate exceeded", Cause.THROTTLED),
-    ("operation error SSM: DeleteParameter, api error ThrottlingException: Rate exceeded",
-     Cause.THROTTLED),
-    ("Subscriber limit exceeded: Only 10 tables can be deleted simultaneously (Service: DynamoDb,"
-     " Status Code: 400)", Cause.THROTTLED),
-    # A 503 alone is an outage, and no word of too many calls.
-    ("Service is unavailable (Service: X; Status Code: 503; Error Code: ServiceUnavailable)",
-     Cause.OTHER),
-    (HANDLER.format("It broke", "GeneralServiceException"), Cause.OTHER),
-    ("Export net cannot be deleted as it is in use by feat-b", Cause.IN_USE),
-    ("Delete canceled. Cannot delete export net as it is in use by feat-b.", Cause.IN_USE),
-    ("Export net is imported by stack feat-b", Cause.IN_USE),
-    (f"{CDK}\n/cdk/exports/foo is in use by stack(s) bar", Cause.IN_USE),
-    (f"{CDK}\n\nat i (/var/task/index.js:4:10)", Cause.IN_USE),
-    ("Embedded stack arn:x was not successfully deleted: Export net cannot be deleted as it is in"
-     " use by feat-b", Cause.IN_USE),
-    ("The bucket you tried to delete is not empty (Service: Amazon S3; Status Code: 409;"
-     " Error Code: BucketNotEmpty)", Cause.FULL),
-    ("refused (Service: AmazonECR; Status Code: 400; Error Code: RepositoryNotEmptyException)",
-     Cause.FULL),
-    ("The repository with name 'x' in registry with id '1' cannot be deleted because it still"
-     " contains images", Cause.FULL),
-    ("Backup vault cannot be deleted (contains 1 recovery points)", Cause.FULL),
-    ("The specified hosted zone contains non-required resource record sets and so cannot be deleted."
-     " (Service: AmazonRoute53; Status Code: 400; Error Code: HostedZoneNotEmpty)", Cause.FULL),
-    ("The Cluster cannot be deleted while Services are active. (Service: AmazonECS;"
-     " Status Code: 400; Error Code: ClusterContainsServicesException)", Cause.FULL),
-    (HANDLER.format("Invalid request provided: WorkGroup x is not empty (Service: Athena, Status"
-                    " Code: 400)", "InvalidRequest"), Cause.FULL),
-    ("Cannot delete entity, must detach all policies first.", Cause.IN_THE_WAY),
-    ("Cannot delete entity, must delete policies first.", Cause.IN_THE_WAY),
-    ("Cannot delete entity, must remove users from group first.", Cause.IN_THE_WAY),
-    ("Cannot delete a policy attached to entities.", Cause.IN_THE_WAY),
-    ("resource sg-1 has a dependent object (Service: AmazonEC2; Status Code: 400;"
-     " Error Code: DependencyViolation)", Cause.IN_THE_WAY),
-    ("network interface eni-1 is currently in use", Cause.IN_THE_WAY),
-    ("refused (Status Code: 400; Error Code: InvalidGroup.InUse)", Cause.IN_THE_WAY),
-    ("Target group 'arn:x' is currently in use by a listener or a rule (Service: X; Status Code:"
-     " 400; Error Code: ResourceInUse)", Cause.IN_THE_WAY),
-    ("User: arn:aws:sts::1:x is not authorized to perform: s3:DeleteBucket", Cause.DENIED),
-    ("API: s3:DeleteBucket Access Denied", Cause.DENIED),
-    ("AccessDenied. User doesn't have permission to call iam:DeleteRole", Cause.DENIED),
-    ("You are not authorized (Service: AmazonEC2; Status Code: 403; Error Code:"
-     " UnauthorizedOperation)", Cause.DENIED),
-    ("Refused (Service: Lambda, Status Code: 403, Request ID: x)", Cause.DENIED),
-    (HANDLER.format("No", "AccessDenied"), Cause.DENIED),
-    ("Role arn:aws:iam::1:role/own is invalid or cannot be assumed", Cause.ROLE_GONE),
-    ("Cannot delete protected DB Instance, please disable deletion protection and try again.",
-     Cause.PROTECTED),
-    ("Cluster j-1 has termination protection enabled", Cause.PROTECTED),
-    ("The instance 'i-1' may not be terminated. Modify its 'disableApiTermination' instance"
-     " attribute and try again.", Cause.PROTECTED),
-    # What the function of a custom resource may not do, no role of CloudFormation's mends.
-    ("Received response status [FAILED] from custom resource. Message returned: AccessDenied: no",
-     Cause.FUNCTION),
-    ("CloudFormation did not receive a response from your Custom Resource.", Cause.FUNCTION),
-    ("Resource of type 'AWS::X::Y' with identifier 'z' did not stabilize.", Cause.OTHER),
-    ("", Cause.OTHER),
-]  # fmt: skip
-"""The same kinds in the words of other services, and of other SDKs."""
+
+def reasons() -> Iterator[tuple[str, Cause]]:
+    """Yield each reason that was collected from accounts and issues, with its cause."""
+    for line in Path(__file__).with_name("deletion_reasons.tsv").read_text().splitlines()[1:]:
+        cause, reason = line.split("\t")
+        yield reason.replace("\\n", "\n"), Cause(cause)
+
 
 NAMES = [
     "The queue rate-exceeded could not be deleted",
@@ -151,7 +62,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("said,cause", [*ROWS, *SIBLINGS])
+@pytest.mark.parametrize("said,cause", [*reasons(), ("", Cause.OTHER)])
 def test_what_aws_says_is_classed(said: str, cause: Cause) -> None:
     """By codes where AWS puts codes, by a status of its own meaning, and by known sentences.
 
@@ -185,8 +96,7 @@ def test_every_code_of_throttling_counts_wherever_a_code_may_stand(code: str) ->
     "said,names",
     [
         (f"{CDK}/cdk/exports/foo is in use by import of stack bar", ("bar",)),
-        (f"{CDK}\n/cdk/exports/foo is in use by stack(s) bar baz\n/cdk/exports/qux is in use by"
-         " stack(s) app\n    at i (/var/task/index.js:4:10)", ("bar", "baz", "app")),
+        (TWO_EXPORTS, ("bar", "baz", "app")),
         (f"{CDK}/cdk/exports/foo is in use by stack(s) bar at i (/var/task)", ("bar",)),
         ("Export net cannot be deleted as it is in use by feat-b", ("feat-b",)),
         ("Cannot delete export net as it is in use by feat-b, feat-c and feat-d.",

@@ -62,6 +62,8 @@ class _Parser:
         status: int = response["status_code"]
         is_broken_off = status >= 500  # botocore tries again, whoever said so
         if not is_broken_off and not _has_request_id(response):
+            if hasattr(response["body"], "close"):
+                response["body"].close()  # a stream that nobody is going to read
             raise NotAws(seen=_seen(response))
         try:
             parsed = self._parser.parse(response, shape)

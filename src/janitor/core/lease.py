@@ -8,6 +8,7 @@ from janitor.core.contacts import clean
 from janitor.core.model import (
     FINAL,
     OF_NO_DEADLINE,
+    PURGE_TAG,
     UNREACHABLE,
     Contact,
     Lease,
@@ -45,9 +46,13 @@ def expiry_text(lease: Lease, policy: Policy) -> str:
 
 
 def unread_texts(lease: Lease, terms: Terms) -> list[str]:
-    """Say of each tag that looks like a lifetime and is not read which one is."""
+    """Say of each tag, or word in one, that counts for nothing which one does."""
     read = " and ".join((terms.ttl_tags[0], terms.expires_tags[0]))
-    return [f"its tag {clean(key)} is not read: {read} are" for key in lease.unread]
+    texts = [f"its tag {clean(key)} is not read: {read} are" for key in lease.unread]
+    if lease.unknown_purge:
+        words = ", ".join(map(clean, lease.unknown_purge))
+        texts.append(f"its tag {PURGE_TAG} knows s3 and ecr, and not {words}")
+    return texts
 
 
 def told_at(lease: Lease, stage: str) -> datetime | None:
@@ -152,6 +157,7 @@ def unmarked(lease: Lease) -> Lease:
         blocked=False,
         tag_attempt="",
         rung="",
+        companion="",
         asked_at=None,
         refusals=0,
         blocker="",

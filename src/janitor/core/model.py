@@ -116,7 +116,11 @@ class Stack(Struct, frozen=True):
     exports: tuple[str, ...] = ()
     """As a sweep sees a root, what its nested stacks export too."""
     nested: tuple[str, ...] = ()
-    """Names of all stacks nested in it, however deep; only as a sweep sees a root."""
+    """Names of all stacks that go with it, however deep they are nested; only as a sweep sees a root."""
+    companion: str = ""
+    """The id of the stack that SAM made beside it; only as a sweep sees it, as is `companion_of`."""
+    companion_of: str = ""
+    """The name of the stack beside which SAM made it."""
     reads_ssm: bool = False
     """An update would read parameters of it anew from SSM, or as a sweep sees a root, of its family."""
     role: str = ""
@@ -221,6 +225,8 @@ class Lease(Struct, frozen=True):
     """Found protected when it was about to be deleted: others go first."""
     rung: str = ""
     """Of the ladder, at the last attempt."""
+    companion: str = ""
+    """The id of its SAM companion, once that was to go too."""
     asked_at: datetime | None = None
     """When CloudFormation took the present attempt; None until it did."""
     half_deleted: bool = False
@@ -241,6 +247,8 @@ class Lease(Struct, frozen=True):
     """Since when the stack lacks tags that still hold."""
     unread: tuple[str, ...] = ()
     """Keys of its tags that look like a lifetime and are none that the policy reads."""
+    unknown_purge: tuple[str, ...] = ()
+    """Words in its tag `janitor:purge` that opt into nothing."""
     adopted_at: datetime | None = None
     """When it was first seen, if it was old by then or a policy edit took it in."""
     moved: Moved | None = None

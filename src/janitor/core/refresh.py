@@ -11,11 +11,13 @@ from janitor.core.dropped_tags import as_it_stood, tags_that_count
 from janitor.core.expiry import Deadline, Unreadable, asked_deadline, effective_deadline, shown
 from janitor.core.ground import Ground
 from janitor.core.labels import labels_of
+from janitor.core.ladder import PURGEABLE
 from janitor.core.lease import LET_GO, caps_count_from, deadline_text, notices_that_stay
 from janitor.core.model import (
     ADOPTED,
     FINAL,
     PROBLEM,
+    PURGE_TAG,
     FormerOwner,
     Lease,
     MoveCause,
@@ -23,6 +25,7 @@ from janitor.core.model import (
     Stack,
 )
 from janitor.core.policy import Policy, Rule
+from janitor.core.purge_tag import read_purge
 from janitor.core.selection import rule_of
 from janitor.core.surprises import counts_together, is_accepted, is_earlier, is_sudden, kept_until
 from janitor.core.tag_keys import (
@@ -136,6 +139,11 @@ def _changes(lease: Lease, seen: Lease, lacks: tuple[str, ...], policy: Policy) 
     is_same = seen.expires_at == lease.expires_at and not changes
     if lease.tags and seen.tags != lease.tags and is_same:
         changes.append("its tags say the same in other words")
+    if seen.unknown_purge != lease.unknown_purge:
+        words = ", ".join(map(clean, seen.unknown_purge))
+        changes.append(
+            f"{PURGE_TAG} does not know {words}" if words else "all it may purge is known"
+        )
     if seen.unread != lease.unread:
         not_read = ", ".join(map(clean, seen.unread))
         changes.append(f"its tags {not_read} are not read" if not_read else "all its tags are read")
@@ -188,6 +196,7 @@ def _seen(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Lease:
         labels=labels_of(stack.tags),
         protection=protection_text(by_tag) if by_tag else "",
         protect_tag=by_tag[0] if by_tag else "",
+        unknown_purge=unknown_words(stack),
         unread=unread_lifetimes(stack.tags, (*rule.ttl_tags, *rule.expires_tags)),
         expires_at=at,
         deadline_source=source,
@@ -335,3 +344,9 @@ def near_miss_text(near: tuple[NearMiss, ...]) -> str:
         return f"its tag {shown(first.key)}{others} is not one of janitor's; {first.meant} is"
     known = ", ".join(ASKED_KEYS)
     return f"its tag {shown(first.key)}{others} is not one of janitor's; these are: {known}"
+
+
+def unknown_words(stack: Stack) -> tuple[str, ...]:
+    """Return what the stack's own tag lets the janitor empty that it does not know."""
+    text = stack.tags.get(PURGE_TAG)
+    return read_purge(text, PURGEABLE.values()).unknown if text else ()

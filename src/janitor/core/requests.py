@@ -83,6 +83,8 @@ class DeletionRequest(Struct, frozen=True):
     decided_at: Instant
     restore_only: bool = False
     """Nothing is to be deleted: only a protection that was taken off is to be put back."""
+    companion: str = ""
+    """The id of its SAM companion, which goes with it."""
     not_before: datetime | None = None
     """Its turn, where AWS does one after the other."""
 

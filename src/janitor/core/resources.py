@@ -102,7 +102,7 @@ def whole(
             continue
         inner = read(child)
         nested[child] = inner.template
-        found += _within(one, inner.resources)
+        found += within(one, inner.resources)
     del nested[stack_id]
     return replace(root, resources=tuple(found), nested=nested)
 
@@ -122,7 +122,7 @@ def with_nested(stack_id: str, read: Callable[[str], tuple[Resource, ...]]) -> t
         if len(asked) > MOST_NESTED:
             raise JanitorError(f"more than {MOST_NESTED} nested stacks, too many to ask each one")
         asked.add(child)
-        found += _within(one, read(child))
+        found += within(one, read(child))
     return tuple(found)
 
 
@@ -130,7 +130,7 @@ def _is_nested(one: Resource) -> bool:
     return one.type == NESTED and one.physical_id.startswith("arn:")
 
 
-def _within(stack: Resource, resources: Iterable[Resource]) -> Iterable[Resource]:
+def within(stack: Resource, resources: Iterable[Resource]) -> Iterable[Resource]:
     """Name what is in a nested stack after it, and say where it is."""
     return (
         replace(one, logical_id=f"{stack.logical_id}/{one.logical_id}", stack_id=stack.physical_id)

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from janitor.core.companions import parent_in
 from janitor.core.contacts import clean
 from janitor.core.expiry import shown
 from janitor.core.model import SELF_TAG, Stack
@@ -88,6 +89,7 @@ class Apart(StrEnum):
     """Why the janitor leaves a stack alone, whatever the rules say."""
 
     NESTED = "nested in another stack"
+    ORPHAN = "SAM companions whose stack is gone"
     SELF = "tagged janitor:self"
     TAKEN_OUT = "taken out by an operator"
     BY_NAME = "on the never-delete list"
@@ -101,6 +103,14 @@ class NotManaged(Struct, frozen=True):
     text: str
 
 
+def _companion(stack: Stack, parent: str) -> NotManaged:
+    if stack.companion_of:
+        text = f"companion of {stack.companion_of}: it goes with it"
+        return NotManaged(Apart.NESTED, text)
+    text = f"SAM made it as the companion of {parent}, which is not there: it is left alone"
+    return NotManaged(Apart.ORPHAN, text)
+
+
 def why_not_managed(
     stack: Stack, policy: Policy, taken_out: Mapping[str, str] = _NONE
 ) -> NotManaged | None:
@@ -110,6 +120,8 @@ def why_not_managed(
     """
     if stack.parent_id:
         return NotManaged(Apart.NESTED, "nested stack: it lives and goes with its parent")
+    if parent := parent_in(stack.name):
+        return _companion(stack, parent)
     if SELF_TAG in stack.tags:
         return NotManaged(Apart.SELF, f"tag {SELF_TAG}: the janitor never looks at itself")
     if (why := taken_out.get(stack.stack_id)) is not None:

@@ -29,6 +29,8 @@ def _grouped(found: Explained, now: datetime, zone: ZoneInfo) -> Iterator[tuple[
         created = f"{instant_text(stack.created, zone)} ({relative_text(stack.created, now)})"
         yield "status", [stack.status]
         yield "created", [created]
+    if companion := _companion(found):
+        yield "with it", [f"{companion} goes too, the SAM companion with its image repositories"]
     yield (
         "rules",
         [f"{look.rule}: {'yes' if look.selects else 'no'}, {look.why}" for look in found.looks],
@@ -49,6 +51,12 @@ def _grouped(found: Explained, now: datetime, zone: ZoneInfo) -> Iterator[tuple[
         )
     yield "now", [f"{decision_name(found.decision)}: {found.decision.reason}"]
     yield "deleted", [found.deleted]
+
+
+def _companion(found: Explained) -> str:
+    """Return the name of the companion that goes with a managed stack, as the sweep sees it."""
+    seen = found.decision.stack
+    return seen.companion.split("/")[1] if found.lease and seen and seen.companion else ""
 
 
 def condition_line(condition: Condition) -> str:
@@ -81,6 +89,7 @@ def explained_document(found: Explained) -> dict[str, Any]:
         "name": subject.name if subject else None,
         "region": subject.region if subject else None,
         "status": found.stack.status if found.stack else None,
+        "companion": _companion(found) or None,
         "rules": [{"rule": k.rule, "selects": k.selects, "why": k.why} for k in found.looks],
         "state": stored.state.value if stored else None,
         "generation": stored.generation if stored else None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from math import ceil
 
 from msgspec.structs import replace
@@ -21,6 +22,7 @@ from janitor.core.requests import GOOD_FOR, DeletionRequest
 from janitor.core.resources import Snapshot
 from janitor.core.statuses import HALF_DELETED
 from janitor.journeys.attempt import ACTOR, MODE_GOOD_FOR, Attempt, protect_again
+from janitor.journeys.companion import Companion, find_companion
 
 
 def delete(
@@ -63,11 +65,23 @@ def delete(
             protect_again(lease, now, policy, stacks, ledger)
         return _skipped(request, f"no longer due: {decision.reason}")
     # For as long as what was just read counts as known, and neighbours in the batch can wait.
-    snapshot = stacks.snapshot(stack, lambda: clock() - now < MODE_GOOD_FOR)
-    terms = policy.terms(decision.lease.rule)
-    step = next_step(decision.lease, stack, snapshot.failed, terms, policy.limits)
+    is_fresh = partial(_is_fresh, now, clock)
+    companion = find_companion(request, decision.lease, stack, policy, stacks, is_fresh)
+    if companion is not None and companion.is_busy:
+        return _skipped(request, f"its companion is busy: {companion.stack.status}")
+    snapshot = stacks.snapshot(stack, is_fresh)
+    step = _step(decision.lease, stack, snapshot, companion, policy)
     # Apply: claim, snapshot and intent are one write, and whoever loses it deletes nothing.
-    claimed = _claim(lease, decision, stack, snapshot=snapshot, step=step, now=now, policy=policy)
+    claimed = _claim(
+        lease,
+        decision,
+        stack,
+        snapshot=snapshot,
+        step=step,
+        companion=companion,
+        now=now,
+        policy=policy,
+    )
     try:
         ledger.commit(claimed)
     except Conflict:
@@ -84,7 +98,21 @@ def delete(
         purgers,
         may_go_on,
         policies.mode,
+        companion,
     ).make()
+
+
+def _is_fresh(since: datetime, clock: Clock) -> bool:
+    return clock() - since < MODE_GOOD_FOR
+
+
+def _step(
+    lease: Lease, stack: Stack, snapshot: Snapshot, companion: Companion | None, policy: Policy
+) -> Step:
+    """Return how the attempt goes about it, with what is to be emptied of the companion."""
+    terms = policy.terms(lease.rule)
+    step = next_step(lease, stack, snapshot.failed, terms, policy.limits)
+    return replace(step, purge=(*step.purge, *companion.purge)) if companion else step
 
 
 def _why_nothing_goes(request: DeletionRequest, now: datetime, mode: Mode) -> str:
@@ -123,19 +151,23 @@ def _claim(
     *,
     snapshot: Snapshot,
     step: Step,
+    companion: Companion | None,
     now: datetime,
     policy: Policy,
 ) -> Entry[Lease]:
     """Return the write that makes the deletion ours: what goes, and what will be done to it."""
     seen = decision.lease or lease
-    stays = (*(clean(str(one)) for one in step.retain), *snapshots_of(snapshot))
+    if companion is not None:
+        snapshot = companion.beside(snapshot)
+    left = companion.left if companion else ()
+    stays = (*(clean(str(one)) for one in step.retain), *snapshots_of(snapshot), *left)
     drafts = snapshot_drafts(
         seen, stack, snapshot, actor=ACTOR, now=now, policy_version=policy.version
     )
     intent = about(
         seen,
         "deletion.intended",
-        Reason(decision.reason.sentence, {**decision.reason.facts, **_how(step, stack)}),
+        Reason(decision.reason.sentence, {**decision.reason.facts, **_how(step, stack, companion)}),
         actor=ACTOR,
         now=now,
         policy_version=policy.version,
@@ -152,19 +184,22 @@ def _claim(
         last_error="",
         blocked=False,
         rung=step.rung.value,
+        companion=companion.stack.stack_id if companion and not companion.stays else seen.companion,
         unprotected=lease.unprotected or stack.termination_protection,
         retained=tuple(dict.fromkeys((*lease.retained, *stays))),
     )
     return entry(lease, claimed, *drafts, intent)
 
 
-def _how(step: Step, stack: Stack) -> dict[str, str]:
+def _how(step: Step, stack: Stack, companion: Companion | None) -> dict[str, str]:
     """Say as facts what will be done beyond a plain deletion."""
+    goes_too = companion.stack.stack_id if companion and companion.is_to_be_asked else ""
     facts = {
         "rung": step.rung.value,
         "empties": ", ".join(map(str, step.purge)),
         "role": step.role,
         "leaves": ", ".join(map(str, step.retain)),
+        "companion": goes_too,
         "protection": "taken off first" * stack.termination_protection,
     }
     return {key: value for key, value in facts.items() if value and value != "plain"}

@@ -4,9 +4,11 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from janitor.core.causes import Cause, Failure
+from janitor.core.causes import Cause, Failure, cause_of_refusal
 from janitor.core.decisions import Reason
+from janitor.core.errors import DeleteRefused
 from janitor.core.failure_words import held_up_text
+from janitor.core.importers import importers_in
 from janitor.core.journal import Actor, Entry, about, entry
 from janitor.core.ladder import back_off, back_off_refused, is_an_attempt, most_attempts
 from janitor.core.model import Lease, LeaseState, Stack
@@ -53,9 +55,15 @@ def failed_attempt(
     return entry(lease, changed, draft)
 
 
+def failure_of(refusal: DeleteRefused) -> Failure:
+    """Return what it means that CloudFormation would not begin."""
+    said = refusal.said
+    return Failure(str(refusal), cause_of_refusal(said), importers_in([said]))
+
+
 def is_untouched(claimed: Lease, stack: Stack) -> bool:
-    """Tell whether no attempt before this one can have taken anything of a stack."""
-    return claimed.attempts == 1 and stack.status != HALF_DELETED
+    """Tell whether no attempt before this one can have taken anything of a stack or its companion."""
+    return claimed.attempts == 1 and stack.status != HALF_DELETED and not claimed.companion
 
 
 def _came_to_nothing(

@@ -84,8 +84,8 @@ class Applying(Struct, frozen=True):
             case Close(lease=Lease() as lease):
                 yield from self._release(decision, lease)
             case Mark(lease=Lease() as lease) if notifies:
-                marked = self._counted(replace(lease, state=LeaseState.MARKED))
-                lease = self._write(marked, "stack.marked", decision)
+                marked = replace(lease, state=LeaseState.MARKED)
+                lease = self._write(self._counted(marked), "stack.marked", decision)
                 yield Outcome(lease.stack_id, "mark", Status.DONE)
                 self._ask_notices(lease, FINAL)
                 self._protect_again(lease, decision.stack)
@@ -117,8 +117,15 @@ class Applying(Struct, frozen=True):
             for notice in standing_notices(lease, decision, self.plan.now):
                 self._ask(lease, notice)
         if isinstance(decision, Delete | Retry) and self.plan.mode is Mode.ENFORCE:
-            now, turn = self.plan.now, decision.not_before
-            self.queue.delete(DeletionRequest(lease.stack_id, now, not_before=turn))
+            companion = decision.stack.companion if decision.stack else ""
+            self.queue.delete(
+                DeletionRequest(
+                    lease.stack_id,
+                    self.plan.now,
+                    companion=companion,
+                    not_before=decision.not_before,
+                )
+            )
             return  # An update would be in the way of that; what waits or is held up is tagged.
         self._protect_again(lease, decision.stack)
         yield from self._tags(decision.stack, lease, decision.tags)
