@@ -43,10 +43,11 @@ GRACE = timedelta(hours=24)
 OWNERLESS_GRACE = timedelta(hours=72)
 NOTICES_HOLD = 4 * DAY
 """What was told of a region is void once it could not be listed for longer."""
-DAYTIME = range(8, 19)
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
-NIGHTS = 1 if SOAK else 6
-"""At night a sweep every so many hours: what is the same in all of them costs the most time."""
+DAYTIME = range(24) if SOAK else range(9, 18, 3)
+NIGHTS = 6
+"""A sweep every hour, or else at some hours of the day and every so many at night: what is the
+same in all of them costs the most time."""
 PATIENCE = 2
 """So many sweeps of open window a stack may stand after the promised date."""
 
@@ -228,7 +229,7 @@ class Account:
     # How time passes.
 
     def run(self, days: float, every: int = NIGHTS, daytime: range = DAYTIME) -> None:
-        """Let days pass, with a sweep in every hour of the day, and at night in some."""
+        """Let days pass, with a sweep in each hour of `daytime`, and `every` so many hours."""
         for _ in range(round(days * 24)):
             for act in self.agenda.pop(self.now, ()):
                 act(self)

@@ -23,7 +23,7 @@ PHASES = settings().phases if SOAK else (Phase.explicit, Phase.generate)
 DAYS = 31
 MARGIN = 2
 """By so many a mistake exceeds what counts as a surprise, so that no test hangs on the edge."""
-EXAMPLES = settings().max_examples // 10 if SOAK else 15
+EXAMPLES = settings().max_examples // 10 if SOAK else 12
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,12 @@ MISTAKES = st.lists(
 def test_all_goes_in_time_and_nothing_by_a_mistake_alone(
     stacks: list[Wanted], mistakes: list[Mistake]
 ) -> None:
-    """Whatever people do, and whatever was edited, tagged or hidden on top of that."""
+    """Whatever people do, and whatever was edited, tagged or hidden on top of that.
+
+    Fails with `if ground.is_policy_held:` alone in `survey` of core/plan.py (an edit is never a
+    surprise), with `> 1_000_000` for the bound of `bulk` there (nor are tags), and with
+    `return terms.ownerless_grace` in `grace_of` of core/lease.py (what is due stays).
+    """
     account = Account(POLICY.format(ttl=f"{TTL}d"), regions=(HERE, THERE))
     for number, wanted in enumerate(stacks):
         account.at(START + wanted.hour * HOUR, _maker(number, wanted))

@@ -37,7 +37,7 @@ rules:
 """
 MORE = "- {name: services, select: {name: 'svc-*'}, ttl: 7d}"
 OWNED = {"janitor:owner": "ana@example.com"}
-STARTS = range(5) if SOAK else range(0, 5, 2)
+STARTS = range(5) if SOAK else (0, 3)
 """On which weekday the account begins: what piles up before a weekend differs."""
 
 
@@ -98,7 +98,11 @@ LOADS = [
 def test_an_ordinary_week_holds_nothing_and_goes_in_time(
     what: str, per_day: int, lifetimes: list[float], spread: bool, weeks: int, start: int
 ) -> None:
-    """Whatever the weekday on which it begins."""
+    """Whatever the weekday on which it begins.
+
+    Fails with `and self.now.hour < 12` after `opens == self.now` in `window` of
+    core/conditions.py (half of the window is no window).
+    """
     weeks = weeks if SOAK or per_day < 10 else 2
     account = Account()
     fill(account, per_day, lifetimes, range(start, start + weeks * 7), spread=spread)
@@ -206,7 +210,7 @@ def test_a_selector_that_takes_in_200_more_adopts_each_of_them() -> None:
     for made in taken_in:
         assert made.first_told is not None
         assert made.told[0][0] >= made.first_told + 3 * DAY
-        assert edited <= made.first_told <= edited + 2 * HOUR
+        assert edited <= made.first_told <= edited + DAY / 3
 
 
 # A script over the tags.
@@ -285,7 +289,10 @@ def test_what_is_put_back_is_as_if_it_had_not_been(mistake: str) -> None:
 
 
 def test_a_script_s_tags_taken_off_stacks_that_had_none_are_put_back_too() -> None:
-    """Stacks under a rule's ttl carry no lifetime of their own that could come back."""
+    """Stacks under a rule's ttl carry no lifetime of their own that could come back.
+
+    Fails with `return tags` at the end of `_remembered` in core/refresh.py.
+    """
     account = features()
     victims = list(account.standing.values())[20:]
     run_script(account, victims)
@@ -303,19 +310,22 @@ def test_a_script_s_tags_taken_off_stacks_that_had_none_are_put_back_too() -> No
 
 
 def test_a_region_that_comes_back_after_a_week_has_all_of_it_told_anew() -> None:
-    """Nothing goes on the day of its return; the other region goes on all the while."""
+    """Nothing goes on the day of its return; the other region goes on all the while.
+
+    Fails with `void_before={}` in `ground_of` of core/ground.py.
+    """
     account = Account(regions=(HERE, THERE))
     for day in range(21):
         for number, region in enumerate((HERE, THERE) * 3):
             when = START + day * DAY + 10 * HOUR
             if when.weekday() < 5:
                 account.at(when, _in(region, f"feat-{day}-{number}", 1 + number))
-    account.run(8.5)
+    account.run(8.75)
     account.refuse(THERE, "AccessDenied")
     account.run(7)
     account.refuse(THERE, "")
     back = account.now
-    account.run(5.5)
+    account.run(5.25)
     assert_in_time(account, least=40)
     after = [m for m in account.gone() if m.asked and m.asked > back and f":{THERE}:" in m.stack_id]
     assert len(after) >= 10
