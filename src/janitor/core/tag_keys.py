@@ -100,7 +100,8 @@ def _place(key: str, keys: tuple[str, ...]) -> int | None:
     """Return which of the protecting keys this one is; None if none."""
     loose = _loosely(key)
     for place, wanted in enumerate(keys):
-        if key == wanted or not (is_own(wanted) or loose != _loosely(wanted)):
+        is_like = not is_own(wanted) and loose == _loosely(wanted)
+        if is_like or key == wanted:
             return place
     return None
 
