@@ -7,7 +7,7 @@ import time
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.slack_server import SIGNING_SECRET, TOKEN, Workspace, slack_server
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.tables import create_tables
 from janitor.core.errors import ConfigurationError
+from janitor.core.requests import DeletionRequest, body_of
 from janitor.entrypoints import api_door, check, deployed, lambdas
 from janitor.entrypoints.emulator import emulated_aws
 
@@ -474,6 +475,46 @@ def test_a_notice_that_slack_wants_later_comes_back_then(
     slack.refuse("chat.postMessage", "fatal_error")
     lambdas.notify({"Records": [{**record, **changes}]}, Context())
     assert '"NoticesFailed":[1.0]' in capsys.readouterr().out
+
+
+def test_a_deletion_before_its_turn_comes_back_then(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And it is counted as no failure.
+
+    Fails if `_delete` does not postpone: the queue would keep it for six minutes.
+    """
+    sqs = account.client("sqs")
+    url = sqs.get_queue_url(QueueName="d.fifo")["QueueUrl"]
+    turn = datetime.now(UTC) + timedelta(seconds=2)
+    stack_id = account.deploy("feat-a")
+    body = body_of(DeletionRequest(stack_id, turn, not_before=turn))
+    sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g", MessageDeduplicationId="d")
+    (taken,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    (record,) = event("delete.json")["Records"]
+    changes = {"messageId": "1", "body": taken["Body"], "receiptHandle": taken["ReceiptHandle"]}
+    answer = lambdas.delete({"Records": [{**record, **changes}]}, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert '"DeletionsFailed":[0.0]' in capsys.readouterr().out
+    (again,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    changes["receiptHandle"] = again["ReceiptHandle"]
+    assert lambdas.delete({"Records": [{**record, **changes}]}, Context()) == {
+        "batchItemFailures": []
+    }
+
+
+def test_a_request_to_delete_that_cannot_be_read_is_logged_counted_and_comes_back(
+    account: Account, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The batch goes on.
+
+    Fails without `raise` in `_delete`.
+    """
+    (record,) = event("delete.json")["Records"]
+    answer = lambdas.delete({"Records": [{**record, "body": "no request"}]}, Context())
+    assert len(answer["batchItemFailures"]) == 1
+    assert '"DeletionsFailed":[1.0]' in capsys.readouterr().out
+    assert [one.message for one in caplog.records].count("delete.failed") == 1
 
 
 def at_deployment(stub: Hooks, **properties: str) -> str:

@@ -342,7 +342,7 @@ class Checkers(Observer):
 
     def unprotected(self, world: World) -> set[str]:
         """List what an attempt that came to nothing has left without its protection."""
-        leases = world.ledger.open_records()[1]
+        leases = world.ledger.open_records().leases
         return {
             stack_id
             for stack_id, lease in leases.items()

@@ -43,7 +43,7 @@ def come_to_rest(world: World, checkers: Checkers) -> None:
 
 
 def _in_progress(world: World) -> bool:
-    leases = world.ledger.open_records()[1].values()
+    leases = world.ledger.open_records().leases.values()
     on_the_way = {LeaseState.DELETING, LeaseState.FAILED}
     return world.in_line > 0 or any(lease.state in on_the_way for lease in leases)
 

@@ -325,7 +325,7 @@ class Month:
     # What must have been told by the end of an hour in which nothing went wrong.
 
     def _untold(self, swept_at: datetime) -> Iterator[str]:
-        for lease in self.ledger.open_records()[1].values():
+        for lease in self.ledger.open_records().leases.values():
             stage = _stage_of(lease, swept_at)
             if stage is None or lease.first_seen >= swept_at:
                 continue

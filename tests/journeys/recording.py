@@ -10,10 +10,10 @@ from tests.journeys.truth import read_notice
 from janitor.adapters.memory import MemoryChannel, MemoryLedger
 from janitor.adapters.memory_resources import MemoryPurger
 from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.adapters.ports import PLAIN, Purged
+from janitor.adapters.ports import PLAIN, OpenRecords, Purged
 from janitor.core.journal import Entry
 from janitor.core.ladder import Step
-from janitor.core.model import Account, Lease, Mode, Stack
+from janitor.core.model import Lease, Mode, Stack
 from janitor.core.plan import Listing
 from janitor.core.policy import Policy
 from janitor.core.requests import DeletionRequest, Message, Sent, Telling
@@ -144,7 +144,7 @@ class RecordingLedger(MemoryLedger):
         self.lag = False
         self._before = super().open_records()
 
-    def open_records(self) -> tuple[Account, dict[str, Lease]]:
+    def open_records(self) -> OpenRecords:
         """Return the account and the open leases, perhaps as they were one write ago."""
         return self._before if self.lag else super().open_records()
 

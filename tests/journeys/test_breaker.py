@@ -144,7 +144,7 @@ def test_nobody_is_described_where_the_breaker_lets_all_go() -> None:
 def test_a_sweep_without_time_asks_about_no_due_stack_and_tells_of_the_breaker() -> None:
     """What was not asked counts as due, and what there was time for is done.
 
-    Fails if `_is_protected` or `_importers_of` does not ask `may_go_on`.
+    Fails if `is_protected` or `importers_of` of asking.py does not ask `may_go_on`.
     """
     story = Story()
     story.deploy("alive", tags={"owner": "bob@example.com"}, imports=("x",))

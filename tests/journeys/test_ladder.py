@@ -9,7 +9,6 @@ from tests.journeys.stories import DAY, MONDAY, OWNED, POLICY, THERE, Story
 
 from janitor.adapters.ports import Purged, Purger
 from janitor.core.errors import JanitorError
-from janitor.core.ladder import MOST_THROTTLED
 from janitor.core.model import OPERATORS, LeaseState, Mode, Stack
 from janitor.core.requests import DeletionRequest, deletion_from
 from janitor.core.resources import Resource, Snapshot
@@ -558,7 +557,7 @@ def test_an_export_in_use_is_journalled_as_that_and_counts_for_no_rung() -> None
     lease = story.lease(stack_id)
     assert (lease.state, lease.attempts, lease.rung) == (LeaseState.FAILED, 0, "")
     assert story.actions(stack_id)[-1] == "deletion.refused"
-    assert "as it is in use by feat-other" in lease.blocker
+    assert lease.blocker == "stack feat-other imports what it exports"
     story.sweep()
     assert "in-use" in [kind for m in story.channel.sent for kind in m.kinds]
     story.now = lease.next_attempt_at or story.now
@@ -566,41 +565,11 @@ def test_an_export_in_use_is_journalled_as_that_and_counts_for_no_rung() -> None
     assert story.lease(stack_id).state is LeaseState.DELETING
 
 
-def test_throttling_is_no_attempt() -> None:
-    """It says nothing of the stack."""
-    story = Story()
-    stack_id = story.until_marked()
-    story.stacks.throttled = 1
-    story.wait(1)
-    story.sweep()
-    lease = story.lease(stack_id)
-    assert (lease.state, lease.attempts) == (LeaseState.FAILED, 0)
-    on(story, stack_id)
-    assert story.lease(stack_id).state is LeaseState.DELETING
-
-
-def test_throttling_that_does_not_end_is_told() -> None:
-    """After some refusals each counts as an attempt, and at the end a person is asked.
-
-    Fails if `is_an_attempt` never counts it.
-    """
-    story = Story(POLICY + "limits: {max_attempts: 2}\n")
-    stack_id = story.until_marked()
-    story.stacks.throttled = 99
-    for _ in range(8):
-        story.wait(1)
-        story.sweep()
-    assert story.lease(stack_id).state is LeaseState.NEEDS_ATTENTION
-    assert story.actions(stack_id).count("deletion.refused") == MOST_THROTTLED
-    kinds = [m.kinds for m in story.channel.sent if m.contact == OPERATORS]
-    assert kinds == [("failed-plain",), ("attention",)]
-
-
 @pytest.mark.parametrize("name", ["feat-throttling", "throttled", "feat-basket"])
 def test_what_a_stack_is_called_does_not_class_its_failures(name: str) -> None:
     """Each counts, be it refused or failed, and a person is asked after the last.
 
-    Fails if `_ask` or `_verdict` class the text that they compose, name and all.
+    Fails if a word of throttling counts wherever it stands.
     """
     story = Story(POLICY + "limits: {max_attempts: 2}\n")
     stack_id = story.until_marked(name, role=OWN_ROLE)
@@ -618,7 +587,7 @@ def test_what_a_stack_is_called_does_not_class_its_failures(name: str) -> None:
 def test_a_name_alone_brings_no_cleanup_role() -> None:
     """Nothing was denied here but in a name.
 
-    Fails if `cause_of_failure` gives `cause_of` no names.
+    Fails if a code counts wherever it stands.
     """
     page = Resource("AccessDenied", "AWS::S3::Bucket", "page")
     kind = {"role": OWN_ROLE, "resources": (page,)}

@@ -27,6 +27,7 @@ from janitor.core.requests import (
     Sent,
     body_of,
 )
+from janitor.core.resources import Count
 
 ANA = Contact(ContactKind.EMAIL, "ana@example.com")
 BO = Contact(ContactKind.EMAIL, "bo@example.com")
@@ -459,13 +460,18 @@ def test_a_channel_that_a_tag_names_gets_the_link_and_nothing_to_press() -> None
     Fails if `item_of` signs a token for every contact.
     """
     story = Story(POLICY + "defaults: {fallback_contact: '#team'}\n")
-    for name, owner in (("hers", "ana@example.com"), ("theirs", "#dev"), ("nobodys", "")):
+    for name, owner in (
+        *(("hers", "ana@example.com"), ("theirs", "#dev"), ("nobodys", "")),
+        *(("capitals", "CUSTOMERS"), ("short", "WEBTEAM")),  # a channel, where Slack knows it
+    ):
         story.deploy(name, {**OWNED, "janitor:owner": owner})
     story.sweep()
     story.wait(2)
     story.sweep()
     told = {m.contact.address: m.words.entries[0] for m in story.channel.sent}
     assert {who: bool(entry.token) for who, entry in told.items()} == {
+        "CUSTOMERS": False,
+        "WEBTEAM": True,
         "ana@example.com": True,
         "#dev": False,
         "#team": True,
@@ -859,7 +865,7 @@ def test_failures_with_long_reasons_are_all_told_in_as_many_messages_as_it_takes
     story.janitor = replace(story.janitor, channel=channel)
     story.deploy()
     story.sweep()
-    (lease,) = story.ledger.open_records()[1].values()
+    (lease,) = story.ledger.open_records().leases.values()
     reasons = "DELETE_FAILED: " + "security group in use, é, " * 220
     for number in range(100):
         stuck = replace(
@@ -943,7 +949,7 @@ def test_a_delivery_is_recorded_whatever_else_was_written_meanwhile() -> None:
 def test_the_first_reminder_tells_how_many_resources_a_stack_has() -> None:
     """They are counted once, by the sweep that asks for the reminder; the lease remembers.
 
-    Fails with `if True:` for `if lease.resources is None:` in `_count`.
+    Fails with `if True:` for `if lease.paced is None:` in `_count`.
     """
     story = Story()
     stack_id = story.deploy()
@@ -962,7 +968,7 @@ def test_resources_that_cannot_be_counted_are_not_spoken_of() -> None:
     story = Story()
 
     class Uncounted(MemoryStacks):
-        def count(self, stack_id: str) -> int:
+        def count(self, stack_id: str) -> Count:
             raise JanitorError("throttled")
 
     story.stacks = Uncounted(lambda: story.now)

@@ -19,9 +19,10 @@ from tests.journeys.stories import (
 
 from janitor.adapters.memory import MemoryLedger
 from janitor.adapters.memory_stacks import MemoryStacks
+from janitor.adapters.ports import OpenRecords
 from janitor.core.errors import ClockError, ConfigurationError
 from janitor.core.journal import Actor
-from janitor.core.model import OPERATORS, Account, Lease, LeaseState, Mode
+from janitor.core.model import OPERATORS, LeaseState, Mode
 from janitor.core.plan import Listing
 from janitor.entrypoints.plan_tables import plan_document
 from janitor.journeys.account import lift_breaker
@@ -468,7 +469,7 @@ class Lagging(MemoryLedger):
         self.stale = fresh.open_records()
         self.records, self.journal = fresh.records, fresh.journal
 
-    def open_records(self) -> tuple[Account, dict[str, Lease]]:
+    def open_records(self) -> OpenRecords:
         """Return what was so before."""
         return self.stale
 

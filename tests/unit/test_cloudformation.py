@@ -15,6 +15,8 @@ from botocore.stub import Stubber
 
 from janitor.adapters.clients import CLIENT_CONFIG, read_timestamp, speed_up_timestamps
 from janitor.adapters.cloudformation import CAPABILITIES, CloudFormation
+from janitor.adapters.reasons import LONGEST, capped
+from janitor.core.causes import Cause, cause_of, cause_of_refusal
 from janitor.core.errors import (
     ConfigurationError,
     DeleteRefused,
@@ -23,11 +25,12 @@ from janitor.core.errors import (
     TagRefused,
 )
 from janitor.core.families import with_families
-from janitor.core.ladder import Cause, Rung, Step, cause_of
+from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
 from janitor.core.resources import (
     MOST_NESTED,
     NESTED,
+    Count,
     Resource,
     Snapshot,
     whole,
@@ -102,6 +105,27 @@ def test_all_that_we_know_of_a_stack_comes_from_the_answer(
         parent_id="arn:parent",
         termination_protection=True,
     )
+
+
+def outputs(*names: str) -> list[dict[str, str]]:
+    """Make outputs of these names."""
+    return [{"OutputKey": name, "OutputValue": "v"} for name in names]
+
+
+def test_a_listing_tells_a_bootstrap_stack_of_any_name_by_its_outputs(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """An app has the version as a parameter. Fails if `_stack` leaves out `toolkit`."""
+    version = {"ParameterKey": "BootstrapVersion", "ParameterValue": "/cdk-bootstrap/x/version"}
+    answer = page(
+        raw(Outputs=outputs("BucketName", "BootstrapVersion")),
+        raw(Outputs=outputs("BucketName", "Url"), Parameters=[version]),
+        raw(Outputs=outputs("SourceBucket"), Description="Managed Stack for AWS SAM CLI"),
+        raw(),
+    )
+    aws.add_response("describe_stacks", answer, {})
+    (listing,) = stacks.list_all(["eu-central-1"])
+    assert [stack.toolkit for stack in listing.stacks] == ["AWS CDK", "", "AWS SAM CLI", ""]
 
 
 def test_a_region_that_refuses_a_later_page_is_refused_whole(
@@ -399,7 +423,7 @@ def test_a_refusal_to_delete_says_what_decides_what_comes_next(
     aws.add_client_error("delete_stack", code, message)
     with pytest.raises(DeleteRefused, match="will not delete feat: ") as refused:
         stacks.delete(ARN, "token-1")
-    assert cause_of(refused.value.said, ("feat", ARN)) is cause
+    assert cause_of_refusal(refused.value.said) is cause
     assert message in str(refused.value)
 
 
@@ -563,6 +587,47 @@ def test_fates_are_read_back_to_where_the_stack_was_last_at_rest(
     aws.add_response("describe_stack_events", {"StackEvents": older}, {**BY_ID, "NextToken": "n"})
     found = {one.logical_id: one.status for one in stacks.fates(ARN)}
     assert found == {"Data": "DELETE_SKIPPED", "Queue": "DELETE_COMPLETE"}
+
+
+def test_reasons_are_capped_when_they_are_read(aws: Stubber, stacks: CloudFormation) -> None:
+    """Their end is kept, where the codes stand.
+
+    Fails without `capped` in `_resource`, or in `_stack`.
+    """
+    long = "x" * 3_500 + " (RequestToken: 1-2, HandlerErrorCode: Throttling)"
+    aws.add_response(
+        "describe_stack_events",
+        {
+            "StackEvents": [
+                event("Api", "DELETE_FAILED", reason=long),
+                event("feat", "DELETE_IN_PROGRESS", ARN),
+                event("feat", "CREATE_COMPLETE", ARN),
+            ]
+        },
+        BY_ID,
+    )
+    (fate,) = stacks.fates(ARN)
+    aws.add_response("describe_stacks", page(raw(StackStatusReason=long)), BY_ID)
+    stack = stacks.describe(ARN)
+    assert stack is not None
+    for reason in (fate.reason, stack.status_reason):
+        assert len(reason) == LONGEST
+        assert reason.startswith("xxx")
+        assert cause_of(reason) is Cause.THROTTLED
+    assert capped("x" * LONGEST) == "x" * LONGEST
+
+
+def test_a_throttled_deletion_is_refused_whatever_the_status(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """AWS took nothing of it, so no outcome is waited for.
+
+    Fails if `is_broken_off` does not ask `is_throttled`.
+    """
+    aws.add_client_error("delete_stack", "Throttling", "Rate exceeded", http_status_code=503)
+    with pytest.raises(DeleteRefused) as refused:
+        stacks.delete(ARN, "token-1")
+    assert cause_of_refusal(refused.value.said) is Cause.THROTTLED
 
 
 CHILD = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat-Child/2"
@@ -738,7 +803,7 @@ def test_a_nested_stack_that_cannot_be_read_for_good_holds_nothing_up(
 ) -> None:
     """It is said; the root's own resources count all the same.
 
-    Fails without the look at `is_nested` in `_snapshot`.
+    Fails without the look at `is_nested` in `_consists_of`.
     """
     consists_of(aws, ARN, listed("Child", NESTED, CHILD))
     aws.add_client_error("get_template", code, said, expected_params={"StackName": CHILD})
@@ -754,7 +819,7 @@ def test_a_nested_stack_that_cannot_be_read_just_now_is_an_error(
 ) -> None:
     """As of the root: the next sweep tries again.
 
-    Fails without the look at `_is_for_good` in `_snapshot`.
+    Fails without the look at `_is_for_good` in `_consists_of`.
     """
     consists_of(aws, ARN, listed("Child", NESTED, CHILD))
     aws.add_response("get_template", {"TemplateBody": "{}"}, {"StackName": CHILD})
@@ -763,10 +828,30 @@ def test_a_nested_stack_that_cannot_be_read_just_now_is_an_error(
         stacks.snapshot(seen())
 
 
+def test_counting_looks_for_apis_in_nested_stacks_and_at_no_template(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """What the owner is told of are the root's own; what is deleted one at a time is all.
+
+    Fails if `count` reads the root alone.
+    """
+    answers = {
+        ARN: (listed("Child", NESTED, CHILD), listed("Api", "AWS::ApiGateway::RestApi", "a")),
+        CHILD: (
+            listed("Domain", "AWS::ApiGateway::DomainName", "d"),
+            listed("Http", "AWS::ApiGatewayV2::Api", "h"),
+        ),
+    }
+    for stack_id, resources in answers.items():
+        answer = {"StackResourceSummaries": list(resources)}
+        aws.add_response("list_stack_resources", answer, {"StackName": stack_id})
+    assert stacks.count(ARN) == Count(resources=2, paced=2)
+
+
 def test_the_root_must_be_listed(aws: Stubber, stacks: CloudFormation) -> None:
     """No evidence, no deletion.
 
-    Fails if `_snapshot` takes every stack for a nested one.
+    Fails if `_consists_of` takes every stack for a nested one.
     """
     aws.add_response("get_template", {"TemplateBody": "{}"}, BY_ID)
     aws.add_client_error("list_stack_resources", "AccessDenied", "not authorized")

@@ -364,6 +364,7 @@ def test_the_document_of_a_plan_is_what_the_design_says() -> None:
             "managed": 2,
             "due": 1,
             "breaker": None,
+            "unreadable": [],
             "delete": 1,
             "ignore": 1,
             "open": 1,

@@ -489,15 +489,18 @@ def test_a_selector_matches_by_tag_value_or_name(
 @pytest.mark.parametrize(
     "name, pattern",
     [
-        ("CDKToolkit", "CDKToolkit"),
-        ("aws-sam-cli-managed-default", "aws-sam-cli-managed-default"),
+        ("CDKToolkit", "*CDKToolkit*"),
+        ("CDKToolkit-team-a", "*CDKToolkit*"),
+        ("team-a-CDKToolkit", "*CDKToolkit*"),
+        ("aws-sam-cli-managed-default", "aws-sam-cli-managed-*"),
+        ("aws-sam-cli-managed-dev-pipeline-resources", "aws-sam-cli-managed-*"),
         ("StackSet-x-1", "StackSet-*"),
         ("SC-123-pp-abc", "SC-*"),
         ("AWSControlTowerBP", "AWSControlTower*"),
         ("awseb-e-1", "awseb-*"),
         ("prod-db", "prod-*"),
         ("feat", None),
-        ("CDKToolkit2", None),
+        ("my-cdk-toolkit", None),
     ],
 )
 @pytest.mark.parametrize("globs", ["[prod-*]", "['prod-*', '!CDKToolkit', '']"])

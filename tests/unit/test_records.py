@@ -83,7 +83,7 @@ def test_a_lease_needs_its_name() -> None:
     lease = Lease("arn", "feat", "eu-central-1", "all", NOON, NOON)
     document = records.lease_document(lease)
     del document["created"]
-    with pytest.raises(TypeError, match="created"):
+    with pytest.raises(records.Malformed, match="it lacks created"):
         records.lease_from(document)
 
 
@@ -146,3 +146,65 @@ def test_an_account_remembers_the_week_that_was_told() -> None:
     account = Account(week_told="2026-W23")
     assert records.account_from(records.account_document(account)) == account
     assert records.account_from({}).week_told == ""
+
+
+WHOLE = json.loads(json.dumps(records.lease_document(
+    Lease(
+        "arn", "feat", "eu-central-1", "all", NOON, NOON,
+        expires_at=NOON,
+        contacts=(Contact(ContactKind.EMAIL, "ann@example.com"),),
+        labels=(("branch", "main"),),
+        retained=("Bucket",),
+        notices=(Notice("48h", NOON, OPERATORS, NOON, "sns", beside=("b",)),),
+    )
+)))  # fmt: skip
+ODD = [
+    ("state", "frozen"), ("state", None), ("state", ["active"]),
+    ("name", 5), ("name", None), ("ownerless", "yes"), ("generation", "1"), ("generation", True),
+    ("generation", 1.5), ("resources", "many"),
+    ("expires_at", "tomorrow"), ("expires_at", 5), ("expires_at", None),
+    ("expires_at", "2026-06-01T12:00:00"),
+    ("contacts", [["pigeon", "ann"]]), ("contacts", [["email", 1]]), ("contacts", "ann"),
+    ("contacts", {}), ("contacts", [["email"]]),
+    ("labels", [["branch", 1]]), ("labels", {"branch": "main"}),
+    ("retained", "Bucket"), ("retained", [1]),
+    ("notices", [{}]), ("notices", {"stage": "48h"}), ("notices", ["48h"]),
+    ("notices", [{**WHOLE["notices"][0], "deadline": "soon"}]),
+    ("notices", [{**WHOLE["notices"][0], "contact": []}]),
+    ("notices", [{**WHOLE["notices"][0], "beside": "b"}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, value", ODD)
+def test_a_value_that_is_not_what_its_field_holds_is_refused_by_name(
+    name: str, value: object
+) -> None:
+    """A contact that is a text would be four of one letter, and a naive instant no instant.
+
+    Fails with `tuple` or `datetime.fromisoformat` for a reader, as the case may be.
+    """
+    assert records.lease_from(WHOLE).name == "feat"
+    with pytest.raises(records.Malformed, match=f"its {name} is .*, which says nothing here"):
+        records.lease_from({**WHOLE, name: value})
+
+
+def test_an_account_in_a_mode_that_nobody_knows_is_refused() -> None:
+    """It might be one that deletes."""
+    with pytest.raises(records.Malformed, match="its mode is 'sometimes'"):
+        records.account_from({"mode": "sometimes"})
+
+
+@given(st.dictionaries(st.sampled_from(sorted(Lease.__annotations__)), st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda one: st.lists(one) |
+    st.dictionaries(st.text(), one), max_leaves=5)))  # fmt: skip
+def test_no_document_is_read_by_halves_or_ends_in_another_error(
+    document: dict[str, object],
+) -> None:
+    """A lease as it was written, or `Malformed`: the rows beside it go on."""
+    try:
+        lease = records.lease_from({**WHOLE, **document})
+    except records.Malformed as error:
+        assert "\n" not in str(error)
+    else:
+        text = json.dumps(records.lease_document(lease))
+        assert records.lease_from(json.loads(text)) == lease

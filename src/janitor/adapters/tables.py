@@ -157,7 +157,9 @@ def put_account(client: "DynamoDBClient", lease_table: str) -> None:
         )
     except ClientError as error:
         if code_of(error) != "ConditionalCheckFailedException":
-            raise
+            raise translated(error, f"writing the account to {lease_table}") from error
+    except AwsError as error:
+        raise translated(error, f"writing the account to {lease_table}") from error
 
 
 def _create(client: "DynamoDBClient", name: str, definition: dict[str, Any]) -> bool:

@@ -70,15 +70,24 @@ class Condition(Struct, frozen=True):
 def conditions(
     stack: Stack | None, lease: Lease, policy: Policy, now: datetime
 ) -> Iterator[Condition]:
-    """Yield what a deletion of this stack needs, each with how it stands now.
+    """Return what a deletion of this stack needs, each with how it stands now.
 
-    `lease` is as seen now. Without a `stack` what only CloudFormation knows is left out.
+    `lease` is as seen now. Without a `stack` what only CloudFormation knows is as it was last seen.
     """
-    case = _Case(stack, lease, policy, policy.terms(lease.rule), now)
+    return _conditions(stack, lease, policy, now, in_full=True)
+
+
+def _conditions(
+    stack: Stack | None, lease: Lease, policy: Policy, now: datetime, *, in_full: bool
+) -> Iterator[Condition]:
+    case = _Case(stack, lease, policy, policy.terms(lease.rule), now, in_full)
     yield case.readable()
     yield case.unprotected()
     if stack is not None:
         yield case.unlocked(stack)
+    elif lease.blocked:
+        text = "CloudFormation's termination protection is on"
+        yield Condition(Kind.UNLOCKED, is_met=False, detail=text, who=Who.OWNER)
     yield from case.deadline()
     if lease.adopted_at is not None:
         yield case.adopted()
@@ -95,13 +104,21 @@ def conditions(
         yield case.at_rest(stack)
     yield case.observed()
     yield case.window()
+    if stack is None and lease.blocker:
+        yield held_up(lease.blocker, Who.OTHERS)
+
+
+def held_up(why: str, who: Who, until: datetime | None = None) -> Condition:
+    """Return that something else is in the way of a stack that lacks nothing itself."""
+    return Condition(Kind.RELEASED_BY_OTHERS, is_met=False, detail=why, who=who, until=until)
 
 
 def first_unmet(
     stack: Stack | None, lease: Lease, policy: Policy, now: datetime
 ) -> Condition | None:
     """Return what stands before the deletion first; None where nothing does."""
-    return next((c for c in conditions(stack, lease, policy, now) if not c.is_met), None)
+    found = _conditions(stack, lease, policy, now, in_full=False)
+    return next((condition for condition in found if not condition.is_met), None)
 
 
 class _Case(Struct, frozen=True):
@@ -112,6 +129,8 @@ class _Case(Struct, frozen=True):
     policy: Policy
     terms: Terms
     now: datetime
+    in_full: bool
+    """Whether the deadline is worded too: who decides words it by how far off it is."""
 
     def readable(self) -> Condition:
         why = self.lease.problem
@@ -132,6 +151,8 @@ class _Case(Struct, frozen=True):
     def deadline(self) -> Iterator[Condition]:
         """Yield that there is one, that nobody holds a former one, and that it has come."""
         expires, moved = self.lease.expires_at, self.lease.moved
+        if self.lease.problem:
+            return
         if moved is not None and moved.is_held:
             is_over = expires is not None and self.now >= expires
             yield Condition(Kind.NOT_HELD, is_over, self._held(), Who.OPERATOR)
@@ -139,7 +160,9 @@ class _Case(Struct, frozen=True):
             text = f"never expires ({self.lease.deadline_source})"
             yield Condition(Kind.ENDS, is_met=False, detail=text, who=Who.OWNER)
             return
-        text = f"{self._instant(expires)} ({self.lease.deadline_source})"
+        text = ""
+        if self.in_full:
+            text = f"{self._instant(expires)} ({self.lease.deadline_source})"
         yield Condition(Kind.EXPIRED, self.now >= expires, text, until=expires)
 
     def _held(self) -> str:
@@ -151,9 +174,8 @@ class _Case(Struct, frozen=True):
         if moved.cause is MoveCause.POLICY:
             by, put_back = "an edit of the policy", "the edit is taken back"
         return (
-            f"by {by} it would end {self._instant(moved.to)}; too many stacks would end earlier"
-            f" at once, so it keeps its former deadline ({self._instant(moved.former)}) until an"
-            f" operator accepts that or {put_back}"
+            f"by {by} it would end {self._instant(moved.to)}; its former deadline"
+            f" ({self._instant(moved.former)}) holds until an operator accepts that or {put_back}"
         )
 
     def adopted(self) -> Condition:

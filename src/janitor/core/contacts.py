@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -17,6 +18,8 @@ _TOGETHER = re.compile(
     "\N{RIGHT DOUBLE QUOTATION MARK}"
 )
 _FIRST_NAME = re.compile(r"[^\W\d_][\w .'-]*+[\"'\N{RIGHT SINGLE QUOTATION MARK}]?\s*[<(]")
+MOST_REMEMBERED = 2048
+"""Tags whose reading is remembered: an account has fewer owners than stacks."""
 MOST = 5
 """More owners than this in one tag is a mistake, and would be a way to flood people."""
 
@@ -47,6 +50,7 @@ def contacts_from(text: str) -> tuple[Contact, ...]:
     return owners_in(text).contacts
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def owners_in(text: str) -> Owners:
     """Read the owners in one tag: each address in it, whatever stands around.
 

@@ -6,13 +6,14 @@ hold as long as no tag of that kind is there. Protection holds with them: taken 
 somebody meant it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from janitor.core.model import Lease, Stack
 from janitor.core.policy import Policy
+from janitor.core.tag_keys import near_misses, protection
 
 
 class Standing(Struct, frozen=True):
@@ -31,29 +32,32 @@ def as_it_stood(stack: Stack, lease: Lease, policy: Policy) -> Standing:
     held = {
         key: value
         for kind in (kinds.lifetime, kinds.owner)
-        if not _has_any(stack.tags, kind)
+        if not any(key in stack.tags for key in kind)
         for key, value in remembered.items()
         if key in kind
     }
-    is_bare = not any(
-        _has_any(stack.tags, kind) for kind in (kinds.lifetime, kinds.owner, kinds.protect)
-    )
-    if held or is_bare:
-        held |= {key: value for key, value in remembered.items() if key in kinds.protect}
+    says_nothing = not any(key in kinds.lifetime or key in kinds.owner for key in stack.tags)
+    if held or (says_nothing and not _keeping(stack.tags, policy)):
+        held |= {key: remembered[key] for key in _keeping(remembered, policy)}
     standing = replace(stack, tags={**stack.tags, **held})
     if policy.rule_for(standing) is None:
-        # What selected it was dropped. If all of its tags do not select it, an edit of the policy did that.
+        # What selected it was dropped. If not even all of its tags select it, a policy edit did that.
         whole = replace(stack, tags={**stack.tags, **remembered})
         if policy.rule_for(whole) is not None:
             standing, held = whole, remembered
     return Standing(standing, tuple(sorted(held))) if held else Standing(stack)
 
 
-def _has_any(tags: Mapping[str, str], keys: Collection[str]) -> bool:
-    return any(key in tags for key in keys)
-
-
 def tags_that_count(stack: Stack, policy: Policy) -> tuple[tuple[str, str], ...]:
     """Return what a lease remembers of a stack's tags."""
     counts = policy.tag_kinds.counts
-    return tuple(sorted((key, value) for key, value in stack.tags.items() if key in counts))
+    keeping = _keeping(stack.tags, policy)
+    found = [one for one in stack.tags.items() if one[0] in counts or one[0] in keeping]
+    return tuple(sorted(found))
+
+
+def _keeping(tags: Mapping[str, str], policy: Policy) -> set[str]:
+    """Return the keys by which somebody meant to keep a stack, however they wrote it."""
+    found = protection(tags, policy.tag_kinds.protect)
+    near = {missed.key for missed in near_misses(tags, policy.tag_kinds.counts)}
+    return near | ({found[0]} if found else set())

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from janitor.core.conditions import Kind, first_unmet
 from janitor.core.decisions import Open
 from janitor.core.lease import promise
 from janitor.core.lifecycle import decide
@@ -81,14 +82,16 @@ def _play(policy: Policy, name: str, tags: Mapping[str, str], now: datetime) -> 
     if not isinstance(decision, Open) or decision.lease is None:
         return Example(name, tags, "", f"not managed: {decision.reason}")
     lease = decision.lease
-    if PROTECT_TAG in tags:
-        fate = f"kept: protected by tag {PROTECT_TAG}"
-    elif lease.problem:
-        fate = f"kept, and its owner told once: {lease.problem}"
-    elif lease.expires_at is None:
-        fate = "kept for ever"
-    else:
-        fate = _dates(policy, lease, lease.expires_at)
+    unmet = first_unmet(stack, lease, policy, now)
+    match unmet.kind if unmet else None:
+        case Kind.READABLE:
+            fate = f"kept; its owner is told at once and then every week: {lease.problem}"
+        case Kind.UNPROTECTED:
+            fate = f"kept: {lease.protection}"
+        case _ if lease.expires_at is None:
+            fate = "kept for ever"
+        case _:
+            fate = _dates(policy, lease, lease.expires_at)
     return Example(name, tags, lease.rule, fate)
 
 

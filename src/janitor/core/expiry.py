@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -71,6 +72,7 @@ def shown(value: str) -> str:
     return f"'{text[: SHOWN - 1]}…'" if len(text) > SHOWN else f"'{text}'"
 
 
+@lru_cache(maxsize=1024)
 def parse_duration(value: str) -> timedelta:
     """Read `90m`, `3d`, `3 days` or `P7D`; zero is a duration. Raises `Unreadable`."""
     text = value.strip()

@@ -4,9 +4,11 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from janitor.core.contacts import clean
 from janitor.core.model import (
     FINAL,
     OF_NO_DEADLINE,
+    PURGE_TAG,
     UNREACHABLE,
     Contact,
     Lease,
@@ -41,6 +43,16 @@ def expiry_text(lease: Lease, policy: Policy) -> str:
     if lease.problem:
         return f"kept until its tags are put right, since {lease.problem}"
     return f"expires {deadline_text(lease, policy)}"
+
+
+def unread_texts(lease: Lease, terms: Terms) -> list[str]:
+    """Say of each tag, or word in one, that counts for nothing which one does."""
+    read = " and ".join((terms.ttl_tags[0], terms.expires_tags[0]))
+    texts = [f"its tag {clean(key)} is not read: {read} are" for key in lease.unread]
+    if lease.unknown_purge:
+        words = ", ".join(map(clean, lease.unknown_purge))
+        texts.append(f"its tag {PURGE_TAG} knows s3 and ecr, and not {words}")
+    return texts
 
 
 def told_at(lease: Lease, stage: str) -> datetime | None:
@@ -90,6 +102,8 @@ def about_of(lease: Lease, stage: str) -> str | None:
             return lease.blocker
         case "tags-dropped":
             return lease.tags_dropped_at.isoformat() if lease.tags_dropped_at else ""
+        case "kept":
+            return lease.protection
         case _:
             return None
 
@@ -143,6 +157,7 @@ def unmarked(lease: Lease) -> Lease:
         blocked=False,
         tag_attempt="",
         rung="",
+        companion="",
         asked_at=None,
         refusals=0,
         blocker="",

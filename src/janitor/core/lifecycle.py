@@ -10,7 +10,7 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from janitor.core.conditions import Condition, Kind, first_unmet
+from janitor.core.conditions import Condition, Kind, Who, first_unmet
 from janitor.core.decisions import (
     Blocked,
     Close,
@@ -31,7 +31,7 @@ from janitor.core.decisions import (
 from janitor.core.dropped_tags import as_it_stood
 from janitor.core.ground import Ground
 from janitor.core.ladder import deleted_by
-from janitor.core.lease import deadline_text, expiry_text, told_at
+from janitor.core.lease import deadline_text, expiry_text, told_at, unread_texts
 from janitor.core.mirror import tag_change
 from janitor.core.model import (
     ADOPTED,
@@ -43,7 +43,7 @@ from janitor.core.model import (
 )
 from janitor.core.policy import Policy, Rule
 from janitor.core.refresh import first_lease, refresh
-from janitor.core.selection import why_not_managed
+from janitor.core.selection import Apart, NotManaged, rule_of, why_not_managed
 from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
 from janitor.core.times import instant_text, relative_text
 
@@ -73,10 +73,12 @@ def decide(
         text = f"deletion under way, CloudFormation says {stack.status}"
         return Track(Reason(text), stack, lease)
     standing = as_it_stood(stack, lease, policy).stack if lease else stack
-    rule = policy.rule_for(standing)
+    rule = rule_of(policy, standing)
     why_not = why_not_managed(stack, policy, ground.taken_out)
     if rule is None or why_not:
-        return _unmanaged(stack, lease, why_not, policy, now)
+        decision = _unmanaged(stack, lease, why_not, policy, now)
+        is_meant = rule is not None or (why_not and why_not.kind in (Apart.SELF, Apart.TAKEN_OUT))
+        return replace(decision, apart=why_not.kind) if why_not and is_meant else decision
     if lease is None:
         return _new(stack, rule, ground, now)
     seen = refresh(stack, lease, rule, now, ground)
@@ -95,10 +97,10 @@ def _vanished(stack: Stack | None, lease: Lease | None) -> Decision:
 
 
 def _unmanaged(
-    stack: Stack, lease: Lease | None, why_not: str, policy: Policy, now: datetime
+    stack: Stack, lease: Lease | None, why_not: NotManaged | None, policy: Policy, now: datetime
 ) -> Decision:
     """Leave a stack alone, and end its lease if there is one."""
-    reason = Reason(why_not or "no rule of the policy selects it")
+    reason = Reason(why_not.text if why_not else "no rule of the policy selects it")
     if lease is None:
         return Ignore(reason, stack)
     if lease.unprotected and stack.status != HALF_DELETED:
@@ -120,17 +122,19 @@ def _new(stack: Stack, rule: Rule, ground: Ground, now: datetime) -> Decision:
             "only the edited policy manages it, and that is held until an operator accepts it"
             " (`janitor breaker show`)"
         )
-        return Wait(Reason(text), stack)
+        unmet = Condition(Kind.NOT_HELD, is_met=False, detail=text, who=Who.OPERATOR)
+        return Wait(Reason(text), stack, unmet=unmet)
     is_adopted = is_taken_in or now - stack.created > ADOPTED_AFTER
     opened = first_lease(stack, rule, ground.policy, now, is_adopted=is_adopted)
     text = f"matches rule '{rule.name}'; {expiry_text(opened, ground.policy)}"
+    text += "".join(f"; {one}" for one in unread_texts(opened, rule))
     if is_adopted:
         text += "; adopted, since it was there before: its owner is told first"
     return Open(Reason(text), stack, opened)
 
 
 def _manages(policy: Policy, stack: Stack) -> bool:
-    return policy.rule_for(stack) is not None and not why_not_managed(stack, policy)
+    return rule_of(policy, stack) is not None and not why_not_managed(stack, policy)
 
 
 class _Case(Struct, frozen=True):
@@ -177,9 +181,9 @@ class _Case(Struct, frozen=True):
             case Kind.UNPROTECTED | Kind.UNLOCKED | Kind.ENDS:
                 return self._keep(unmet.detail, unmet)
             case Kind.NOT_HELD:
-                return self._reminder() or self._wait(unmet.detail, unmet)
+                return self._reminder(unmet) or self._wait(unmet.detail, unmet)
             case Kind.EXPIRED:
-                return self._reminder() or self._keep(f"expires {self._deadline}", unmet)
+                return self._reminder(unmet) or self._keep(f"expires {self._deadline}", unmet)
             case _:
                 return self._wait(unmet.detail, unmet)
 
@@ -207,15 +211,15 @@ class _Case(Struct, frozen=True):
             return self._remind(PROBLEM, unmet.detail, unmet)
         return self._keep(f"{unmet.detail}; the owner has been told", unmet)
 
-    def _reminder(self) -> Decision | None:
+    def _reminder(self, unmet: Condition) -> Decision | None:
         """Remind, if that is due; the latest stage that applies."""
         expires = self.lease.expires_at
         for lead, stage in self.rule.stages if expires else ():
             if expires and self.now >= expires - lead:
                 if told_at(self.lease, stage) is not None:
-                    return self._keep(f"reminded; expires {self._deadline}", None)
+                    return self._keep(f"reminded; expires {self._deadline}", unmet)
                 text = f"{stage} reminder is due; expires {self._deadline}"
-                return self._remind(stage, text, None)
+                return self._remind(stage, text, unmet)
         return None
 
     def _mark(self, unmet: Condition) -> Decision:
@@ -279,13 +283,25 @@ class _Case(Struct, frozen=True):
         reason = Reason(text, self._facts)
         return Delete(reason, self.stack, self.lease, self.changes, self._marked_tags)
 
-    def _remind(
-        self, stage: str, text: str, unmet: Condition | None, tags: TagChange | None = None
-    ) -> Remind:
-        return Remind(Reason(text), self.stack, self.lease, self.changes, tags, unmet, stage=stage)
+    @property
+    def _unread(self) -> str:
+        return "".join(f"; {one}" for one in unread_texts(self.lease, self.rule))
 
-    def _keep(self, text: str, unmet: Condition | None) -> Keep:
-        return Keep(Reason(text), self.stack, self.lease, self.changes, None, unmet)
+    def _remind(
+        self, stage: str, text: str, unmet: Condition, tags: TagChange | None = None
+    ) -> Remind:
+        return Remind(
+            Reason(text + self._unread),
+            self.stack,
+            self.lease,
+            self.changes,
+            tags,
+            unmet,
+            stage=stage,
+        )
+
+    def _keep(self, text: str, unmet: Condition) -> Keep:
+        return Keep(Reason(text + self._unread), self.stack, self.lease, self.changes, None, unmet)
 
     def _wait(self, text: str, unmet: Condition) -> Wait:
         return Wait(Reason(text), self.stack, self.lease, self.changes, self._marked_tags, unmet)

@@ -35,14 +35,15 @@ UNREACHABLE = "unreachable"
 SETTLED = "settled"
 ADOPTED = "adopted"
 TAGS_DROPPED = "tags-dropped"
+KEPT = "kept"
 """Notice stages besides the reminders, whose stage is their lead time (`48h`).
 
 `unreachable` is for operators, once for a stack and deadline; its detail is the owner's
 address. `settled` is never sent of its own: so a stack is shown in an earlier notice from
-when nothing more is to be done about it there. `adopted` and `tags-dropped` are about the
-stack, whatever its deadline is.
+when nothing more is to be done about it there. `adopted`, `tags-dropped` and
+`kept` are about the stack, whatever its deadline is.
 """
-OF_NO_DEADLINE = frozenset({ADOPTED, TAGS_DROPPED})
+OF_NO_DEADLINE = frozenset({ADOPTED, TAGS_DROPPED, KEPT})
 """Such a notice stays delivered when the deadline moves."""
 
 
@@ -115,11 +116,17 @@ class Stack(Struct, frozen=True):
     exports: tuple[str, ...] = ()
     """As a sweep sees a root, what its nested stacks export too."""
     nested: tuple[str, ...] = ()
-    """Names of all stacks nested in it, however deep; only as a sweep sees a root."""
+    """Names of all stacks that go with it, however deep they are nested; only as a sweep sees a root."""
+    companion: str = ""
+    """The id of the stack that SAM made beside it; only as a sweep sees it, as is `companion_of`."""
+    companion_of: str = ""
+    """The name of the stack beside which SAM made it."""
     reads_ssm: bool = False
     """An update would read parameters of it anew from SSM, or as a sweep sees a root, of its family."""
     role: str = ""
     """The role with which CloudFormation acts on it; empty: the caller's own rights."""
+    toolkit: str = ""
+    """Which tool deploys other stacks by it, as `core.toolkits` tells by its outputs."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Only when the stack was described by its id, as is `drift`."""
     drift: str = ""
@@ -192,8 +199,12 @@ class Lease(Struct, frozen=True):
     """What its tags say of where it comes from: branch, pull request, commit, cost."""
     protection: str = ""
     """What tag protects it, in words; termination protection is known only when asked."""
+    protect_tag: str = ""
+    """The key of that tag."""
     resources: int | None = None
     """How many resources it had when its owner was first told; None if that is unknown."""
+    paced: int | None = None
+    """How many of them AWS deletes one at a time; None if that is unknown."""
     generation: int = 1
     extended_until: datetime | None = None
     let_go_at: datetime | None = None
@@ -214,6 +225,8 @@ class Lease(Struct, frozen=True):
     """Found protected when it was about to be deleted: others go first."""
     rung: str = ""
     """Of the ladder, at the last attempt."""
+    companion: str = ""
+    """The id of its SAM companion, once that was to go too."""
     asked_at: datetime | None = None
     """When CloudFormation took the present attempt; None until it did."""
     half_deleted: bool = False
@@ -234,6 +247,8 @@ class Lease(Struct, frozen=True):
     """Since when the stack lacks tags that still hold."""
     unread: tuple[str, ...] = ()
     """Keys of its tags that look like a lifetime and are none that the policy reads."""
+    unknown_purge: tuple[str, ...] = ()
+    """Words in its tag `janitor:purge` that opt into nothing."""
     adopted_at: datetime | None = None
     """When it was first seen, if it was old by then or a policy edit took it in."""
     moved: Moved | None = None
@@ -331,3 +346,5 @@ class Outcome(Struct, frozen=True):
     detail: str = ""
     retry_after: int = 0
     """Seconds after which to try again, if the other side said so."""
+    bug: Exception | None = None
+    """What was raised, where it is none of our own errors: with its traceback."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from janitor.core.conditions import Condition, Kind, Who
+from janitor.core.conditions import Who, held_up
 from janitor.core.contacts import clean, owners_of
 from janitor.core.decisions import Blocked, Decision, Delete, Mark, Reason, Retry, Track, Wait
 from janitor.core.journal import owners_text
@@ -76,7 +76,7 @@ class _Order:
             return self._freed(decision)
         if found.error:
             text = f"due, but who imports what it exports could not be read: {clean(found.error)}"
-            unmet = _held_up(text, Who.AWS)
+            unmet = held_up(text, Who.AWS)
             return Wait(Reason(text), stack, lease, decision.changes, decision.tags, unmet)
         if circle := self._circle(stack):
             return self._blocked(decision, _circle_text(circle), (OPERATORS,))
@@ -90,7 +90,7 @@ class _Order:
         first = ", ".join(sorted({clean(use.name) for use in self._uses(stack)}))
         freed = self._freed(decision)
         text = f"due, but {first} imports what it exports and goes first"
-        unmet = _held_up(text, Who.NOBODY)
+        unmet = held_up(text, Who.NOBODY)
         return Wait(Reason(text), stack, freed.lease, freed.changes, freed.tags, unmet)
 
     def _freed(self, decision: Delete | Retry) -> Delete | Retry:
@@ -105,7 +105,7 @@ class _Order:
         lease, changes = decision.lease, decision.changes
         if lease is not None and lease.blocker != why:
             lease, changes = replace(lease, blocker=why), (*changes, f"held up: {why}")
-        reason, unmet = Reason(f"due, but {why}"), _held_up(why, Who.OTHERS)
+        reason, unmet = Reason(f"due, but {why}"), held_up(why, Who.OTHERS)
         return Blocked(reason, decision.stack, lease, changes, decision.tags, unmet, also=also)
 
     def _uses(self, stack: Stack) -> list["_Use"]:
@@ -166,10 +166,6 @@ class _Use(Struct, frozen=True):
         return (
             f"{clean(self.name)} (owner {whose}) imports its export {clean(self.export)} and stays"
         )
-
-
-def _held_up(text: str, who: Who) -> Condition:
-    return Condition(Kind.RELEASED_BY_OTHERS, is_met=False, detail=text, who=who)
 
 
 def _circle_text(circle: tuple[str, ...]) -> str:

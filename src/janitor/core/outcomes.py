@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from janitor.core.contacts import clean
-from janitor.core.ladder import REASONS_APART, Rung
+from janitor.core.failure_words import REASONS_APART
+from janitor.core.ladder import THROTTLED, Rung
 from janitor.core.letter import Entry, Item
 from janitor.core.model import EXPIRES_TAG, FAILED_RUNG, PROTECT_TAG, REGION, TTL_TAG, Lease
 
@@ -14,6 +15,7 @@ _RUNGS: dict[str, str] = {
     Rung.ROLE: " by the cleanup role either",
     Rung.RETAIN: " though what would not go was to be left behind",
     Rung.FORCE: " by force either",
+    THROTTLED: ", as AWS has refused for hours to take so many calls",
 }
 
 
@@ -33,6 +35,8 @@ def outcome_headline(item: Item, lease: Lease) -> str:
             return f"{name} is due, and protected against deletion"
         case "stuck":
             return f"{name} has been stuck for hours"
+        case "kept":
+            return f"{name} is kept"
         case "tags-dropped":
             return f"{name} has lost its tags, and they still hold"
         case _:
@@ -79,6 +83,11 @@ def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
                 "It is due, but CloudFormation's termination protection is on, so it stays.",
                 "If it may go, please switch that off.",
                 "If it is to stay, tag it janitor:protect and say why.",
+            ]
+        case "kept":
+            return [
+                f"It is {clean(item.text)}: the janitor deletes nothing that has this tag.",
+                "If it is to go in its time, please take that tag away.",
             ]
         case "tags-dropped":
             return _tags_dropped(lease, why)

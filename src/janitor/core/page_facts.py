@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from janitor.core.conditions import Condition, conditions
 from janitor.core.contacts import clean
 from janitor.core.labels import COST, cost_text
 from janitor.core.lease import caps_count_from
@@ -48,3 +49,21 @@ def _owners(words: PageWords) -> str:
     if words.lease.ownerless:
         return f"nobody; told instead: {told}" if told else "nobody"
     return told or "unknown"
+
+
+class Need(Struct, frozen=True):
+    """One thing that a deletion needs, as a line of the page."""
+
+    is_met: bool
+    text: str
+
+
+def needs(words: PageWords) -> tuple[Need, ...]:
+    """Return what stands before the deletion of the stack, met or not, in its order."""
+    found = conditions(None, words.lease, words.policy, words.now)
+    return tuple(Need(one.is_met, _need(one)) for one in found)
+
+
+def _need(condition: Condition) -> str:
+    detail = f"; {clean(condition.detail)}" if condition.detail else ""
+    return f"{condition.kind}{detail}"

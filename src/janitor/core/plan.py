@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from janitor.core.conditions import Condition, Kind, Who
+from janitor.core.conditions import Who, held_up
+from janitor.core.deciding import Deciding
 from janitor.core.decisions import (
     Decision,
     Delete,
@@ -18,15 +19,27 @@ from janitor.core.decisions import (
     Wait,
     decision_name,
 )
+from janitor.core.failures import failed
 from janitor.core.families import with_families
 from janitor.core.ground import Ground, ground_of
-from janitor.core.lifecycle import decide
-from janitor.core.model import Account, Lease, LeaseState, Mode, MoveCause, RegionSeen, Stack
+from janitor.core.model import (
+    Account,
+    Lease,
+    LeaseState,
+    Mode,
+    MoveCause,
+    Outcome,
+    RegionSeen,
+    Stack,
+)
 from janitor.core.order import Imports, in_order
+from janitor.core.pace import spread
 from janitor.core.policy import Limits, Policy
-from janitor.core.regions_seen import seen_now
+from janitor.core.regions_seen import SILENT_AFTER, seen_now
 from janitor.core.surprises import Surprise, bound_of, counts_together, surprise_of
+from janitor.core.unread import Unread, lease_unread, stack_unread
 
+EMPTY: Mapping[str, str] = {}
 _NOT_ASKED = "it is not among the regions of this sweep, which --region or the policy names"
 
 
@@ -36,6 +49,10 @@ class Listing(Struct, frozen=True):
     region: str
     stacks: tuple[Stack, ...] = ()
     error: str = ""
+    unread: tuple[Unread, ...] = ()
+    """Stacks that are there, of which nothing can be made: neither new nor gone."""
+    bug: Exception | None = None
+    """What made the error, where it is none of our own."""
 
 
 class Plan(Struct, frozen=True):
@@ -53,6 +70,8 @@ class Plan(Struct, frozen=True):
     """What is held until an operator accepts it."""
     seen_regions: tuple[RegionSeen, ...] = ()
     """When each region was listed in full, this sweep included."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """Leases and stacks of which nothing can be made, and why; nothing is done about them."""
 
     @property
     def counts(self) -> Counter[str]:
@@ -61,8 +80,8 @@ class Plan(Struct, frozen=True):
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether every stack and every lease was looked at."""
-        return is_whole(self.regions, (d.lease for d in self.decisions))
+        """Tell whether every region was listed that was listed lately."""
+        return is_whole(self.regions, self.seen_regions, self.now)
 
 
 class Survey(Struct, frozen=True):
@@ -73,6 +92,9 @@ class Survey(Struct, frozen=True):
     decisions: tuple[Decision, ...]
     ground: Ground
     seen_regions: tuple[RegionSeen, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    broken: tuple[Outcome, ...] = ()
+    """Regions and stacks over which the code failed; they are left alone."""
 
     @property
     def managed(self) -> int:
@@ -85,11 +107,10 @@ class Survey(Struct, frozen=True):
         return _in_line(self.decisions)
 
 
-def is_whole(regions: Iterable[tuple[str, str]], leases: Iterable[Lease | None]) -> bool:
-    """Tell whether all regions were listed, and no lease is of another one."""
+def is_whole(regions: Iterable[tuple[str, str]], seen: Iterable[RegionSeen], now: datetime) -> bool:
+    """Tell whether every region was listed that was listed lately: else a part is not in sight."""
     listed = {region for region, error in regions if not error}
-    all_listed = all(not error for _, error in regions)
-    return all_listed and all(lease is None or lease.region in listed for lease in leases)
+    return all(one.region in listed for one in seen if now - one.at < SILENT_AFTER)
 
 
 def managed_of(decisions: Iterable[Decision], regions: Iterable[tuple[str, str]]) -> int:
@@ -107,29 +128,32 @@ def survey(
     policy: Policy,
     now: datetime,
     account: Account | None = None,
+    *,
+    unreadable: Mapping[str, str] = EMPTY,
 ) -> Survey:
     """Decide on every stack that was listed and on every open lease.
 
     A lease whose region could not be listed, or is not looked at, is left alone; but the
     outcome of a deletion under way is asked for where this sweep does not look at the region.
+    Left alone is as well whose lease is `unreadable`, or whose stack: neither is new or gone.
     Without an `account` no policy was accepted before.
     """
-    scene = _Scene.of(listings, leases, now)
+    scene = _Scene.of(listings, leases, unreadable, now)
     account = account or Account()
     listed = (region for region, error in scene.regions if not error)
     account = replace(account, seen_regions=seen_now(account.seen_regions, listed, now))
     ground = ground_of(account, policy)
-    decisions = scene.decide_all(ground)
+    decisions, broken = scene.decide_all(ground)
     if ground.is_policy_held and not _is_surprise(decisions, scene, ground, account):
         ground = replace(ground, is_policy_held=False)
-        decisions = scene.decide_all(ground)
+        decisions, broken = scene.decide_all(ground)
     bulk = frozenset(
         d.lease.stack_id for d in decisions if d.lease and counts_together(d.lease, now)
     )
     if len(bulk) > bound_of(managed_of(decisions, scene.regions)):
         ground = replace(ground, bulk=bulk)
-        decisions = scene.decide_all(ground)
-    return Survey(now, scene.regions, decisions, ground, account.seen_regions)
+        decisions, broken = scene.decide_all(ground)
+    return Survey(now, scene.regions, decisions, ground, account.seen_regions, scene.named, broken)
 
 
 def _is_surprise(
@@ -146,53 +170,74 @@ def _is_surprise(
         lease.moved is not None and lease.moved.cause is MoveCause.POLICY for lease in moved
     )
     is_known = account.hold is not None and account.hold.policy_version == ground.policy.version
-    if is_known or not is_whole(scene.regions, scene.leases.values()):
+    if is_known or not is_whole(scene.regions, account.seen_regions, scene.now):
         return count > 0
     return count > bound_of(managed_of(found, scene.regions))
 
 
 class _Scene(Struct, frozen=True):
-    """All that a sweep sees: stacks, leases, and the regions that could not be listed."""
+    """All that a sweep sees: stacks, leases, and what of both could not be read."""
 
     now: datetime
-    stacks: tuple[Stack, ...]
+    listings: tuple[Listing, ...]
+    stacks: Mapping[str, Stack]
     leases: Mapping[str, Lease]
-    regions: tuple[tuple[str, str], ...]
+    unreadable: Mapping[str, str]
 
     @classmethod
     def of(
-        cls, listings: Iterable[Listing], leases: Mapping[str, Lease], now: datetime
+        cls,
+        listings: Iterable[Listing],
+        leases: Mapping[str, Lease],
+        unreadable: Mapping[str, str],
+        now: datetime,
     ) -> "_Scene":
         """Gather the listings; an account that changes between two pages can show a stack twice."""
-        regions: list[tuple[str, str]] = []
+        found = tuple(listings)
         stacks: dict[str, Stack] = {}
-        for listing in listings:
-            regions.append((listing.region, listing.error))
+        for listing in found:
             for stack in () if listing.error else with_families(listing.stacks):
                 stacks.setdefault(stack.stack_id, stack)
-        return cls(now, tuple(stacks.values()), leases, tuple(sorted(regions)))
+        return cls(now, found, stacks, leases, unreadable)
 
-    def decide_all(self, ground: Ground) -> tuple[Decision, ...]:
-        """Decide on each stack, and on each lease without one."""
-        policy, leases = ground.policy, self.leases
-        decisions = [
-            decide(stack, leases.get(stack.stack_id), policy, self.now, ground)
-            for stack in self.stacks
-        ]
-        seen = {stack.stack_id for stack in self.stacks}
-        errors = dict(self.regions)
-        for stack_id, lease in leases.items():
-            if errors.get(lease.region) == "":
-                if stack_id not in seen:
-                    decisions.append(decide(None, lease, policy, self.now, ground))
-            elif lease.state is LeaseState.DELETING and lease.region not in errors:
-                text = f"deletion under way in {lease.region}, which this sweep does not look at"
-                decisions.append(Track(Reason(text), None, lease))
-            else:
-                why = errors.get(lease.region) or _NOT_ASKED
-                text = f"left alone: region {lease.region} was not listed ({why})"
-                decisions.append(Wait(Reason(text), None, lease))
-        return tuple(decisions)
+    @property
+    def regions(self) -> tuple[tuple[str, str], ...]:
+        """Return each region, and why it could not be listed."""
+        return tuple(sorted((listing.region, listing.error) for listing in self.listings))
+
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """Return what could not be read, and why."""
+        listed = (listing for listing in self.listings if not listing.error)
+        unread = [(one.key, stack_unread(one)) for listing in listed for one in listing.unread]
+        unread += [(key, lease_unread(why)) for key, why in self.unreadable.items()]
+        return tuple(sorted(unread))
+
+    def decide_all(self, ground: Ground) -> tuple[tuple[Decision, ...], tuple[Outcome, ...]]:
+        """Decide on each stack, and on each lease without one; say where the code failed."""
+        deciding = Deciding(self.leases, self.unreadable, ground, self.now)
+        deciding.broken.extend(
+            failed(listing.region, "list", listing.bug) for listing in self.listings if listing.bug
+        )
+        decisions = [deciding.on(stack_id, stack) for stack_id, stack in self.stacks.items()]
+        by_region = {listing.region: listing for listing in self.listings}
+        for stack_id, lease in self.leases.items():
+            listing = by_region.get(lease.region)
+            if listing is None or listing.error:
+                decisions.append(_left_alone(lease, listing))
+            elif stack_id not in self.stacks:
+                decisions.append(deciding.on_unseen(lease, listing.unread))
+        return tuple(decisions), tuple(deciding.broken)
+
+
+def _left_alone(lease: Lease, listing: Listing | None) -> Decision:
+    """Leave a lease as it is whose region was not listed; but ask how a deletion ended."""
+    if lease.state is LeaseState.DELETING and listing is None:
+        text = f"deletion under way in {lease.region}, which this sweep does not look at"
+        return Track(Reason(text), None, lease)
+    why = listing.error if listing else _NOT_ASKED
+    text = f"left alone: region {lease.region} was not listed ({why})"
+    return Wait(Reason(text), None, lease)
 
 
 def unknown_imports(found: Survey, imports: Mapping[str, Imports]) -> tuple[Stack, ...]:
@@ -209,8 +254,9 @@ def make_plan(found: Survey, policy: Policy, mode: Mode, imports: Mapping[str, I
     ordered = in_order(found.decisions, imports, policy)
     decisions = _pace(ordered, policy.limits)
     decisions.sort(key=_by_deadline)
+    decisions = spread(decisions, found.now)
     leases = (d.lease for d in decisions if d.lease)
-    new = (d.stack.stack_id for d in decisions if isinstance(d, Wait) and d.stack and not d.lease)
+    new = (d.stack.stack_id for d in decisions if d.stack and not d.lease and d.unmet)
     surprise = surprise_of(leases, new, found.ground, found.managed)
     due = sum(isinstance(d, Delete | Retry) for d in decisions)
     return Plan(
@@ -223,6 +269,7 @@ def make_plan(found: Survey, policy: Policy, mode: Mode, imports: Mapping[str, I
         found.ground,
         surprise,
         found.seen_regions,
+        found.unread,
     )
 
 
@@ -237,9 +284,7 @@ def _pace(decisions: list[Decision], limits: Limits) -> list[Decision]:
         f"due, but {under_way + free} deletions are under way or begin now, and the policy's cap"
         f" is {limits.max_deleting} (max_deleting)"
     )
-    unmet = Condition(Kind.RELEASED_BY_OTHERS, is_met=False, detail=text)
-    if limits.max_deleting == 0:
-        unmet = replace(unmet, who=Who.OPERATOR)
+    unmet = held_up(text, Who.NOBODY if limits.max_deleting else Who.OPERATOR)
 
     def wait(d: Delete | Retry) -> Decision:
         if d.lease is None or d.lease.stack_id not in late:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import time, timedelta
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -22,8 +22,8 @@ from janitor.core.tag_keys import OWNER_TAG, PROTECT_TAGS
 from janitor.core.window import Window
 
 BUILT_IN_NEVER_DELETE = (
-    "CDKToolkit",
-    "aws-sam-cli-managed-default",
+    "*CDKToolkit*",
+    "aws-sam-cli-managed-*",
     "StackSet-*",
     "SC-*",
     "AWSControlTower*",
@@ -166,7 +166,7 @@ class TagKinds(Struct, frozen=True):
 
     lifetime: frozenset[str]
     owner: frozenset[str]
-    protect: frozenset[str]
+    protect: tuple[str, ...]
     counts: frozenset[str]
     """All of these, and what rules select by."""
 
@@ -233,9 +233,9 @@ class Policy(Model):
         rules: tuple[Terms, ...] = (self.defaults, *self.rules)
         lifetime = frozenset(key for r in rules for key in (*r.ttl_tags, *r.expires_tags))
         owner = frozenset(key for rule in rules for key in rule.owner_tags)
-        protect = frozenset(key for rule in rules for key in rule.protect_tags)
+        protect = tuple(dict.fromkeys(key for rule in rules for key in rule.protect_tags))
         selecting = frozenset(key for rule in self.rules for key in rule.select.tags)
-        return TagKinds(lifetime, owner, protect, lifetime | owner | protect | selecting)
+        return TagKinds(lifetime, owner, protect, lifetime | owner | selecting | set(protect))
 
     @cached_property
     def nearly(self) -> Rule:
@@ -253,8 +253,18 @@ class Policy(Model):
 
     def never_deletes(self, name: str) -> str | None:
         """Return the pattern that keeps a stack of this name out of reach, if one does."""
-        patterns = (*BUILT_IN_NEVER_DELETE, *self.never_delete)
-        return next((pattern for pattern in patterns if fnmatchcase(name, pattern)), None)
+        if not self._never.match(name):
+            return None
+        return next(pattern for pattern in self._patterns if fnmatchcase(name, pattern))
+
+    @cached_property
+    def _patterns(self) -> tuple[str, ...]:
+        return (*BUILT_IN_NEVER_DELETE, *self.never_delete)
+
+    @cached_property
+    def _never(self) -> re.Pattern[str]:
+        """All patterns as one: a sweep asks for every stack of the account."""
+        return re.compile("|".join(translate(pattern) for pattern in self._patterns))
 
 
 def default_policy() -> Policy:

@@ -1,13 +1,14 @@
 """Leases, accounts and events as JSON documents, and back.
 
 A document leaves out whatever still has its default, and a reader ignores keys that it
-does not know: a field may be added within a schema. Anything else needs a new one.
+does not know: a field may be added within a schema. Anything else needs a new one. A value that
+is not what its field holds is refused with the name of the field, and never guessed at.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import NODEFAULT, convert, to_builtins
 from msgspec.structs import fields
@@ -30,7 +31,16 @@ from janitor.core.model import (
 SCHEMA = 1
 """Which documents the tables hold."""
 
-_Codec = tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None]
+_Codec = tuple[Callable[[Any], Any] | None, Callable[[Any], Any]]
+_Record = TypeVar("_Record", Lease, Account)
+LONGEST = 60
+"""Letters of a value that an error quotes."""
+_ODD = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
+"""What reading a value raises that is none of ours to have written."""
+
+
+class Malformed(ValueError):
+    """A document that no release of this schema has written; the text says which part of it."""
 
 
 def lease_document(lease: Lease) -> dict[str, Any]:
@@ -39,8 +49,8 @@ def lease_document(lease: Lease) -> dict[str, Any]:
 
 
 def lease_from(document: Mapping[str, Any]) -> Lease:
-    """Return the lease that `document` holds."""
-    return Lease(**_values(document, _LEASE_READERS))
+    """Return the lease that `document` holds. Raises `Malformed`."""
+    return _made(Lease, document, _LEASE_READERS)
 
 
 def account_document(account: Account) -> dict[str, Any]:
@@ -49,8 +59,8 @@ def account_document(account: Account) -> dict[str, Any]:
 
 
 def account_from(document: Mapping[str, Any]) -> Account:
-    """Return the account that `document` holds."""
-    return Account(**_values(document, _ACCOUNT_READERS))
+    """Return the account that `document` holds. Raises `Malformed`."""
+    return _made(Account, document, _ACCOUNT_READERS)
 
 
 def event_document(event: Event) -> dict[str, Any]:
@@ -78,8 +88,8 @@ def _contacts_document(contacts: tuple[Contact, ...]) -> list[list[str]]:
     return [[contact.kind.value, contact.address] for contact in contacts]
 
 
-def _contacts_from(document: list[list[str]]) -> tuple[Contact, ...]:
-    return tuple([Contact(_KINDS[kind], address) for kind, address in document])
+def _contacts_from(document: Any) -> tuple[Contact, ...]:
+    return tuple([Contact(_KINDS[kind], _text(address)) for kind, address in _list(document)])
 
 
 def _notices_document(notices: tuple[Notice, ...]) -> list[dict[str, Any]]:
@@ -102,25 +112,65 @@ def _notices_document(notices: tuple[Notice, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def _notices_from(document: list[dict[str, Any]]) -> tuple[Notice, ...]:
-    read = datetime.fromisoformat
+def _notices_from(document: Any) -> tuple[Notice, ...]:
+    read = _instant_from
     return tuple(
         [
             Notice(
-                stage=notice["stage"],
+                stage=_text(notice["stage"]),
                 deadline=read(notice["deadline"]) if notice["deadline"] else None,
-                contact=Contact(_KINDS[notice["contact"][0]], notice["contact"][1]),
+                contact=_contacts_from([notice["contact"]])[0],
                 delivered_at=read(notice["delivered_at"]),
-                channel=notice["channel"],
-                detail=notice.get("detail", ""),
-                message_id=notice.get("message_id", ""),
-                recipient=notice.get("recipient", ""),
-                beside=tuple(notice.get("beside", ())),
+                channel=_text(notice["channel"]),
+                detail=_text(notice.get("detail", "")),
+                message_id=_text(notice.get("message_id", "")),
+                recipient=_text(notice.get("recipient", "")),
+                beside=_texts(notice["beside"]) if "beside" in notice else (),
                 instead=_contacts_from([notice["instead"]])[0] if "instead" in notice else None,
             )
-            for notice in document
+            for notice in _list(document)
         ]
     )
+
+
+def _list(value: Any) -> list[Any]:
+    if type(value) is not list:
+        raise TypeError(value)
+    return value
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError(value)
+    return value
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple([_text(value) for value in _list(values)])
+
+
+def _pairs(values: Any) -> tuple[tuple[str, str], ...]:
+    return tuple([(_text(key), _text(value)) for key, value in _list(values)])
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(value)
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise TypeError(value)
+    return value
+
+
+def _instant_from(value: Any) -> datetime:
+    """Read an instant; a naive one says nothing."""
+    instant = datetime.fromisoformat(value)
+    if instant.tzinfo is None:
+        raise ValueError(value)
+    return instant
 
 
 # Looking a member up in a dictionary takes a tenth of the time of calling the enum,
@@ -129,19 +179,18 @@ _KINDS = {kind.value: kind for kind in ContactKind}
 _STATES = {state.value: state for state in LeaseState}
 _MODES = {mode.value: mode for mode in Mode}
 
-_AS_IT_IS: _Codec = (None, None)
-_INSTANT: _Codec = (datetime.isoformat, datetime.fromisoformat)
+_INSTANT: _Codec = (datetime.isoformat, _instant_from)
 _CODECS: dict[Any, _Codec] = {
-    str: _AS_IT_IS,
-    int: _AS_IT_IS,
-    bool: _AS_IT_IS,
+    str: (None, _text),
+    int: (None, _number),
+    bool: (None, _flag),
     datetime: _INSTANT,
     datetime | None: _INSTANT,
     LeaseState: (lambda state: state.value, _STATES.__getitem__),
     Mode | None: (lambda mode: mode.value, _MODES.__getitem__),
-    int | None: _AS_IT_IS,
-    tuple[str, ...]: (list, tuple),
-    tuple[tuple[str, str], ...]: (list, lambda pairs: tuple(map(tuple, pairs))),
+    int | None: (None, _number),
+    tuple[str, ...]: (list, _texts),
+    tuple[tuple[str, str], ...]: (list, _pairs),
     tuple[Contact, ...]: (_contacts_document, _contacts_from),
     tuple[Notice, ...]: (_notices_document, _notices_from),
 }
@@ -183,12 +232,30 @@ def _document(record: Lease | Account, layout: list[tuple[str, Any, _Codec]]) ->
     return document
 
 
-def _values(
-    document: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any] | None]
-) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, value in document.items():
-        if name in readers:
-            read = readers[name]
-            values[name] = value if read is None else read(value)
-    return values
+def _made(
+    kind: type[_Record],
+    document: Mapping[str, Any],
+    readers: Mapping[str, Callable[[Any], Any]],
+) -> _Record:
+    try:
+        return kind(
+            **{name: readers[name](value) for name, value in document.items() if name in readers}
+        )
+    except _ODD as error:
+        raise Malformed(_what_is_wrong(kind, document, readers)) from error
+
+
+def _what_is_wrong(
+    kind: type[Lease] | type[Account],
+    document: Mapping[str, Any],
+    readers: Mapping[str, Callable[[Any], Any]],
+) -> str:
+    """Name the field that cannot be read, once it is known that there is one."""
+    for name in readers.keys() & document.keys():
+        try:
+            readers[name](document[name])
+        except _ODD:
+            return f"its {name} is {str(document[name])[:LONGEST]!r}, which says nothing here"
+    required = (field.name for field in fields(kind) if field.default is NODEFAULT)
+    missing = sorted(name for name in required if name not in document)
+    return f"it lacks {', '.join(missing)}"

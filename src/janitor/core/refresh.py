@@ -1,21 +1,23 @@
 """A lease brought up to what its stack shows: deadline, owners, protection, and what has moved."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from janitor.core.contacts import clean, owners_of
 from janitor.core.dropped_tags import as_it_stood, tags_that_count
-from janitor.core.expiry import Unreadable, asked_deadline, effective_deadline
+from janitor.core.expiry import Deadline, Unreadable, asked_deadline, effective_deadline, shown
 from janitor.core.ground import Ground
 from janitor.core.labels import labels_of
+from janitor.core.ladder import PURGEABLE
 from janitor.core.lease import LET_GO, caps_count_from, deadline_text, notices_that_stay
 from janitor.core.model import (
     ADOPTED,
     FINAL,
     PROBLEM,
-    PROTECT_TAG,
+    PURGE_TAG,
     FormerOwner,
     Lease,
     MoveCause,
@@ -23,7 +25,16 @@ from janitor.core.model import (
     Stack,
 )
 from janitor.core.policy import Policy, Rule
+from janitor.core.purge_tag import read_purge
+from janitor.core.selection import rule_of
 from janitor.core.surprises import counts_together, is_accepted, is_earlier, is_sudden, kept_until
+from janitor.core.tag_keys import (
+    ASKED_KEYS,
+    NearMiss,
+    near_misses,
+    protection,
+    unread_lifetimes,
+)
 from janitor.core.times import instant_text
 
 TOLD_AGAIN = timedelta(days=7)
@@ -77,7 +88,7 @@ def refresh(stack: Stack, lease: Lease, rule: Rule, now: datetime, ground: Groun
     seen = _later_of_tags(whole, lease, seen, now, ground)
     seen = replace(
         seen,
-        tags=tags_that_count(whole, policy),
+        tags=_remembered(whole, lease, seen, policy),
         tags_dropped_at=(lease.tags_dropped_at or now) if standing.lacks else None,
         former_owners=_former_owners(lease, seen, now),
     )
@@ -89,6 +100,21 @@ def refresh(stack: Stack, lease: Lease, rule: Rule, now: datetime, ground: Groun
         was = instant_text(lease.expires_at, policy.window.window.zone)
         changes.insert(0, f"deadline moved from {was} to {deadline_text(seen, policy)}")
     return _without_old_notices(Refreshed(seen, tuple(changes)), now, ground)
+
+
+def _remembered(
+    stack: Stack, lease: Lease, seen: Lease, policy: Policy
+) -> tuple[tuple[str, str], ...]:
+    """Return the tags that go on if they are dropped; of a move that may be a mistake, the former.
+
+    Else whoever takes such a tag off again would find that it still holds.
+    """
+    tags = tags_that_count(stack, policy)
+    if seen.moved is None or seen.moved.cause is not MoveCause.TAGS:
+        return tags
+    lifetime = policy.tag_kinds.lifetime
+    former = (one for one in lease.tags if one[0] in lifetime)
+    return tuple(sorted((*former, *(one for one in tags if one[0] not in lifetime))))
 
 
 def _changes(lease: Lease, seen: Lease, lacks: tuple[str, ...], policy: Policy) -> list[str]:
@@ -113,9 +139,15 @@ def _changes(lease: Lease, seen: Lease, lacks: tuple[str, ...], policy: Policy) 
     is_same = seen.expires_at == lease.expires_at and not changes
     if lease.tags and seen.tags != lease.tags and is_same:
         changes.append("its tags say the same in other words")
+    if seen.unknown_purge != lease.unknown_purge:
+        words = ", ".join(map(clean, seen.unknown_purge))
+        changes.append(
+            f"{PURGE_TAG} does not know {words}" if words else "all it may purge is known"
+        )
     if seen.unread != lease.unread:
-        changes.append(f"its tags {', '.join(seen.unread)} are not read" if seen.unread else "")
-    return [change for change in changes if change]
+        not_read = ", ".join(map(clean, seen.unread))
+        changes.append(f"its tags {not_read} are not read" if not_read else "all its tags are read")
+    return changes
 
 
 def _held_changes(before: Moved | None, after: Moved | None, policy: Policy) -> list[str]:
@@ -127,20 +159,25 @@ def _held_changes(before: Moved | None, after: Moved | None, policy: Policy) -> 
     return ["no earlier deadline is held any more"] if was and not is_held else []
 
 
+def asked_of(stack: Stack, lease: Lease, rule: Rule, zone: ZoneInfo) -> Deadline:
+    """Return the deadline that the tags and the rule ask for. Raises `Unreadable`."""
+    return asked_deadline(
+        stack.tags,
+        counts_from=deployed_at(stack, lease) if rule.ttl_from == "updated" else stack.created,
+        rule_ttl=rule.ttl,
+        allow_never=rule.allow_never,
+        zone=zone,
+        ttl_tags=rule.ttl_tags,
+        expires_tags=rule.expires_tags,
+    )
+
+
 def _seen(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Lease:
     """Return what the stack's tags and the rule make of the lease."""
     contacts, ownerless = owners_of(stack.tags, rule)
-    counts_from, deployed = stack.created, lease.deployed_at
-    if rule.ttl_from == "updated":
-        counts_from = deployed = deployed_at(stack, lease)
+    deployed = deployed_at(stack, lease) if rule.ttl_from == "updated" else lease.deployed_at
     try:
-        asked = asked_deadline(
-            stack.tags,
-            counts_from=counts_from,
-            rule_ttl=rule.ttl,
-            allow_never=rule.allow_never,
-            zone=policy.window.window.zone,
-        )
+        asked = asked_of(stack, lease, rule, policy.window.window.zone)
         latest = caps_count_from(lease) + rule.max_lifetime
         deadline = effective_deadline(asked, lease.extended_until, latest)
         at, source, problem = deadline.at, deadline.source, ""
@@ -148,13 +185,19 @@ def _seen(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Lease:
             at, source = let_go, LET_GO
     except Unreadable as error:
         at, source, problem = None, "", str(error)
+    if near := near_misses(stack.tags, policy.tag_kinds.counts):
+        at, source, problem = None, "", near_miss_text(near)
+    by_tag = protection(stack.tags, rule.protect_tags)
     return replace(
         lease,
         rule=rule.name,
         contacts=contacts,
         ownerless=ownerless,
         labels=labels_of(stack.tags),
-        protection=protection_of(stack),
+        protection=protection_text(by_tag) if by_tag else "",
+        protect_tag=by_tag[0] if by_tag else "",
+        unknown_purge=unknown_words(stack),
+        unread=unread_lifetimes(stack.tags, (*rule.ttl_tags, *rule.expires_tags)),
         expires_at=at,
         deadline_source=source,
         problem=problem,
@@ -166,25 +209,29 @@ def _later_of_policies(
     stack: Stack, lease: Lease, seen: Lease, now: datetime, ground: Ground
 ) -> Lease:
     """Keep the deadline of the accepted policy where that is later, as long as a surprise is held."""
-    earlier = brought_forward(stack, seen, ground) if ground.is_policy_held else None
-    if earlier is None:
-        is_over = seen.moved is not None and seen.moved.cause is MoveCause.POLICY
-        return replace(seen, moved=None) if is_over else seen
-    before, to = earlier
-    since = lease.moved.at if lease.moved and lease.moved.cause is MoveCause.POLICY else now
-    moved = Moved(MoveCause.POLICY, since, to, kept_until(before), is_held=True)
-    return _with_deadline_of(before, replace(seen, moved=moved))
-
-
-def brought_forward(stack: Stack, seen: Lease, ground: Ground) -> tuple[Lease, datetime] | None:
-    """Return the lease by the accepted policy, and the deadline by this one, if that is earlier."""
-    accepted = ground.accepted
-    rule = accepted.rule_for(stack) if accepted else None
-    if accepted is None or rule is None:
-        return None
-    before = _seen(stack, seen, rule, accepted)
+    was_held = lease.moved is not None and lease.moved.cause is MoveCause.POLICY
+    seen = replace(seen, moved=None) if was_held else seen
+    before = _by_accepted(stack, seen, ground) if ground.is_policy_held else None
+    if before is None:
+        return seen
     to = kept_until(seen)
-    return (before, to) if to is not None and is_earlier(to, kept_until(before)) else None
+    if to is not None and is_earlier(to, kept_until(before)):
+        since = lease.moved.at if lease.moved and was_held else now
+        seen = replace(
+            seen, moved=Moved(MoveCause.POLICY, since, to, kept_until(before), is_held=True)
+        )
+        return _with_deadline_of(before, seen)
+    if seen.expires_at is not None and is_earlier(seen.expires_at, before.expires_at):
+        # It is kept by both, so nothing is held; but it is not due by the later of the two.
+        return replace(seen, expires_at=before.expires_at, deadline_source=before.deadline_source)
+    return seen
+
+
+def _by_accepted(stack: Stack, seen: Lease, ground: Ground) -> Lease | None:
+    """Return the lease by the accepted policy; None if that does not manage the stack."""
+    accepted = ground.accepted
+    rule = rule_of(accepted, stack) if accepted else None
+    return _seen(stack, seen, rule, accepted) if accepted and rule else None
 
 
 def _with_deadline_of(other: Lease, lease: Lease) -> Lease:
@@ -238,7 +285,7 @@ def _moved_by_tags(
 def _is_by_policy(stack: Stack, lease: Lease, seen: Lease, ground: Ground) -> bool:
     """Tell whether the same tags give no earlier deadline by the policy of before."""
     previous = ground.previous
-    rule = previous.rule_for(stack) if previous else None
+    rule = rule_of(previous, stack) if previous else None
     if previous is None or rule is None:
         return False
     before = kept_until(_seen(stack, seen, rule, previous))
@@ -253,9 +300,9 @@ def _let_go(stack: Stack, lease: Lease) -> datetime | None:
 
 def _former_owners(lease: Lease, seen: Lease, now: datetime) -> tuple[FormerOwner, ...]:
     """Return who owned the stack in the last days and does not any more."""
-    if seen.contacts == lease.contacts:
-        return lease.former_owners
-    left = () if lease.ownerless else lease.contacts
+    left = lease.contacts if seen.contacts != lease.contacts and not lease.ownerless else ()
+    if not left and not lease.former_owners:
+        return ()
     former = {one.contact: one for one in lease.former_owners if now - one.until < REMEMBERED}
     former |= {contact: FormerOwner(contact, now) for contact in left}
     return tuple(one for contact, one in sorted(former.items()) if contact not in seen.contacts)
@@ -283,9 +330,23 @@ def _is_void(stage: str) -> bool:
     return stage in (FINAL, ADOPTED)
 
 
-def protection_of(stack: Stack) -> str:
-    """Say in words what tag protects the stack; nothing if none does."""
-    why = stack.tags.get(PROTECT_TAG)
-    if why is None:
-        return ""
-    return f"protected by tag {PROTECT_TAG}" + (f": {clean(why)}" if clean(why) else "")
+def protection_text(by_tag: tuple[str, str]) -> str:
+    """Say in words what tag protects a stack, and why."""
+    key, why = by_tag
+    return f"protected by tag {clean(key)}" + (f": {clean(why)}" if clean(why) else "")
+
+
+def near_miss_text(near: tuple[NearMiss, ...]) -> str:
+    """Say of a tag that nearly is one of the janitor's which one is."""
+    first, more = near[0], len(near) - 1
+    others = f", and {more} more," if more else ""
+    if first.meant:
+        return f"its tag {shown(first.key)}{others} is not one of janitor's; {first.meant} is"
+    known = ", ".join(ASKED_KEYS)
+    return f"its tag {shown(first.key)}{others} is not one of janitor's; these are: {known}"
+
+
+def unknown_words(stack: Stack) -> tuple[str, ...]:
+    """Return what the stack's own tag lets the janitor empty that it does not know."""
+    text = stack.tags.get(PURGE_TAG)
+    return read_purge(text, PURGEABLE.values()).unknown if text else ()

@@ -22,20 +22,18 @@ def _sentences(surprise: Surprise) -> Iterator[str]:
     if by_policy:
         yield (
             f"policy {surprise.policy_version} would bring forward the deadlines of"
-            f" {len(by_policy)} of {surprise.managed} managed stacks, and {bound} is the most"
-            " that goes without a question: each keeps the later of its two deadlines, until an"
-            f" operator accepts the policy or it is put back (to {surprise.accepted_version})."
+            f" {len(by_policy)} of {surprise.managed} managed stacks. That is more than {bound}, so"
+            " each keeps the later of its two deadlines until an operator accepts the policy or"
+            f" it is put back (to {surprise.accepted_version})."
         )
     if surprise.new:
-        yield (
-            f"{_stacks(len(surprise.new))} that only this policy manages"
-            f" {'is' if len(surprise.new) == 1 else 'are'} left alone meanwhile."
-        )
+        are = "is" if len(surprise.new) == 1 else "are"
+        yield f"{_stacks(len(surprise.new))} that only this policy manages {are} left alone."
     if by_tags:
         yield (
-            f"tags brought forward the deadlines of {_stacks(len(by_tags))} within a day, and"
-            f" {bound} is the most that goes without a question: each keeps its former deadline,"
-            " until an operator accepts the new ones or the tags are put back."
+            f"tags brought forward the deadlines of {_stacks(len(by_tags))} of"
+            f" {surprise.managed} managed within a day. That is more than {bound}, so each keeps"
+            " its former deadline until an operator accepts the new ones or the tags are put back."
         )
     yield "All else goes on."
 

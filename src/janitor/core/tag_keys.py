@@ -80,25 +80,37 @@ def lookup(tags: Mapping[str, str], keys: Iterable[str]) -> tuple[str, str] | No
     return next(((key, tags[key]) for key in keys if key in tags), None)
 
 
-def protection(tags: Mapping[str, str], keys: Iterable[str]) -> tuple[str, str] | None:
+def protection(tags: Mapping[str, str], keys: tuple[str, ...]) -> tuple[str, str] | None:
     """Return the first tag that one of the protecting keys names, with its value.
 
     A key of another name space matches in any letters, and whatever stands between its words
     (`donotdelete` is `Do_Not-Delete`), unless its value says no: `DoNotDelete=false`. One of
     the janitor's own matches exactly and whatever its value, which is the reason.
     """
-    wanted = tuple((key, _loosely(key)) for key in keys)
-    for key, loose in wanted:
-        if is_own(key):
-            if key in tags:
-                return key, tags[key]
-            continue
-        for other in sorted(tags):
-            if _loosely(other) == loose and tags[other].strip().casefold() not in _SAYS_NO:
-                return other, tags[other]
+    found = [
+        (place, key, value)
+        for key, value in tags.items()
+        if (place := _place(key, keys)) is not None and (is_own(key) or not _says_no(value))
+    ]
+    return min(found)[1:] if found else None
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _place(key: str, keys: tuple[str, ...]) -> int | None:
+    """Return which of the protecting keys this one is; None if none."""
+    loose = _loosely(key)
+    for place, wanted in enumerate(keys):
+        is_like = not is_own(wanted) and loose == _loosely(wanted)
+        if is_like or key == wanted:
+            return place
     return None
 
 
+def _says_no(value: str) -> bool:
+    return value.strip().casefold() in _SAYS_NO
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
 def _loosely(key: str) -> str:
     return _BETWEEN_WORDS.sub("", key).casefold()
 
@@ -115,8 +127,8 @@ def near_misses(tags: Iterable[str], known: Collection[str]) -> tuple[NearMiss, 
     separator (`janitor-ttl`, `janitorTtl`) what is nearly one of its keys. `known` keys, which
     the policy itself names, are none.
     """
-    missed = (_near_miss(key) for key in tags if key not in known)
-    return tuple(sorted(filter(None, missed)))
+    missed = [miss for key in tags if key not in known and (miss := _near_miss(key))]
+    return tuple(sorted(missed)) if missed else ()
 
 
 @lru_cache(maxsize=MOST_REMEMBERED)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from janitor.core.exemptions import exemptions_text
 from janitor.core.letter import Entry, Wording
 from janitor.core.times import instant_text, relative_text
 from janitor.core.weekly import Line, Survivor, Week
@@ -88,7 +89,9 @@ def _in_short(week: Week) -> Entry:
         f" {len(week.let_go)} let go and {gone} deleted"
         f"{f', {len(week.leftovers)} of them with leftovers' if week.leftovers else ''}."
     )
-    return Entry(WEEKLY, "In short", fate=happened, lines=(_saved(week, gone),) if gone else ())
+    saved = _saved(week, gone) if gone else ""
+    lines = tuple(filter(None, (saved, exemptions_text(week.exempt))))
+    return Entry(WEEKLY, "In short", fate=happened, lines=lines)
 
 
 def _saved(week: Week, gone: int) -> str:

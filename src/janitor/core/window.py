@@ -21,7 +21,6 @@ class Window(Struct, frozen=True):
     def next_open(self, now: datetime) -> datetime:
         """Return `now` if the window is open, else the instant at which it opens next."""
         today = now.astimezone(self.zone).date()
-        upcoming = None
         # The one opening of a week may fall into the hour that summer time skips.
         for offset in range(-1, 16):
             day = date.fromordinal(today.toordinal() + offset)
@@ -30,11 +29,9 @@ class Window(Struct, frozen=True):
             opens, closes = self._bounds(day)
             if opens <= now < closes:
                 return now
-            if now < opens < closes and upcoming is None:
-                upcoming = opens
-        if upcoming is None:
-            raise ValueError("a window has at least one day")
-        return upcoming
+            if now < opens < closes:  # each later day opens later still
+                return opens
+        raise ValueError("a window has at least one day")
 
     def is_open(self, now: datetime) -> bool:
         """Tell whether deletions may run at `now`."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from janitor.core.contacts import clean
 from janitor.core.labels import COST, cost_of, cost_text
 from janitor.core.ladder import deleted_by
-from janitor.core.lease import is_let_go
+from janitor.core.lease import is_let_go, unread_texts
 from janitor.core.letter import Choice, Entry, Item, Wording
 from janitor.core.model import (
     ADOPTED,
@@ -129,7 +129,7 @@ def _headline(item: Item, now: datetime) -> str:
     name = clean(item.lease.name) if item.lease else ""
     match item.stage:
         case "breaker":
-            return "a surprise is held: too many deadlines would come earlier"
+            return "held: too many deadlines would come earlier at once"
         case "region":
             return "a region cannot be listed"
         case "final":
@@ -209,21 +209,22 @@ def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) 
                     "Deletions are switched off at present. Once they are on it will be deleted,"
                     f" at the earliest on {when(item.delete_after)}."
                 )
-            return [fate, begins, why, *_refused(item), *_former(item, lease)]
+            rest = [*_refused(item), *_unread(lease, policy), *_former(item, lease)]
+            return [fate, begins, why, *rest]
         case "adopted":
-            return _adopted(item, lease, when(lease.expires_at), when(item.delete_after))
+            return [*_adopted(item, lease, when(item.delete_after)), *_unread(lease, policy)]
         case "settled":
             return [_settled(lease, when(lease.expires_at))]
         case stage if is_about_an_outcome(stage):
             return outcome_lines(item, lease, why, when(lease.next_attempt_at or now))
         case _:
             fate = f"Expires {when(lease.expires_at)}; then it is marked for deletion."
-            return [fate, why, *_refused(item)]
+            return [fate, why, *_refused(item), *_unread(lease, policy)]
 
 
-def _adopted(item: Item, lease: Lease, ends: str, after: str) -> list[str]:
+def _adopted(item: Item, lease: Lease, after: str) -> list[str]:
     """Say what the janitor is, what it will do with a stack that was there before, and how to keep it."""
-    fate = f"It ends {ends}. It will be deleted on {after} at the earliest, after a final notice."
+    fate = f"It will be deleted, at the earliest on {after}, and not before a final notice."
     if lease.expires_at is None:
         fate = "It has no deadline, so nothing happens to it."
     return [
@@ -239,6 +240,12 @@ def _adopted(item: Item, lease: Lease, ends: str, after: str) -> list[str]:
         ),
         *_refused(item),
     ]
+
+
+def _unread(lease: Lease, policy: Policy) -> list[str]:
+    """Say what of its tags counts for nothing, as a sentence each."""
+    texts = unread_texts(lease, policy.terms(lease.rule))
+    return [f"{text[0].upper()}{text[1:]}." for text in texts]
 
 
 def _former(item: Item, lease: Lease) -> list[str]:

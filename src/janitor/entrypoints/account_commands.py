@@ -10,9 +10,9 @@ from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.examples import examples, why_nothing_goes
 from janitor.core.model import Status
 from janitor.entrypoints import tables
+from janitor.entrypoints.debugging import err, show_bug, show_bugs
 from janitor.entrypoints.options import (
     Options,
-    err,
     out,
     print_json,
     taking,
@@ -77,6 +77,9 @@ def doctor(
         print_json([{"what": e.what, "fine": e.fine, "seen": e.seen} for e in found])
     else:
         out().print(tables.examined_view(found))
+    for examined in found:
+        if examined.bug:
+            show_bug(examined.bug, debug=options.debug, of=examined.what)
     if not all(examined.fine for examined in found):
         raise typer.Exit(1)
 
@@ -105,6 +108,7 @@ def digest(
         print_json({"subject": words.subject, "text": words.text, "outcomes": said})
     elif not outcomes:
         out().print(words.text, markup=False, soft_wrap=True)
+    show_bugs(outcomes, debug=options.debug)
     for outcome in outcomes:
         if outcome.status is Status.FAILED:
             raise JanitorError(f"the operators were not told: {outcome.detail}")

@@ -29,6 +29,8 @@ def _grouped(found: Explained, now: datetime, zone: ZoneInfo) -> Iterator[tuple[
         created = f"{instant_text(stack.created, zone)} ({relative_text(stack.created, now)})"
         yield "status", [stack.status]
         yield "created", [created]
+    if companion := _companion(found):
+        yield "with it", [f"{companion} goes too, the SAM companion with its image repositories"]
     yield (
         "rules",
         [f"{look.rule}: {'yes' if look.selects else 'no'}, {look.why}" for look in found.looks],
@@ -51,13 +53,20 @@ def _grouped(found: Explained, now: datetime, zone: ZoneInfo) -> Iterator[tuple[
     yield "deleted", [found.deleted]
 
 
+def _companion(found: Explained) -> str:
+    """Return the name of the companion that goes with a managed stack, as the sweep sees it."""
+    seen = found.decision.stack
+    return seen.companion.split("/")[1] if found.lease and seen and seen.companion else ""
+
+
 def condition_line(condition: Condition) -> str:
     """Say in one line whether a condition is met; where it is not, who can change that."""
-    detail = f": {condition.detail}" if condition.detail else ""
+    detail = f"; {condition.detail}" if condition.detail else ""
     if condition.is_met:
-        return f"yes, {condition.kind}{detail}"
-    who = "" if condition.comes_by_itself else f" ({condition.who} can change that)"
-    return f"no, {condition.kind}{detail}{who}"
+        return f"yes: {condition.kind}{detail}"
+    if condition.comes_by_itself:
+        return f"not yet: {condition.kind}{detail}"
+    return f"no: {condition.kind}{detail} ({condition.who} can change that)"
 
 
 def _notice_text(notice: Notice, zone: ZoneInfo) -> str:
@@ -80,6 +89,7 @@ def explained_document(found: Explained) -> dict[str, Any]:
         "name": subject.name if subject else None,
         "region": subject.region if subject else None,
         "status": found.stack.status if found.stack else None,
+        "companion": _companion(found) or None,
         "rules": [{"rule": k.rule, "selects": k.selects, "why": k.why} for k in found.looks],
         "state": stored.state.value if stored else None,
         "generation": stored.generation if stored else None,

@@ -131,7 +131,10 @@ def _with_accepted(account: Account, plan: Plan, policy: Policy) -> tuple[Accoun
 
 def _still_there(account: Account, plan: Plan) -> tuple[tuple[str, str], ...]:
     """Return what operators took out, but for stacks that are gone."""
-    if not plan.is_whole:
-        return account.taken_out
     there = {d.stack.stack_id for d in plan.decisions if d.stack}
-    return tuple(one for one in account.taken_out if one[0] in there)
+    listed = {region for region, error in plan.regions if not error}
+    return tuple(
+        (stack_id, why)
+        for stack_id, why in account.taken_out
+        if stack_id in there or stack_id.split(":")[3] not in listed
+    )

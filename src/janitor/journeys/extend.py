@@ -66,6 +66,7 @@ def extend(
             generation=lease.generation + 1,
             notices=notices_that_stay(lease, wanted),
             delete_after=None,
+            moved=None,
             last_error="",
             cause="",
             refusals=0,

@@ -51,6 +51,8 @@ from janitor.core.requests import (
     NoticeItem,
     NoticeRequest,
 )
+from janitor.core.resources import Count
+from janitor.core.selection import rule_of
 from janitor.journeys.tagging import mirror_tags
 from janitor.journeys.track import track
 
@@ -83,7 +85,7 @@ class Applying(Struct, frozen=True):
                 yield from self._release(decision, lease)
             case Mark(lease=Lease() as lease) if notifies:
                 marked = replace(lease, state=LeaseState.MARKED)
-                lease = self._write(marked, "stack.marked", decision)
+                lease = self._write(self._counted(marked), "stack.marked", decision)
                 yield Outcome(lease.stack_id, "mark", Status.DONE)
                 self._ask_notices(lease, FINAL)
                 self._protect_again(lease, decision.stack)
@@ -115,7 +117,15 @@ class Applying(Struct, frozen=True):
             for notice in standing_notices(lease, decision, self.plan.now):
                 self._ask(lease, notice)
         if isinstance(decision, Delete | Retry) and self.plan.mode is Mode.ENFORCE:
-            self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now))
+            companion = decision.stack.companion if decision.stack else ""
+            self.queue.delete(
+                DeletionRequest(
+                    lease.stack_id,
+                    self.plan.now,
+                    companion=companion,
+                    not_before=decision.not_before,
+                )
+            )
             return  # An update would be in the way of that; what waits or is held up is tagged.
         self._protect_again(lease, decision.stack)
         yield from self._tags(decision.stack, lease, decision.tags)
@@ -169,7 +179,7 @@ class Applying(Struct, frozen=True):
                 notices=(),
                 closed_at=None,
             )
-            if decision.stack and (rule := self.policy.rule_for(decision.stack)):
+            if decision.stack and (rule := rule_of(self.policy, decision.stack)):
                 kept = refresh(decision.stack, kept, rule, self.plan.now, self.plan.ground).lease
             self._write(kept, "lease.reopened", decision, before)
         return Outcome(lease.stack_id, "open", Status.DONE)
@@ -229,21 +239,28 @@ class Applying(Struct, frozen=True):
     def _ask_notices(self, lease: Lease, stage: str) -> None:
         operators = (OPERATORS,) if stage == PROBLEM or lease.ownerless else ()
         text = lease.problem if stage == PROBLEM else ""
-        resources = self._count(lease) if stage not in (PROBLEM, FINAL) else None
+        count = self._count(lease) if stage not in (PROBLEM, FINAL) else None
         former = (one.contact for one in lease.former_owners if stage == FINAL)
         contacts = (*lease.contacts, *operators, *former)
-        self._ask(lease, Standing(stage, contacts, text), resources)
+        self._ask(lease, Standing(stage, contacts, text), count)
 
-    def _count(self, lease: Lease) -> int | None:
+    def _count(self, lease: Lease) -> Count | None:
         """Count the resources for the first reminder; where that fails it stays unknown."""
-        if lease.resources is None:
+        if lease.paced is None:
             with suppress(JanitorError):
                 return self.stacks.count(lease.stack_id)
         return None
 
-    def _ask(self, lease: Lease, notice: Standing, resources: int | None = None) -> None:
+    def _counted(self, lease: Lease) -> Lease:
+        """Count at the mark what no reminder counted: how fast stacks go depends on it."""
+        count = self._count(lease)
+        return replace(lease, resources=count.resources, paced=count.paced) if count else lease
+
+    def _ask(self, lease: Lease, notice: Standing, count: Count | None = None) -> None:
         deadline = None if notice.stage in OF_NO_DEADLINE else lease.expires_at
-        item = NoticeItem(lease.stack_id, notice.stage, deadline, notice.text, resources)
+        item = NoticeItem(lease.stack_id, notice.stage, deadline, notice.text)
+        if count:
+            item = replace(item, resources=count.resources, paced=count.paced)
         for contact in dict.fromkeys(notice.contacts):
             if not is_told(lease, notice.stage, contact):
                 self.queue.notify(NoticeRequest(contact, (item,)))

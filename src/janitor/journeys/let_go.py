@@ -51,6 +51,7 @@ def let_go(
             generation=lease.generation + 1,
             notices=notices_that_stay(lease, min(now, lease.expires_at or now)),
             delete_after=None,
+            moved=None,
         )
         draft = about(
             lease,

@@ -7,8 +7,10 @@ from functools import partial
 from msgspec import Struct
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
+from janitor.core.addresses import like_an_id
 from janitor.core.contacts import fallback_of
 from janitor.core.errors import DeliveryFailed, JanitorError, TooLong, Undeliverable
+from janitor.core.failures import failed
 from janitor.core.lease import AWAITING_DELETION, after_adoption, is_told, promise
 from janitor.core.letter import Item
 from janitor.core.links import SLACK, Claims, Links
@@ -33,6 +35,7 @@ from janitor.core.requests import Message, NoticeItem, NoticeRequest
 from janitor.core.wording import digest, urgency
 from janitor.journeys.delivery import Delivery, counted, record, record_for_account
 from janitor.journeys.extend import choices, refusal
+from janitor.journeys.reading import read_leases
 from janitor.journeys.unreachable import name_to_operators
 
 Wanted = tuple[NoticeItem, Lease | None]
@@ -64,18 +67,20 @@ def notify(
         return (_outcome(request, Status.SKIPPED, f"mode is {mode.value} by now"),)
     asked = list(dict.fromkeys(request.items))
     ids = [item.stack_id for item in asked if item.stack_id != ACCOUNT_KEY]
-    leases = dict(zip(ids, side_by_side(partial(ledger.lease, i) for i in ids), strict=True))
+    leases, unread = read_leases(ledger, ids, side_by_side)
     found = [(item, leases.get(item.stack_id)) for item in asked]
     account = ledger.account() if any(i.stack_id == ACCOUNT_KEY for i in asked) else Account()
     # Decide.
     wanted = [(i, le) for i, le in found if _still_wanted(i, le, account, request.contact, now)]
+    left_out = [failed(one.key, "notify", one) for one in unread.values()]
     if not wanted:
-        return (_outcome(request, Status.SKIPPED, "nothing of it holds any more"),)
+        nothing = _outcome(request, Status.SKIPPED, "nothing of it holds any more")
+        return (nothing, *left_out)
     wanted.sort(key=lambda one: urgency(one[0].stage, one[1]))
     # Apply.
     sending = _Sending(request.contact, clock, policy, mode, ledger, channel, links, side_by_side)
     said = ""
-    unrecorded: list[Outcome] = []
+    unrecorded: list[Outcome] = left_out
     parts = [wanted[at : at + channel.most] for at in range(0, len(wanted), channel.most)]
     while parts:
         part = parts.pop(0)
@@ -212,9 +217,8 @@ def item_of(
         return Item(item.stage, counted(item, lease), item.text, lease.delete_after, is_former=True)
     claims = Claims(lease.stack_id, lease.generation, to, now)
     # To be in a channel gives nobody a right, so no buttons go to one that a tag names.
-    is_of_a_tag = to.kind is ContactKind.SLACK_CHANNEL and to != fallback_of(
-        policy.terms(lease.rule)
-    )
+    is_a_channel = to.kind is ContactKind.SLACK_CHANNEL or like_an_id(to.address)[:1] in ("C", "G")
+    is_of_a_tag = is_a_channel and to != fallback_of(policy.terms(lease.rule))
     after = promise(lease, policy, now) if item.stage == FINAL else None
     if item.stage == FINAL and (is_told(lease, FINAL, contact) or contact not in lease.contacts):
         after = lease.delete_after or after
