@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from botocore.config import Config
@@ -248,6 +247,21 @@ def test_a_stack_with_an_odd_time_is_named_and_the_others_are_listed(
     assert unread.why == "CreationTime is 'yesterday', which is no instant"
 
 
+def test_a_described_stack_that_cannot_be_read_is_an_error_of_one_line(
+    aws: Aws, answer: Answer
+) -> None:
+    """And so is an answer about no stack at all."""
+    odd = MEMBER % (ID.encode(), b"feat", b"yesterday")
+    answer.give(Answer(EMPTY % (b"<Stacks>%s</Stacks>" % odd), kind="text/xml"))
+    expected = f"describing {ID} failed: CreationTime is 'yesterday', which is no instant"
+    with pytest.raises(JanitorError) as caught:
+        cloudformation(aws).describe(ID)
+    assert str(caught.value) == expected
+    answer.give(Answer(EMPTY % b"<Stacks/>", kind="text/xml"))
+    with pytest.raises(JanitorError, match="failed: CloudFormation named no stack"):
+        cloudformation(aws).describe(ID)
+
+
 def test_what_breaks_off_is_tried_again_whoever_said_it(answer: Answer, aws: Aws) -> None:
     """A bad gateway in plain words is no reason to give up at once.
 
@@ -289,7 +303,7 @@ def test_what_is_no_answer_of_slack_is_no_delivery(
     client = WebClient(base_url=f"{answer.url}/api/", timeout=5, retry_handlers=[])
     channel = SlackChannel(client, lambda: "xoxb-1")
     message = Message(Contact(contact, "U0123ABCD"), MESSAGE.words, (), ())
-    with pytest.raises(JanitorError, match="^(what answered is not Slack|Slack )") as caught:
+    with pytest.raises(JanitorError, match=r"^(what answered is not Slack|Slack )") as caught:
         channel.send(message)
     assert type(caught.value).__name__ == "DeliveryFailed"
     assert "\n" not in str(caught.value)

@@ -16,6 +16,7 @@ from botocore.stub import Stubber
 from janitor.adapters.clients import CLIENT_CONFIG, read_timestamp, speed_up_timestamps
 from janitor.adapters.cloudformation import CAPABILITIES, CloudFormation
 from janitor.adapters.reasons import LONGEST, capped
+from janitor.adapters.stack_reading import stacks_of
 from janitor.core.causes import Cause, cause_of, cause_of_refusal
 from janitor.core.errors import (
     ConfigurationError,
@@ -137,6 +138,55 @@ def test_a_region_that_refuses_a_later_page_is_refused_whole(
     (listing,) = stacks.list_all(["eu-central-1"])
     assert listing.stacks == ()
     assert listing.error == "listing eu-central-1 failed: AccessDenied: not authorized"
+
+
+NEXT = ARN.replace("feat", "next")
+ODD: list[tuple[dict[str, Any], str, str]] = [
+    ({"StackId": None}, "feat", "'NoneType' object has no attribute 'split'"),
+    ({"StackId": "feat"}, "feat", "'feat' is no stack id"),
+    ({"StackName": ...}, ARN, "it has no StackName"),
+    ({"StackStatus": ...}, ARN, "it has no StackStatus"),
+    ({"CreationTime": ...}, ARN, "it has no CreationTime"),
+    ({"CreationTime": "yesterday"}, ARN, "CreationTime is 'yesterday', which is no instant"),
+    ({"LastUpdatedTime": "soon"}, ARN, "LastUpdatedTime is 'soon', which is no instant"),
+    ({"Tags": [{"Key": "owner"}]}, ARN, "it has no Value"),
+    ({"Tags": "owner"}, ARN, "string indices must be integers, not 'str'"),
+    ({"StackId": ..., "StackName": ...}, "", "it has no StackId"),
+]
+
+
+@pytest.mark.parametrize("changes, key, why", ODD)
+def test_one_stack_that_cannot_be_read_is_named_and_the_region_listed(
+    changes: dict[str, Any], key: str, why: str
+) -> None:
+    """It is there, so neither new nor gone; what is beside it is seen as ever.
+
+    Fails without `except ODD` in stack_reading.py.
+    """
+    odd = {k: v for k, v in raw(**changes).items() if v is not ...}
+    stacks, unread = stacks_of("eu-central-1", [odd, raw(StackId=NEXT, StackName="next")])
+    assert [stack.name for stack in stacks] == ["next"]
+    assert [(one.stack_id or one.name, one.why) for one in unread] == [(key, why)]
+
+
+def test_whatever_stands_in_a_page_is_no_reason_to_lose_it() -> None:
+    """Not even what is no stack at all."""
+    stacks, unread = stacks_of("eu-central-1", [None, 5, "feat", [], {}, raw()])
+    assert [stack.name for stack in stacks] == ["feat"]
+    assert len(unread) == 5
+    assert {one.key for one in unread} == {"a stack without id or name"}
+
+
+def test_what_is_wrong_in_the_lister_itself_is_told_from_a_region_that_refuses() -> None:
+    """A bug: its region is left alone as any, and its traceback travels along."""
+
+    def clients(region: str) -> Any:
+        raise AttributeError("no such thing")
+
+    (listing,) = CloudFormation(clients).list_all(["eu-central-1"])
+    assert listing.error == "a bug in janitor: AttributeError: no such thing"
+    assert isinstance(listing.bug, AttributeError)
+    assert listing.bug.__traceback__
 
 
 def test_a_region_that_cannot_be_reached_does_not_keep_the_others_waiting() -> None:
@@ -491,6 +541,12 @@ def test_a_timestamp_is_the_same_instant_in_utc_whatever_its_form(value: object)
     """What botocore reads, we read."""
     assert read_timestamp(value) == CREATED
     assert read_timestamp(value).tzinfo is UTC
+
+
+@pytest.mark.parametrize("value", ["yesterday", "", "2026-13-01", "1e400", None, {}])
+def test_a_timestamp_that_cannot_be_read_comes_back_as_it_is(value: Any) -> None:
+    """Whoever needs it refuses the one thing that has it, and not the whole answer."""
+    assert read_timestamp(value) == value
 
 
 def test_a_timestamp_without_a_zone_is_utc(

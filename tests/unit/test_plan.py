@@ -17,6 +17,7 @@ from janitor.core.plan import Listing, Plan, make_plan, survey, unknown_imports
 from janitor.core.policy import Policy
 from janitor.core.policy_file import parse_policy
 from janitor.core.protection import unknown_protection
+from janitor.core.unread import Unread
 from janitor.entrypoints.plan_tables import plan_document
 
 CREATED = datetime(2026, 6, 1, 8, tzinfo=UTC)
@@ -80,6 +81,72 @@ def due_plan(count: int, limits: str, others: int = 0) -> Plan:
 def tags(expires: datetime) -> dict[str, str]:
     """Return tags that ask for a deadline."""
     return {"janitor:expires": f"{expires:%Y%m%dT%H%M%SZ}", "janitor:owner": "ana@example.com"}
+
+
+ODD_ID, ODD_NAME = Unread("arn:eu-central-1:odd", "odd", "x"), Unread("", "odd", "x")
+WITHOUT_BOTH = Unread("", "", "it has no StackId")
+FAR_ODD = Unread("arn:other", "other", "x")
+
+
+@pytest.mark.parametrize(
+    "odd, expected",
+    [
+        (ODD_ID, {"odd": "wait", "gone": "close"}),
+        (ODD_NAME, {"odd": "wait", "gone": "close"}),
+        (WITHOUT_BOTH, {"odd": "wait", "gone": "wait"}),
+        (FAR_ODD, {"odd": "close", "gone": "close"}),
+    ],
+)
+def test_the_lease_of_a_stack_that_cannot_be_read_is_not_closed(
+    odd: Unread, expected: dict[str, str]
+) -> None:
+    """By its id, else its name, else any of that region may be the one.
+
+    Fails without `left_alone` in deciding.py.
+    """
+    leases = [due(a_stack("odd")), due(a_stack("gone"))]
+    listing = Listing(HERE, (a_stack("new"),), unread=(odd,))
+    plan = plan_of([listing], leases)
+    assert named(plan) == {**expected, "new": "open"}
+    assert [key for key, _ in plan.unread] == [odd.key]
+    why = "left alone: what CloudFormation says of it cannot be read: "
+    waits = [str(d.reason) for d in plan.decisions if decision_name(d) == "wait"]
+    assert all(reason.startswith(why) for reason in waits)
+
+
+def test_a_stack_whose_lease_cannot_be_read_is_neither_new_nor_due_nor_closed() -> None:
+    """And plan says so; those beside it go on.
+
+    Fails without `self.unreadable.get` in deciding.py: the stack would be new.
+    """
+    stacks = (a_stack("odd"), a_stack("next"))
+    unreadable = {stacks[0].stack_id: "its content is no JSON", "arn:gone": "its state is 'x'"}
+    found = survey([Listing(HERE, stacks)], {}, parse_policy("", "p"), NOW, unreadable)
+    plan = make_plan(found, Account(), parse_policy("", "p"), Mode.ENFORCE, {})
+    assert named(plan) == {"odd": "wait", "next": "open"}
+    (wait,) = [d for d in plan.decisions if decision_name(d) == "wait"]
+    assert str(wait.reason) == "left alone: its lease cannot be read: its content is no JSON"
+    document = plan_document(plan)["summary"]["unreadable"]
+    assert [one["key"] for one in document] == ["arn:eu-central-1:odd", "arn:gone"]
+
+
+def test_a_stack_over_which_the_code_fails_is_left_alone_and_stops_no_other() -> None:
+    """A bug, told from all that CloudFormation may say; its traceback travels along.
+
+    Fails without `except Exception` in deciding.py.
+    """
+    broken: Any = 5
+    stacks = (a_stack("odd", tags={"janitor:ttl": broken}), a_stack("next"))
+    policy = parse_policy("", "p")
+    found = survey([Listing(HERE, stacks)], {}, policy, NOW)
+    (outcome,) = found.broken
+    assert (outcome.key, outcome.action) == (stacks[0].stack_id, "decide")
+    assert outcome.detail.startswith("a bug in janitor: ")
+    assert "\n" not in outcome.detail
+    assert outcome.bug is not None
+    assert outcome.bug.__traceback__
+    plan = make_plan(found, Account(), policy, Mode.ENFORCE, {})
+    assert named(plan) == {"odd": "wait", "next": "open"}
 
 
 def named(plan: Plan) -> dict[str, str]:

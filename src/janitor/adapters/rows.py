@@ -61,7 +61,7 @@ def lease_of(key: str, row: Row) -> Lease:
 def account_of(row: Row, table: str) -> Account:
     """Read the janitor's own record. Raises `ConfigurationError`: without it nothing is decided."""
     try:
-        return account_from(_document(row))
+        return account_from(_text(row))
     except _OtherSchema as error:
         raise _of_another_release(table, error.found) from error
     except Malformed as error:
@@ -89,26 +89,22 @@ def event_of(row: Row) -> Event:
 
 
 def _lease(key: str, row: Row) -> Lease:
-    lease = lease_from(_document(row))
+    lease = lease_from(_text(row))
     if lease.stack_id != key:
         raise Malformed(f"it says that it is of {lease.stack_id[:200]}")
     return lease
 
 
-def _document(row: Row) -> dict[str, Any]:
+def _text(row: Row) -> str:
     try:
         found, text = row["schema"]["N"], row["doc"]["S"]
     except (KeyError, TypeError) as error:
         raise Malformed("it lacks its content, or the schema of that") from error
     if found != str(SCHEMA):
         raise _OtherSchema(str(found))
-    try:
-        document = json.loads(text)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise Malformed("its content is no JSON") from error
-    if not isinstance(document, dict):
-        raise Malformed("its content is no JSON object")
-    return document
+    if not isinstance(text, str):
+        raise Malformed("its content is no JSON")
+    return text
 
 
 def _of_another_release(table: str, schemas: str) -> ConfigurationError:

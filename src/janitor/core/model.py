@@ -6,8 +6,9 @@ Instants are aware UTC datetimes. A deadline of None means "never".
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 TTL_TAG = "janitor:ttl"
 EXPIRES_TAG = "janitor:expires"
@@ -45,6 +46,9 @@ when nothing more is to be done about it there. `adopted`, `tags-dropped` and
 """
 OF_NO_DEADLINE = frozenset({ADOPTED, TAGS_DROPPED, KEPT})
 """Such a notice stays delivered when the deadline moves."""
+
+Instant = Annotated[datetime, Meta(tz=True)]
+"""An instant in what is stored or queued: one without a zone is refused when it is read."""
 
 
 class Mode(StrEnum):
@@ -132,13 +136,13 @@ class Stack(Struct, frozen=True):
     drift: str = ""
 
 
-class Notice(Struct, frozen=True):
+class Notice(Struct, frozen=True, omit_defaults=True):
     """A delivered notice, with the deadline that it spoke of."""
 
     stage: str
-    deadline: datetime | None
+    deadline: Instant | None
     contact: Contact
-    delivered_at: datetime
+    delivered_at: Instant
     channel: str
     detail: str = ""
     """What it was about where a stage has several: the problem, or who is unreachable."""
@@ -159,37 +163,37 @@ class MoveCause(StrEnum):
     POLICY = "policy"
 
 
-class Moved(Struct, frozen=True):
+class Moved(Struct, frozen=True, omit_defaults=True):
     """A deadline that came earlier, or would come earlier if nobody held it."""
 
     cause: MoveCause
-    at: datetime
+    at: Instant
     """When a sweep first saw it."""
-    to: datetime
-    former: datetime | None
+    to: Instant
+    former: Instant | None
     """The deadline before; None if there was none: protected, or without an end."""
     is_held: bool = False
     """The former deadline holds until an operator accepts the new one, or it is put back."""
 
 
-class FormerOwner(Struct, frozen=True):
+class FormerOwner(Struct, frozen=True, omit_defaults=True):
     """Somebody whom the tags named as an owner until an instant."""
 
     contact: Contact
-    until: datetime
+    until: Instant
 
 
-class Lease(Struct, frozen=True):
+class Lease(Struct, frozen=True, omit_defaults=True):
     """The janitor's record of one managed stack, and the head of its journal chain."""
 
     stack_id: str
     name: str
     region: str
     rule: str
-    created: datetime
-    first_seen: datetime
+    created: Instant
+    first_seen: Instant
     state: LeaseState = LeaseState.ACTIVE
-    expires_at: datetime | None = None
+    expires_at: Instant | None = None
     deadline_source: str = ""
     problem: str = ""
     """Why the lifetime tags cannot be read; the stack is kept meanwhile."""
@@ -206,18 +210,18 @@ class Lease(Struct, frozen=True):
     paced: int | None = None
     """How many of them AWS deletes one at a time; None if that is unknown."""
     generation: int = 1
-    extended_until: datetime | None = None
-    let_go_at: datetime | None = None
+    extended_until: Instant | None = None
+    let_go_at: Instant | None = None
     """When the owner said that it may go; a deployment or an extension after that takes it back."""
     extensions: int = 0
     notices: tuple[Notice, ...] = ()
-    delete_after: datetime | None = None
+    delete_after: Instant | None = None
     """The promise of the final notice: no deletion before this instant."""
-    promised: datetime | None = None
+    promised: Instant | None = None
     """The latest such date that any final notice ever gave: no rule moves a deletion before it."""
     attempts: int = 0
-    claimed_at: datetime | None = None
-    next_attempt_at: datetime | None = None
+    claimed_at: Instant | None = None
+    next_attempt_at: Instant | None = None
     last_error: str = ""
     cause: str = ""
     """Of the last failed attempt, as `core.ladder` classes what CloudFormation said."""
@@ -227,7 +231,7 @@ class Lease(Struct, frozen=True):
     """Of the ladder, at the last attempt."""
     companion: str = ""
     """The id of its SAM companion, once that was to go too."""
-    asked_at: datetime | None = None
+    asked_at: Instant | None = None
     """When CloudFormation took the present attempt; None until it did."""
     half_deleted: bool = False
     """It had failed to go already when the present attempt was claimed, and shows it for a while."""
@@ -243,27 +247,27 @@ class Lease(Struct, frozen=True):
     """What stayed after the stack had gone."""
     tags: tuple[tuple[str, str], ...] = ()
     """The tags that count, as they stood: a deployment that drops them all ends no lease."""
-    tags_dropped_at: datetime | None = None
+    tags_dropped_at: Instant | None = None
     """Since when the stack lacks tags that still hold."""
     unread: tuple[str, ...] = ()
     """Keys of its tags that look like a lifetime and are none that the policy reads."""
     unknown_purge: tuple[str, ...] = ()
     """Words in its tag `janitor:purge` that opt into nothing."""
-    adopted_at: datetime | None = None
+    adopted_at: Instant | None = None
     """When it was first seen, if it was old by then or a policy edit took it in."""
     moved: Moved | None = None
     """The last move of the deadline to an earlier one that may be part of a surprise."""
     former_owners: tuple[FormerOwner, ...] = ()
     """Who owned it in the last seven days; they hear of the mark too."""
-    deployed_at: datetime | None = None
-    own_update: datetime | None = None
+    deployed_at: Instant | None = None
+    own_update: Instant | None = None
     """LastUpdatedTime of the janitor's own last tag update: not a deployment."""
     tag_attempt: str = ""
     """Which tags were last tried, upon which deployment: a refusal is not repeated."""
     tag_token: str = ""
     """Of the last such update, as long as it is not known when it was made."""
-    closed_at: datetime | None = None
-    updated_at: datetime | None = None
+    closed_at: Instant | None = None
+    updated_at: Instant | None = None
     version: int = 0
     seq: int = 0
     head: str = ""
@@ -274,29 +278,29 @@ class Lease(Struct, frozen=True):
         return self.stack_id
 
 
-class Hold(Struct, frozen=True):
+class Hold(Struct, frozen=True, omit_defaults=True):
     """A surprise: what a policy edit or tags in bulk would bring forward, and is held."""
 
-    since: datetime
+    since: Instant
     text: str
     """What is held, why, and what clears it."""
     policy_version: str = ""
     """Of the policy that is not accepted; empty where tags alone are the cause."""
 
 
-class RegionSeen(Struct, frozen=True):
+class RegionSeen(Struct, frozen=True, omit_defaults=True):
     """When a region was listed in full, now and then."""
 
     region: str
-    at: datetime
+    at: Instant
     """Not earlier than half a day before it was listed last."""
     gaps: tuple[int, ...] = ()
     """Seconds between the last of these instants: how often it is usually listed."""
-    void_before: datetime | None = None
+    void_before: Instant | None = None
     """Notices delivered before are void: the region had not been listed for too long."""
 
 
-class Account(Struct, frozen=True):
+class Account(Struct, frozen=True, omit_defaults=True):
     """The janitor's own record, and the head of the chain of sweep-wide events."""
 
     mode: Mode | None = None
@@ -318,7 +322,7 @@ class Account(Struct, frozen=True):
     """What of `notices.matters_of` the operators have been told."""
     week_told: str = ""
     """The ISO week whose look back the operators were sent last: `2026-W23`."""
-    updated_at: datetime | None = None
+    updated_at: Instant | None = None
     version: int = 0
     seq: int = 0
     head: str = ""

@@ -1,15 +1,13 @@
 """What queues carry and what channels take."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta, MsgspecError, Struct, convert, json
+from msgspec import MsgspecError, Struct, convert, json
 
 from janitor.core.errors import UnreadableMessage
 from janitor.core.letter import Wording
-from janitor.core.model import Contact
-
-Instant = Annotated[datetime, Meta(tz=True)]
+from janitor.core.model import Contact, Instant
 
 
 class NoticeItem(Struct, frozen=True):
