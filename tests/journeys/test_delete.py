@@ -342,14 +342,16 @@ def test_a_claim_that_was_held_up_deletes_nothing() -> None:
 
 
 def test_no_stack_goes_without_having_been_told() -> None:
-    """Found long overdue, it is marked, told, and stands for a whole grace."""
+    """Found long overdue, it is adopted, marked, told, and stands for a whole grace."""
     story = Story()
     stack_id = story.deploy(created=MONDAY - 20 * DAY)
-    for _ in range(25):
+    for _ in range(1 + 3 * 24 + 24):
         story.sweep()
         assert story.calls("delete") == []
         story.wait(hours=1)
-    assert story.lease(stack_id).notices[0].delivered_at == MONDAY + HOUR
+    first, final = story.lease(stack_id).notices
+    assert (first.stage, first.delivered_at) == ("adopted", MONDAY + HOUR)
+    assert (final.stage, final.delivered_at) == ("final", MONDAY + HOUR + 3 * DAY)
     story.sweep()
     assert story.lease(stack_id).state is LeaseState.DELETING
 

@@ -761,15 +761,26 @@ def test_operators_are_told_once_of_a_tag_that_cannot_be_read() -> None:
     assert "Owner: ana@example.com." in story.channel.sent[-1].text
 
 
-def test_operators_are_told_once_when_the_breaker_trips() -> None:
-    """However many sweeps it holds for."""
-    story = Story(POLICY + "limits: {max_due: 0}")
-    story.until_marked()
-    story.wait(1)
+HELD = "[janitor] held: too many deadlines would come earlier at once"
+
+
+def surprised() -> Story:
+    """Let an edit bring forward the deadlines of six stacks."""
+    story = Story(POLICY + "defaults: {max_lifetime: 20d}\n")
+    for number in range(6):
+        story.deploy(f"feat-{number}", tags={**OWNED, "janitor:ttl": "20d"})
+    story.sweep()
+    story.set_policy(POLICY + "defaults: {max_lifetime: 9d}\n")
+    return story
+
+
+def test_operators_are_told_once_of_a_surprise() -> None:
+    """However many sweeps it is held for."""
+    story = surprised()
     for _ in range(10):
         story.sweep()
         story.wait(hours=1)
-    assert to_operators(story) == ["[janitor] deletions are stopped: too many stacks are due"]
+    assert to_operators(story) == [HELD]
 
 
 def test_operators_are_told_once_of_each_region_that_is_refused() -> None:
@@ -792,10 +803,8 @@ def test_operators_are_told_once_of_each_region_that_is_refused() -> None:
 
 @pytest.mark.parametrize("lost", ["by the queue", "by the channel"])
 def test_a_notice_about_the_account_that_was_lost_is_asked_for_again(lost: str) -> None:
-    """The breaker's and a region's. Fails if they are asked for only with the event."""
-    story = Story(POLICY + "limits: {max_due: 0}")
-    story.until_marked()
-    story.wait(1)
+    """Of a surprise and of a region. Fails if they are asked for only with the event."""
+    story = surprised()
     story.stacks.refuse(THERE, "AccessDenied")
     if lost == "by the queue":
         story.look()
@@ -808,9 +817,7 @@ def test_a_notice_about_the_account_that_was_lost_is_asked_for_again(lost: str) 
     for _ in range(3):
         story.wait(hours=1)
         story.sweep()
-    assert to_operators(story) == [
-        "[janitor] deletions are stopped: too many stacks are due, and 1 more"
-    ]
+    assert to_operators(story) == [f"{HELD}, and 1 more"]
 
 
 def test_a_notice_about_the_account_that_no_longer_holds_is_not_sent() -> None:
