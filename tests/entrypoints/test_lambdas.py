@@ -24,14 +24,10 @@ from tests.slack_server import SIGNING_SECRET, TOKEN, Workspace, slack_server
 from janitor.adapters.memory import MemoryLedger
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.tables import create_tables
-<<<<<<< HEAD
-from janitor.core.errors import ConfigurationError
-from janitor.core.requests import DeletionRequest, body_of
-=======
 from janitor.core.errors import ConfigurationError, UnreadableMessage
 from janitor.core.journal import Entry
 from janitor.core.plan import Listing
->>>>>>> robust
+from janitor.core.requests import DeletionRequest, body_of
 from janitor.entrypoints import api_door, check, deployed, lambdas
 from janitor.entrypoints.emulator import emulated_aws
 

@@ -90,7 +90,7 @@ MUTATIONS = (
     Mutation(
         4,
         "core/ladder.py",
-        "frozenset((*terms.purge, *words)) & frozenset(PURGEABLE.values())",
+        "read_purge(stack.tags.get(PURGE_TAG, ), PURGEABLE.values()).known | {*terms.purge}",
         "frozenset(PURGEABLE.values())",
     ),
     Mutation(

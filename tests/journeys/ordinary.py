@@ -21,7 +21,7 @@ from janitor.adapters.memory_resources import MemoryPurger
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.ports import PLAIN
 from janitor.core.decisions import decision_name
-from janitor.core.errors import ExtensionRefused
+from janitor.core.errors import ExtensionRefused, StackNotFound
 from janitor.core.journal import Actor
 from janitor.core.ladder import Step
 from janitor.core.links import Links
@@ -193,7 +193,7 @@ class Account:
                 ledger=self.ledger,
                 queue=self.janitor.queue,
             )
-        except ExtensionRefused:
+        except (ExtensionRefused, StackNotFound):
             return False
         made.begin_anew(lease.expires_at)
         return True

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.journeys.stories import POLICY, Story
 
+from janitor.adapters.ports import Purged
 from janitor.core.errors import JanitorError
 from janitor.core.ladder import TOLD_AFTER
 from janitor.core.model import OPERATORS, LeaseState
@@ -255,3 +257,38 @@ def test_a_failure_waits_for_the_reasons_before_it_is_counted() -> None:
     story.sweep()
     lease = story.lease(stack_id)
     assert (lease.state, lease.attempts, lease.cause) == (LeaseState.FAILED, 0, "throttled")
+
+
+class Endless:
+    """A purger that never comes to an end."""
+
+    def purge(self, *_: Any) -> Purged:
+        """Leave some for the next run."""
+        return Purged({}, is_empty=False)
+
+
+def test_emptying_in_between_ends_a_run_of_throttling() -> None:
+    """It is counted among the refusals too, but says nothing of the service.
+
+    Fails if `_pause` leaves the cause as it was.
+    """
+    policy = POLICY + "defaults: {purge: [s3]}\n"
+    story, stack_id = begun(policy, API, says={API.physical_id: TOO_MANY})
+    on(story, stack_id, TOLD_AFTER - 2)
+    story.stacks.finish(stack_id)
+    story.wait(minutes=1)
+    story.sweep()
+    lease = story.lease(stack_id)
+    assert (lease.cause, lease.refusals) == ("throttled", TOLD_AFTER - 1)
+    silent = replace(BUCKET, status="DELETE_FAILED")
+    story.stacks.resources.put(stack_id, (silent, *story.stacks.resources.of(stack_id)))
+    story.janitor = replace(story.janitor, purgers={"s3": Endless()})
+    story.now = lease.next_attempt_at or story.now
+    story.sweep()
+    assert story.actions(stack_id)[-1] == "deletion.paused"
+    story.wait(minutes=1)
+    story.sweep()
+    lease = story.lease(stack_id)
+    assert (lease.cause, lease.attempts) == ("", 0)
+    assert lease.refusals >= TOLD_AFTER
+    assert told(story, "failed-throttled") == []

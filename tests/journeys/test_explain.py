@@ -13,7 +13,6 @@ from tests.journeys.stories import OWNED, POLICY, SWEEPER, THERE, Story
 from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue, MemoryStacks
 from janitor.core.decisions import decision_name
 from janitor.core.errors import JanitorError, StackNotFound
-from janitor.core.refresh import first_lease
 from janitor.core.lifecycle import decide
 from janitor.core.model import (
     ACCOUNT_KEY,
@@ -28,6 +27,7 @@ from janitor.core.model import (
     Stack,
 )
 from janitor.core.policy import Policy
+from janitor.core.refresh import first_lease
 from janitor.core.selection import looks_of, why_not
 from janitor.core.selector import Selector
 from janitor.entrypoints.explain_tables import explained_document, explained_facts

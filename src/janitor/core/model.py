@@ -224,7 +224,7 @@ class Lease(Struct, frozen=True, omit_defaults=True):
     next_attempt_at: Instant | None = None
     last_error: str = ""
     cause: str = ""
-    """Of the last failed attempt, as `core.ladder` classes what CloudFormation said."""
+    """Of the last failed attempt, as `core.causes` classes what AWS said."""
     blocked: bool = False
     """Found protected when it was about to be deleted: others go first."""
     rung: str = ""
@@ -236,7 +236,7 @@ class Lease(Struct, frozen=True, omit_defaults=True):
     half_deleted: bool = False
     """It had failed to go already when the present attempt was claimed, and shows it for a while."""
     refusals: int = 0
-    """Attempts that came to nothing and count for no rung: an export in use, throttling."""
+    """Attempts in a row that came to nothing for one cause, and count for no rung."""
     blocker: str = ""
     """Who uses its exports and stays; in words, for the owners of both."""
     unprotected: bool = False
