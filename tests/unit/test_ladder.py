@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import json
 import pytest
 from msgspec.structs import replace
 
@@ -285,7 +286,7 @@ def test_a_lease_of_before_the_ladder_still_loads() -> None:
         "attempts": 2,
         "last_error": "DELETE_FAILED: x",
     }
-    lease = lease_from(document)
+    lease = lease_from(json.dumps(document))
     assert (lease.rung, lease.asked_at, lease.refusals, lease.retained) == ("", None, 0, ())
     assert (lease.cause, lease.half_deleted) == ("", False)
     assert next_step(lease, HALF, (BUCKET,), Terms(), LIMITS) == Step()

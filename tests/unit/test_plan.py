@@ -121,8 +121,8 @@ def test_a_stack_whose_lease_cannot_be_read_is_neither_new_nor_due_nor_closed() 
     """
     stacks = (a_stack("odd"), a_stack("next"))
     unreadable = {stacks[0].stack_id: "its content is no JSON", "arn:gone": "its state is 'x'"}
-    found = survey([Listing(HERE, stacks)], {}, parse_policy("", "p"), NOW, unreadable)
-    plan = make_plan(found, Account(), parse_policy("", "p"), Mode.ENFORCE, {})
+    found = survey([Listing(HERE, stacks)], {}, parse_policy("", "p"), NOW, unreadable=unreadable)
+    plan = make_plan(found, parse_policy("", "p"), Mode.ENFORCE, {})
     assert named(plan) == {"odd": "wait", "next": "open"}
     (wait,) = [d for d in plan.decisions if decision_name(d) == "wait"]
     assert str(wait.reason) == "left alone: its lease cannot be read: its content is no JSON"
@@ -145,7 +145,7 @@ def test_a_stack_over_which_the_code_fails_is_left_alone_and_stops_no_other() ->
     assert "\n" not in outcome.detail
     assert outcome.bug is not None
     assert outcome.bug.__traceback__
-    plan = make_plan(found, Account(), policy, Mode.ENFORCE, {})
+    plan = make_plan(found, policy, Mode.ENFORCE, {})
     assert named(plan) == {"odd": "wait", "next": "open"}
 
 
@@ -431,6 +431,7 @@ def test_the_document_of_a_plan_is_what_the_design_says() -> None:
             "managed": 2,
             "due": 1,
             "breaker": None,
+            "never_deleted": {},
             "unreadable": [],
             "delete": 1,
             "ignore": 1,
@@ -446,8 +447,8 @@ def test_the_document_says_that_something_is_held() -> None:
     leases = [replace(due(stack), state=LeaseState.ACTIVE, expires_at=later) for stack in stacks]
     summary = plan_document(plan_of([Listing(HERE, tuple(stacks))], leases))["summary"]
     assert summary["breaker"] == (
-        "tags brought forward the deadlines of 6 stacks within a day, and 5 is the most that goes"
-        " without a question: each keeps its former deadline, until an operator accepts the new"
-        " ones or the tags are put back. All else goes on."
+        "tags brought forward the deadlines of 6 stacks of 6 managed within a day. That is more"
+        " than 5, so each keeps its former deadline until an operator accepts the new ones or the"
+        " tags are put back. All else goes on."
     )
     assert (summary["wait"], summary["due"]) == (6, 0)

@@ -180,7 +180,7 @@ def test_operators_are_told_of_what_is_held() -> None:
     """What would come earlier, what is kept meanwhile, and what to do."""
     why = "tags brought forward the deadlines of 9 stacks within a day. All else goes on."
     assert letter(Item("breaker", None, why), to=OPERATORS) == (
-        "[janitor] a surprise is held: too many deadlines would come earlier",
+        "[janitor] held: too many deadlines would come earlier at once",
         (
             "To the operators of the janitor:\n\n"
             "Too many deadlines would come earlier at once\n"
@@ -199,8 +199,8 @@ def test_the_owner_of_a_stack_that_was_there_before_is_told_what_the_janitor_is(
     assert subject == "[janitor] feat-basket is looked after by the janitor from now on"
     assert text == (
         f"{TO_ANA}feat-basket  (eu-central-1)\n"
-        "  It ends Thu 4 Jun 2026 08:00 UTC (in 1 day). It will be deleted on Sun 7 Jun\n"
-        "    2026 08:00 UTC (in 4 days) at the earliest, after a final notice.\n"
+        "  It will be deleted, at the earliest on Sun 7 Jun 2026 08:00 UTC (in 4 days),\n"
+        "    and not before a final notice.\n"
         "  The janitor looks after temporary stacks in this account: it reminds their\n"
         "    owners, and deletes what nobody extends. This stack was here before it was\n"
         "    looked after.\n"
@@ -273,6 +273,7 @@ def test_the_first_line_of_a_digest_sums_it_up() -> None:
         "1 is due and protected",
         "1 has lost its tags",
         "1 is looked after from now on",
+        "1 is kept",
         "2 expire soon",
         "1 has been deleted",
         "1 needs nothing any more",
