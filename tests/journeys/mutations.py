@@ -90,8 +90,8 @@ MUTATIONS = (
     Mutation(
         4,
         "core/ladder.py",
-        "read_purge(stack.tags.get(PURGE_TAG, ), PURGEABLE.values()).known | {*terms.purge}",
-        "frozenset(PURGEABLE.values())",
+        ".known | {*terms.purge}",
+        ".known | {*PURGEABLE.values()}",
     ),
     Mutation(
         4, "journeys/delete.py", "stack, snapshot.failed, terms", "stack, snapshot.resources, terms"
