@@ -761,15 +761,25 @@ def test_operators_are_told_once_of_a_tag_that_cannot_be_read() -> None:
     assert "Owner: ana@example.com." in story.channel.sent[-1].text
 
 
-def test_operators_are_told_once_when_the_breaker_trips() -> None:
-    """However many sweeps it holds for."""
-    story = Story(POLICY + "limits: {max_due: 0}")
-    story.until_marked()
-    story.wait(1)
+def surprised(story: Story) -> list[str]:
+    """Let a script set a date in the past on more stacks than go without a question."""
+    ids = [story.deploy(f"feat-{number}", {**OWNED, "janitor:ttl": "9d"}) for number in range(6)]
+    story.sweep()
+    story.wait(hours=1)
+    for stack_id in ids:
+        story.stacks.redeploy(stack_id, {**OWNED, "janitor:expires": "2026-05-31"})
+    return ids
+
+
+def test_operators_are_told_once_of_a_surprise() -> None:
+    """However many sweeps it is held for, and owners of nothing."""
+    story = Story()
+    surprised(story)
     for _ in range(10):
         story.sweep()
         story.wait(hours=1)
-    assert to_operators(story) == ["[janitor] deletions are stopped: too many stacks are due"]
+    assert to_operators(story) == ["[janitor] held: too many deadlines would come earlier at once"]
+    assert len(story.channel.sent) == 1
 
 
 def test_operators_are_told_once_of_each_region_that_is_refused() -> None:
@@ -792,10 +802,9 @@ def test_operators_are_told_once_of_each_region_that_is_refused() -> None:
 
 @pytest.mark.parametrize("lost", ["by the queue", "by the channel"])
 def test_a_notice_about_the_account_that_was_lost_is_asked_for_again(lost: str) -> None:
-    """The breaker's and a region's. Fails if they are asked for only with the event."""
-    story = Story(POLICY + "limits: {max_due: 0}")
-    story.until_marked()
-    story.wait(1)
+    """A surprise's and a region's. Fails if they are asked for only with the event."""
+    story = Story()
+    surprised(story)
     story.stacks.refuse(THERE, "AccessDenied")
     if lost == "by the queue":
         story.look()
@@ -809,7 +818,7 @@ def test_a_notice_about_the_account_that_was_lost_is_asked_for_again(lost: str) 
         story.wait(hours=1)
         story.sweep()
     assert to_operators(story) == [
-        "[janitor] deletions are stopped: too many stacks are due, and 1 more"
+        "[janitor] held: too many deadlines would come earlier at once, and 1 more"
     ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.journeys.stories import DAY, HERE, SWEEPER, THERE, Story, failures
+from tests.journeys.stories import DAY, HERE, POLICY, SWEEPER, THERE, Story, failures
 
 from janitor.adapters.memory import MemoryLedger
 from janitor.adapters.memory_stacks import MemoryStacks
@@ -63,11 +63,11 @@ def test_a_closed_row_that_cannot_be_read_opens_no_second_lease() -> None:
     story = Story()
     odd = story.deploy("odd")
     story.sweep()
-    story.stacks.redeploy(odd, {})
+    story.set_policy(POLICY + "never_delete: [odd]\n")
     story.sweep()
     assert story.actions(odd)[-1] == "lease.closed"
     spoiled(story, odd)
-    story.stacks.redeploy(odd, {"janitor:ttl": "3d"})
+    story.set_policy(POLICY)
     story.deploy("fine")
     swept = story.sweep()
     assert failures(swept) == [f"the lease of {odd} cannot be read: {WHY}"]
