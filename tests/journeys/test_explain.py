@@ -23,6 +23,8 @@ from janitor.core.model import (
     Lease,
     LeaseState,
     Mode,
+    MoveCause,
+    Moved,
     Notice,
     Stack,
 )
@@ -35,7 +37,8 @@ from janitor.journeys.explain import Explained, explain
 from janitor.journeys.sweep import sweep
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+UTC_ZONE = ZoneInfo("UTC")
 ADA = Contact(ContactKind.EMAIL, "ada@example.com")
 TAGS = {"janitor:ttl": "3d", "owner": "ada@example.com", "env": "dev"}
 RULES: dict[str, Any] = {
@@ -93,10 +96,10 @@ class Case:
         return explain(name, self.lease, plan=report.plan, policy=self.policy, stacks=self.stacks)
 
     def needed(self) -> dict[str, bool]:
-        """Return each condition and whether it holds."""
+        """Return each condition and whether it is met."""
         ahead = self.explained().outlook
         assert ahead
-        return {condition.what: condition.holds for condition in ahead.conditions}
+        return {condition.kind.value: condition.is_met for condition in ahead.conditions}
 
 
 # Rules.
@@ -177,7 +180,7 @@ def test_a_tag_that_cannot_be_read_is_told_with_what_is_right() -> None:
     """And is in the way of any deletion."""
     found = Case(None, **{"janitor:ttl": "three days"}).explained()
     assert found.deadline[0].startswith("cannot be told: tag janitor:ttl 'three days' is not")
-    assert found.deleted.startswith("not as things stand (deadline passed: tag janitor:ttl")
+    assert found.deleted.startswith("not as things stand (kept, since tag janitor:ttl")
 
 
 # Notices.
@@ -208,20 +211,20 @@ def test_notices_are_told_as_delivered_missed_and_due() -> None:
 def test_what_a_deletion_needs_is_met_one_after_the_other() -> None:
     """From the first sweep to the deletion; and what is left is what the words name."""
     case = Case()
-    assert not case.needed()["known to the janitor"]
+    assert not case.needed()["it has been known for long enough"]
     assert case.explained().deleted == (
-        "Fri 5 Jun 2026 12:00 UTC at the earliest, once: known to the janitor, deadline passed,"
-        " marked, final notice delivered to every owner, grace over"
+        "Fri 5 Jun 2026 12:00 UTC at the earliest, once: the deadline has passed, it is marked,"
+        " every owner has its final notice, the grace is over, it has been known for long enough"
     )
     case.now = NOON + 72 * HOUR
     case.change(state=LeaseState.MARKED)
     assert case.explained().deleted.endswith(
-        "once: final notice delivered to every owner, grace over"
+        "once: every owner has its final notice, the grace is over"
     )
     case.told(NOON + 73 * HOUR)
     case.now = NOON + 74 * HOUR
     assert case.explained().deleted == (
-        "Fri 5 Jun 2026 13:00 UTC at the earliest, once: grace over"
+        "Fri 5 Jun 2026 13:00 UTC at the earliest, once: the grace is over"
     )
     case.now = NOON + 97 * HOUR
     assert set(case.needed().values()) == {True}
@@ -242,37 +245,68 @@ def protected(case: Case) -> None:
     case.stacks.stacks[case.stack.stack_id] = replace(case.stack, termination_protection=True)
 
 
-NONE_AT_ONCE = policy(limits={"max_due": 0})
-IN_THE_WAY: dict[str, tuple[Any, str]] = {
-    "not protected": (protected, "CloudFormation's termination protection"),
-    "mode enforce": (lambda case: setattr(case, "mode", Mode.NOTIFY), "it is notify"),
-    "breaker": (
-        lambda case: setattr(case, "policy", NONE_AT_ONCE),
-        "tripped: 1 stacks are due for deletion, and max_due is 0",
+def held(case: Case) -> None:
+    """Let an operator be asked whether its tags are meant."""
+    later = case.now + 9 * DAY
+    case.change(expires_at=later, moved=Moved(MoveCause.TAGS, case.now, NOON, later, is_held=True))
+
+
+NONE_AT_ONCE = policy(limits={"max_deleting": 0})
+IN_THE_WAY: dict[str, tuple[Any, str, str]] = {
+    "no termination protection": (
+        protected,
+        "protected by CloudFormation's termination protection",
+        "the owner",
     ),
-    "attempts left": (
+    "the mode is enforce": (
+        lambda case: setattr(case, "mode", Mode.NOTIFY),
+        "it is notify",
+        "an operator",
+    ),
+    "nothing else is in the way": (
+        lambda case: setattr(case, "policy", NONE_AT_ONCE),
+        (
+            "due, but 0 deletions are under way or begin now, and the policy's cap is 0"
+            " (max_deleting)"
+        ),
+        "an operator",
+    ),
+    "attempts are left": (
         lambda case: case.change(
             state=LeaseState.NEEDS_ATTENTION, attempts=5, last_error="bucket not empty"
         ),
-        "given up after 5 attempts: bucket not empty",
+        "needs attention: bucket not empty",
+        "the owner",
+    ),
+    "its deadline is not held": (
+        held,
+        (
+            "by its tags it would end Thu 4 Jun 2026 12:00 UTC; its former deadline (Thu 18 Jun 2026"
+            " 20:00 UTC) holds until an operator accepts that or its tags are put back"
+        ),
+        "an operator",
     ),
 }
 
 
 @pytest.mark.parametrize("what", IN_THE_WAY)
 def test_what_only_a_person_can_change_means_not_as_things_stand(what: str) -> None:
-    """No date is promised that time alone will not bring.
+    """No date is promised that time alone will not bring, and it is said whose word it needs.
 
-    Fails if `by_itself` of that condition is left at True.
+    Fails if `who` of that condition is left at NOBODY.
     """
     case = due()
     assert case.explained().deleted == "by the next sweep"
-    act, text = IN_THE_WAY[what]
+    act, text, who = IN_THE_WAY[what]
     act(case)
     found = case.explained()
     assert found.outlook
     assert found.outlook.earliest is None
-    assert found.deleted.startswith(f"not as things stand ({what}: {text}")
+    assert found.deleted == f"not as things stand ({text} ({who}))"
+    unmet = [c for c in found.outlook.conditions if not c.is_met and not c.comes_by_itself]
+    assert [c.kind.value for c in unmet] == [what]
+    facts = [text for _, text in explained_facts(found, case.now, UTC_ZONE)]
+    assert f"no: {what}; {text} ({who} can change that)" in facts
 
 
 def test_protection_that_the_list_does_not_show_blocks() -> None:
@@ -286,17 +320,10 @@ def test_protection_that_the_list_does_not_show_blocks() -> None:
     )
 
 
-def test_a_protected_stack_and_a_lifted_breaker_say_so() -> None:
-    """The reason in the tag is shown; a lift counts while it lasts."""
+def test_a_protected_stack_says_why() -> None:
+    """The reason in the tag is shown, made harmless."""
     case = due(**{"janitor:protect": "demo on\u202e Friday"})
-    assert "tag janitor:protect: demo on Friday" in case.explained().deleted
-    case = due()
-    case.policy = NONE_AT_ONCE
-    until = case.now + HOUR
-    case.account = Account(breaker_tripped_at=NOON, breaker_lifted_until=until)
-    assert case.needed()["breaker"]
-    case.now = until
-    assert not case.needed()["breaker"]
+    assert "tag janitor:protect: demo on Friday (the owner)" in case.explained().deleted
 
 
 def test_a_window_that_is_closed_moves_the_date() -> None:
@@ -311,8 +338,8 @@ def test_a_failed_attempt_waits_for_the_next() -> None:
     """The back-off is a condition of its own."""
     case = due()
     case.change(state=LeaseState.FAILED, attempts=1, next_attempt_at=case.now + HOUR)
-    assert not case.needed()["back-off over"]
-    assert case.explained().deleted.endswith("once: back-off over")
+    assert not case.needed()["the pause after a failed attempt is over"]
+    assert case.explained().deleted.endswith("once: the pause after a failed attempt is over")
 
 
 @given(
@@ -384,26 +411,31 @@ def three_due(limits: str) -> Story:
 
 
 def test_a_stack_is_explained_as_the_sweep_decides_on_it() -> None:
-    """The breaker, the place in line and imports count, as in the plan; and nothing is written.
+    """The place in line and imports count, as in the plan; and nothing is written.
 
     Fails without the plan: with `decide(stack, lease, …)` each of the three is deleted next.
     """
-    tripped = three_due("max_due: 1, max_deletes_fraction: 1")
-    before = dict(tripped.ledger.records)
-    stops = "tripped: 2 stacks are due for deletion, and max_due is 1; `janitor breaker lift`"
-    found = told_apart(tripped)
-    assert found["feat-1"] == ("blocked", f"not as things stand (breaker: {stops})")
+    stopped = three_due("max_deleting: 0")
+    before = dict(stopped.ledger.records)
+    found = told_apart(stopped)
+    why = (
+        "due, but 0 deletions are under way or begin now, and the policy's cap is 0 (max_deleting)"
+    )
+    assert found["feat-1"] == ("wait", f"not as things stand ({why} (an operator))")
     assert found["shop"][0] == "keep"
-    assert tripped.ledger.records == before
-    in_line = told_apart(three_due("max_deletes_per_sweep: 1, max_deletes_fraction: 1"))
+    assert stopped.ledger.records == before
+    in_line = told_apart(three_due("max_deleting: 1"))
     assert in_line["feat-1"] == ("delete", "by the next sweep")
     assert in_line["feat-2"] == (
         "wait",
-        "Fri 5 Jun 2026 08:02 UTC at the earliest, once: not held up",
+        "Fri 5 Jun 2026 08:02 UTC at the earliest, once: nothing else is in the way",
     )
-    imported = told_apart(three_due("max_deletes_fraction: 1"))
-    why = "due, but shop (owner ana@example.com) imports its export net and stays"
-    assert imported["feat-net"] == ("blocked", f"not as things stand (not held up: {why})")
+    imported = told_apart(three_due(""))
+    why = "shop (owner ana@example.com) imports its export net and stays"
+    assert imported["feat-net"] == (
+        "blocked",
+        f"not as things stand ({why} (the owners of other stacks))",
+    )
 
 
 def test_before_the_first_sweep_there_is_no_lease() -> None:

@@ -96,8 +96,11 @@ def policy_of(terms: Terms) -> Policy:
                     "ttl": "6h",
                     "ttl_from": "updated",
                 },
-                {"name": "main", "select": named if terms.by_name else tagged,
-                 "ttl": f"{terms.ttl}h"},
+                {
+                    "name": "main",
+                    "select": named if terms.by_name else tagged,
+                    "ttl": f"{terms.ttl}h",
+                },
             ],
             "window": {
                 "days": ["mon", "tue", "wed", "thu", "fri"]

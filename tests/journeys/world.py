@@ -122,6 +122,7 @@ class Swept:
     undisturbed: bool
     view: View
     """How things stood before."""
+
     @property
     def terms(self) -> Terms:
         """Return the policy in force."""
