@@ -1,9 +1,9 @@
 """Which rung comes next, how long to wait, when to stop, and what it is called in plain words."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import json
 import pytest
 from msgspec.structs import replace
 

@@ -325,4 +325,6 @@ def test_whatever_tags_and_aws_say_is_harmless_in_the_week(a: str, b: str, c: st
 
 def test_an_event_that_was_tampered_with_stops_nothing() -> None:
     """What cannot be read any more is an event without content."""
-    assert weekly([Event("arn", 1, {}, "", "")], [], Account(), SINCE, NOW, POLICY) == Week(SINCE, NOW, 0)
+    assert weekly([Event("arn", 1, {}, "", "")], [], Account(), SINCE, NOW, POLICY) == Week(
+        SINCE, NOW, 0
+    )
