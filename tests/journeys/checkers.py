@@ -64,7 +64,6 @@ class Checkers(Observer):
         self.called: Counter[str] = Counter()
         self.adopted: dict[str, datetime] = {}
         self.holding = Holding()
-        self.is_held = False
         self.retagged: set[str] = set()
 
     def no(self, invariant: int, what: str) -> None:
@@ -298,12 +297,9 @@ class Checkers(Observer):
                 if last and world.now - last < 3 * DAY:
                     self.no(6, f"a policy is accepted while nobody sees {region}")
         if "breaker.tripped" in actions:
-            self.is_held = True
             is_edited = world.accepted != world.terms
             if not is_edited and len(self.retagged) <= truth.MOST_AT_ONCE:
                 self.no(6, f"held, and only {len(self.retagged)} stacks ever got other tags")
-        if {"breaker.cleared", "breaker.lifted"} & {*actions}:
-            self.is_held = False
         if account.accepted_policy == world.policy().document:
             world.accepted = world.terms
 

@@ -145,7 +145,6 @@ class Holding:
         self.candidates.pop(stack_id, None)
         self.bulk.discard(stack_id)
 
-
     # After it.
 
     def swept(self, world: World) -> None:

@@ -223,6 +223,7 @@ class Account(RuleBasedStateMachine):
                 self.world.redeploy(stack, tags)
             self.calm()
             self.world.now += timedelta(hours=jump % 3)
+        self.world.show()
         self.step()
 
     def scripted(self, what: str, tags: dict[str, str]) -> dict[str, str]:
@@ -244,6 +245,7 @@ class Account(RuleBasedStateMachine):
         self.world.now += jump
         self.world.terms = replace(self.world.terms, **what)
         self.calm()
+        self.world.show()
         self.step()
 
     @rule(what=st.sampled_from(["tags", "tags", "policy"]))

@@ -16,7 +16,9 @@ HUNT = bool(os.environ.get("HUNT"))
 """Set by mutations.py: one failure is enough, and nobody reads it."""
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 STEPS = 50
-EXAMPLES = int(os.environ.get("N", 0)) or (4 * settings().max_examples if SOAK else 1_000 if HUNT else 250)
+EXAMPLES = int(os.environ.get("N", 0)) or (
+    4 * settings().max_examples if SOAK else 1_000 if HUNT else 250
+)
 
 REACHED = {
     **dict.fromkeys(("open", "keep", "remind", "mark", "wait", "delete", "blocked", "track"), 50),

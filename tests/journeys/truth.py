@@ -96,8 +96,11 @@ def policy_of(terms: Terms) -> Policy:
                     "ttl": "6h",
                     "ttl_from": "updated",
                 },
-                {"name": "main", "select": named if terms.by_name else tagged,
-                 "ttl": f"{terms.ttl}h"},
+                {
+                    "name": "main",
+                    "select": named if terms.by_name else tagged,
+                    "ttl": f"{terms.ttl}h",
+                },
             ],
             "window": {
                 "days": ["mon", "tue", "wed", "thu", "fri"]
@@ -123,7 +126,9 @@ def standing(stack: Stack, remembered: Mapping[str, str], terms: Terms) -> Stack
         if not kind & stack.tags.keys():
             held |= {key: value for key, value in lost.items() if key in kind}
     is_bare = not (LIFETIME | OWNING) & stack.tags.keys()
-    if held or (is_bare and not (PROTECTING | NEARLY) & stack.tags.keys()):
+    if held and is_bare:
+        held = lost
+    elif held or (is_bare and not (PROTECTING | NEARLY) & stack.tags.keys()):
         held |= {key: value for key, value in lost.items() if key in PROTECTING | NEARLY}
     whole = replace(stack, tags={**stack.tags, **held})
     if not _selected(whole, terms) and _selected(
