@@ -31,7 +31,7 @@ from tests.journeys.drawn import (
 )
 from tests.journeys.ending import come_to_rest
 from tests.journeys.faults import Fault, Schedule
-from tests.journeys.truth import NEARLY, PROTECTING
+from tests.journeys.truth import LIFETIME, NEARLY, PROTECTING
 from tests.journeys.world import REGIONS, World
 
 from janitor.core.decisions import decision_name
@@ -196,8 +196,14 @@ class Account(RuleBasedStateMachine):
         """Begin with so many stacks that one edit, or one script, is a surprise."""
         if is_named:
             self.world.terms = replace(self.world.terms, by_name=True, ttl=96)
+        is_taken_in = is_named and rounds == 3
+        if is_taken_in:
+            self.world.terms = replace(self.world.terms, by_name=False)
         self.gather("" if is_named else "4d", owner, protect=rounds == 1 and not is_named)
         for _ in range(rounds):
+            self.calm()
+        if is_taken_in:
+            self.world.terms = replace(self.world.terms, by_name=True)
             self.calm()
 
     def gather(self, lifetime: str, owner: str, *, protect: bool) -> None:
@@ -355,6 +361,9 @@ class Account(RuleBasedStateMachine):
                 case 3:
                     keeping = PROTECTING | NEARLY
                     tags = {k: v for k, v in stack.tags.items() if k not in keeping}
+                case 8:
+                    dropped = LIFETIME | PROTECTING | NEARLY
+                    tags = {k: v for k, v in stack.tags.items() if k not in dropped}
                 case 6:
                     tags = {**stack.tags, **MISSPELT[n % 4]}
                 case 7:

@@ -122,18 +122,6 @@ MUTATIONS = (
     ),
     # 4. Tags that were dropped hold; who was there before is adopted; who is taken out is left alone.
     Mutation(4, "core/dropped_tags.py", "    if not remembered:\n", "    if True:\n"),
-    Mutation(
-        4,
-        "core/dropped_tags.py",
-        "for kind in (kinds.lifetime, kinds.owner)",
-        "for kind in (kinds.owner,)",
-    ),
-    Mutation(
-        4,
-        "core/dropped_tags.py",
-        "held |= {key: remembered[key] for key in _keeping(remembered, policy)}",
-        "pass",
-    ),
     Mutation(4, "core/dropped_tags.py", "held = dict(remembered)", "pass"),
     Mutation(
         4, "core/lifecycle.py", "is_taken_in or now - stack.created > ADOPTED_AFTER", "is_taken_in"
