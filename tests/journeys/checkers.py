@@ -11,8 +11,8 @@ from typing import Any
 
 from tests.journeys import truth
 from tests.journeys.comparing import asked_to_delete, compared
-from tests.journeys.recording import Observer
 from tests.journeys.holding import BUSY, OPEN, Holding, why_held
+from tests.journeys.recording import Observer
 from tests.journeys.timing import (
     in_force,
     let_go_at,
@@ -64,7 +64,6 @@ class Checkers(Observer):
         self.called: Counter[str] = Counter()
         self.adopted: dict[str, datetime] = {}
         self.holding = Holding()
-        self.is_held = False
         self.retagged: set[str] = set()
 
     def no(self, invariant: int, what: str) -> None:
@@ -174,11 +173,7 @@ class Checkers(Observer):
         if (record.seq, record.head) != (seq, head):
             self.no(3, f"record {key} does not remember the end of its chain")
         self.heads[key] = (seq, head)
-        if isinstance(record, Account):
-            self._accepted(record, [event.action for event in entry.events], world)
-        for event in entry.events:
-            if isinstance(record, Lease):
-                self._step(event.action, record, world)
+        self._steps([event.action for event in entry.events], record, world)
         if isinstance(record, Lease) and record.state.value != self.states.get(key):
             action = entry.events[-1].action
             self.no(3, f"{action}: lease is {record.state.value}, journal {self.states.get(key)}")
@@ -189,10 +184,14 @@ class Checkers(Observer):
             return  # An owner may act in the middle of a sweep.
         if all(view.mode is Mode.OFF for view in world.views):
             self.no(8, "a sweep in mode off wrote to the ledger")
-        if getattr(record, "region", "") in world.stacks.refused_in_list:
+        self._only_what_is_seen(action, record, world)
+
+    def _only_what_is_seen(self, action: str, record: Lease | Account, world: World) -> None:
+        """9: nothing is written about what cannot be listed or read."""
+        if isinstance(record, Lease) and record.region in world.stacks.refused_in_list:
             self.no(9, f"{action} in refused region {record.region}")
-        if key in world.ledger.spoiled:
-            self.no(9, f"{action} upon a lease that nobody can read: {key}")
+        if record.key in world.ledger.spoiled:
+            self.no(9, f"{action} upon a lease that nobody can read: {record.key}")
 
     def _replay(self, action: str, body: Any, key: str, world: World) -> None:
         match action:
@@ -233,6 +232,13 @@ class Checkers(Observer):
 
     # What a sweep opens, marks and accepts.
 
+    def _steps(self, actions: list[str], record: Lease | Account, world: World) -> None:
+        if isinstance(record, Account):
+            self._accepted(record, actions, world)
+            return
+        for action in actions:
+            self._step(action, record, world)
+
     def _step(self, action: str, lease: Lease, world: World) -> None:
         match action:
             case "lease.opened" | "lease.reopened":
@@ -258,9 +264,9 @@ class Checkers(Observer):
         is_first = key not in self.adopted and lease.generation == 1
         if is_first and is_settled and not is_old and lease.adopted_at is not None:
             self.no(4, f"{stack.name} is adopted at the age of {world.now - stack.created}")
-        if lease.adopted_at is not None:
-            if self.adopted.setdefault(key, lease.adopted_at) != lease.adopted_at:
-                self.no(4, f"{stack.name} is adopted twice")
+        at = lease.adopted_at
+        if at is not None and self.adopted.setdefault(key, at) != at:
+            self.no(4, f"{stack.name} is adopted twice")
         if self._is_sure(world) and self.holding.must_hold_policy and not was_managed:
             self.no(6, f"{stack.name} is taken in by a policy that is not accepted")
 
@@ -298,12 +304,9 @@ class Checkers(Observer):
                 if last and world.now - last < 3 * DAY:
                     self.no(6, f"a policy is accepted while nobody sees {region}")
         if "breaker.tripped" in actions:
-            self.is_held = True
             is_edited = world.accepted != world.terms
             if not is_edited and len(self.retagged) <= truth.MOST_AT_ONCE:
                 self.no(6, f"held, and only {len(self.retagged)} stacks ever got other tags")
-        if {"breaker.cleared", "breaker.lifted"} & {*actions}:
-            self.is_held = False
         if account.accepted_policy == world.policy().document:
             world.accepted = world.terms
 

@@ -22,13 +22,7 @@ APART = timedelta(hours=12)
 def come_to_rest(world: World, checkers: Checkers) -> None:
     """Let the operators set everything right, and the janitor do the rest."""
     begun = _settle(world)
-    for _ in range(2):
-        _round(world, checkers)
-    world.lift(Schedule(), stale=False)
-    for _ in range(2):
-        _round(world, checkers)
-    if held := checkers.holding.held or world.ledger.account().hold:
-        checkers.no(6, f"an operator has accepted it all, and {held} is held")
+    _accept_all(world, checkers)
     for what in _all_wrong_tags(world):
         checkers.no(5, f"{what}, at once")
     # Who waits for others waits for all of them, each of whom may take several attempts.
@@ -45,6 +39,17 @@ def come_to_rest(world: World, checkers: Checkers) -> None:
         checkers.no(5, what)
     if changes := _round(world, checkers):
         checkers.no(5, f"one more sweep at rest made {changes} changes")
+
+
+def _accept_all(world: World, checkers: Checkers) -> None:
+    """6: what an operator has accepted is held no more."""
+    for _ in range(2):
+        _round(world, checkers)
+    world.lift(Schedule(), stale=False)
+    for _ in range(2):
+        _round(world, checkers)
+    if held := checkers.holding.held or world.ledger.account().hold:
+        checkers.no(6, f"an operator has accepted it all, and {held} is held")
 
 
 def _in_progress(world: World) -> bool:

@@ -31,7 +31,7 @@ from tests.journeys.drawn import (
 )
 from tests.journeys.ending import come_to_rest
 from tests.journeys.faults import Fault, Schedule
-from tests.journeys.truth import NEARLY, PROTECTING
+from tests.journeys.truth import LIFETIME, NEARLY, PROTECTING
 from tests.journeys.world import REGIONS, World
 
 from janitor.core.decisions import decision_name
@@ -158,39 +158,53 @@ class Account(RuleBasedStateMachine):
                 for stack in self.world.alive():
                     stacks.fail(stack.stack_id, 2)
             case "laden" | "roleless":
-                roleless = theme == "roleless"
-                resort = ("none", "retain", "force")[some % 3]
-                role = CLEANUP_ROLE * (roleless or some != 1) or None
-                self.world.terms = replace(
-                    self.world.terms,
-                    purge=True,
-                    last_resort=resort,
-                    cleanup_role=role,
-                    override=some % 2 == 1,
-                    max_attempts=4 if bob == 2 else 2,
-                )
-                for number, name in enumerate(NAMES[min(some, 3) : 5]):
-                    tags = self.tags("3h", owner, fast=False)
-                    more = self.contents(name, number * 8 + 4 * (some % 2 and not roleless))
-                    self.world.create(name, REGIONS[0], tags, nested=False, **more)
-                locked = self.world.alive()[0].stack_id
-                stacks.lock(locked)
-                stacks.hold(locked, "another stack")
-                used = [e for stack in self.world.alive() for e in stack.exports][:1]
-                tags = {"owner": "ann@x.org"}
-                self.world.create("keep-f", REGIONS[0], tags, nested=False, imports=tuple(used))
-                if roleless or bob == 3:
-                    stacks.gone_roles.add(OWN_ROLE)
-                for stack in self.world.alive() * (bob == 2):
-                    stacks.fail(stack.stack_id, 1, resource="Queue")
+                self.begin_laden(some, owner, bob, roleless=theme == "roleless")
             case "crowd" | "named":
-                if theme == "named":
-                    self.world.terms = replace(self.world.terms, by_name=True, ttl=96)
-                self.gather("4d" * (theme == "crowd"), owner, protect=bob == 2 and theme == "crowd")
-                for _ in range(bob - 1):
-                    self.calm()
+                self.begin_crowded(owner, rounds=bob - 1, is_named=theme == "named")
             case _:
                 pass
+
+    def begin_laden(self, some: int, owner: str, bob: int, *, roleless: bool) -> None:
+        """Begin with stacks that will not go at once: full, protected, imported, without a role."""
+        stacks = self.world.stacks
+        resort = ("none", "retain", "force")[some % 3]
+        role = CLEANUP_ROLE * (roleless or some != 1) or None
+        self.world.terms = replace(
+            self.world.terms,
+            purge=True,
+            last_resort=resort,
+            cleanup_role=role,
+            override=some % 2 == 1,
+            max_attempts=4 if bob == 2 else 2,
+        )
+        for number, name in enumerate(NAMES[min(some, 3) : 5]):
+            tags = self.tags("3h", owner, fast=False)
+            more = self.contents(name, number * 8 + 4 * (some % 2 and not roleless))
+            self.world.create(name, REGIONS[0], tags, nested=False, **more)
+        locked = self.world.alive()[0].stack_id
+        stacks.lock(locked)
+        stacks.hold(locked, "another stack")
+        used = [e for stack in self.world.alive() for e in stack.exports][:1]
+        tags = {"owner": "ann@x.org"}
+        self.world.create("keep-f", REGIONS[0], tags, nested=False, imports=tuple(used))
+        if roleless or bob == 3:
+            stacks.gone_roles.add(OWN_ROLE)
+        for stack in self.world.alive() * (bob == 2):
+            stacks.fail(stack.stack_id, 1, resource="Queue")
+
+    def begin_crowded(self, owner: str, rounds: int, *, is_named: bool) -> None:
+        """Begin with so many stacks that one edit, or one script, is a surprise."""
+        if is_named:
+            self.world.terms = replace(self.world.terms, by_name=True, ttl=96)
+        is_taken_in = is_named and rounds == 3
+        if is_taken_in:
+            self.world.terms = replace(self.world.terms, by_name=False)
+        self.gather("" if is_named else "4d", owner, protect=rounds == 1 and not is_named)
+        for _ in range(rounds):
+            self.calm()
+        if is_taken_in:
+            self.world.terms = replace(self.world.terms, by_name=True)
+            self.calm()
 
     def gather(self, lifetime: str, owner: str, *, protect: bool) -> None:
         """Deploy eight stacks at once."""
@@ -223,6 +237,7 @@ class Account(RuleBasedStateMachine):
                 self.world.redeploy(stack, tags)
             self.calm()
             self.world.now += timedelta(hours=jump % 3)
+        self.world.show()
         self.step()
 
     def scripted(self, what: str, tags: dict[str, str]) -> dict[str, str]:
@@ -244,6 +259,7 @@ class Account(RuleBasedStateMachine):
         self.world.now += jump
         self.world.terms = replace(self.world.terms, **what)
         self.calm()
+        self.world.show()
         self.step()
 
     @rule(what=st.sampled_from(["tags", "tags", "policy"]))
@@ -345,6 +361,9 @@ class Account(RuleBasedStateMachine):
                 case 3:
                     keeping = PROTECTING | NEARLY
                     tags = {k: v for k, v in stack.tags.items() if k not in keeping}
+                case 8:
+                    dropped = LIFETIME | PROTECTING | NEARLY
+                    tags = {k: v for k, v in stack.tags.items() if k not in dropped}
                 case 6:
                     tags = {**stack.tags, **MISSPELT[n % 4]}
                 case 7:

@@ -126,7 +126,9 @@ def standing(stack: Stack, remembered: Mapping[str, str], terms: Terms) -> Stack
         if not kind & stack.tags.keys():
             held |= {key: value for key, value in lost.items() if key in kind}
     is_bare = not (LIFETIME | OWNING) & stack.tags.keys()
-    if held or (is_bare and not (PROTECTING | NEARLY) & stack.tags.keys()):
+    if held and is_bare:
+        held = lost
+    elif held or (is_bare and not (PROTECTING | NEARLY) & stack.tags.keys()):
         held |= {key: value for key, value in lost.items() if key in PROTECTING | NEARLY}
     whole = replace(stack, tags={**stack.tags, **held})
     if not _selected(whole, terms) and _selected(

@@ -408,12 +408,18 @@ class World:
             self.seen["click"] += 1
             self.extend(claims.stack_id, 1, Schedule(), claims.generation)
 
+    def show(self) -> Report:
+        """Let an operator look at what is held."""
+        report = self.run("plan", Schedule(), lambda: self._sweep(apply=False))[0]
+        assert report is not None
+        self.shown = _shown(report) or self.shown
+        return report
+
     def lift(self, schedule: Schedule, *, stale: bool) -> None:
-        """Let an operator accept what is held, as it is shown now or was some time ago."""
-        plan = self.run("plan", Schedule(), lambda: self._sweep(apply=False))[0]
-        assert plan is not None
+        """Let an operator accept what is held, as it is shown now or was the last time."""
+        before_that, plan = self.shown, self.show()
         now = _shown(plan)
-        shown, self.shown = (self.shown if stale else now), now
+        shown = before_that if stale else now
         if shown is None:
             return
         ledger: Any = faulty(self.ledger, lambda: self.schedule)

@@ -2,7 +2,8 @@
 
 `cdk deploy` and `sam deploy` without `--tags` drop the tags of the deployment before. So
 a lease remembers the tags that count. Of each kind (lifetime, owner) the remembered ones
-hold as long as no tag of that kind is there. Protection holds with them: taken away alone,
+hold as long as no tag of that kind is there. What else rules select by holds where nothing
+of both is there. Protection holds with them: taken away alone,
 somebody meant it.
 """
 
@@ -37,7 +38,9 @@ def as_it_stood(stack: Stack, lease: Lease, policy: Policy) -> Standing:
         if key in kind
     }
     says_nothing = not any(key in kinds.lifetime or key in kinds.owner for key in stack.tags)
-    if held or (says_nothing and not _keeping(stack.tags, policy)):
+    if held and says_nothing:
+        held = dict(remembered)  # All were dropped together: what rules select by, too.
+    elif held or (says_nothing and not _keeping(stack.tags, policy)):
         held |= {key: remembered[key] for key in _keeping(remembered, policy)}
     standing = replace(stack, tags={**stack.tags, **held})
     if policy.rule_for(standing) is None:

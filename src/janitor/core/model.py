@@ -174,6 +174,8 @@ class Moved(Struct, frozen=True, omit_defaults=True):
     """The deadline before; None if there was none: protected, or without an end."""
     is_held: bool = False
     """The former deadline holds until an operator accepts the new one, or it is put back."""
+    is_by_tags: bool = False
+    """Its tags were held before the policy was: their former deadline outlasts that."""
 
 
 class FormerOwner(Struct, frozen=True, omit_defaults=True):

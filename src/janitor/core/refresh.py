@@ -41,6 +41,7 @@ TOLD_AGAIN = timedelta(days=7)
 """So often the owner of a stack whose tags cannot be read is told."""
 REMEMBERED = timedelta(days=7)
 """For so long somebody who owned a stack hears of its mark."""
+_HELD = "the former deadline, which is held"
 
 
 class Refreshed(Struct, frozen=True):
@@ -217,14 +218,31 @@ def _later_of_policies(
     to = kept_until(seen)
     if to is not None and is_earlier(to, kept_until(before)):
         since = lease.moved.at if lease.moved and was_held else now
-        seen = replace(
-            seen, moved=Moved(MoveCause.POLICY, since, to, kept_until(before), is_held=True)
-        )
-        return _with_deadline_of(before, seen)
+        return _held_by_policy(lease, seen, before, Moved(MoveCause.POLICY, since, to, None))
     if seen.expires_at is not None and is_earlier(seen.expires_at, before.expires_at):
         # It is kept by both, so nothing is held; but it is not due by the later of the two.
         return replace(seen, expires_at=before.expires_at, deadline_source=before.deadline_source)
     return seen
+
+
+def _held_by_policy(lease: Lease, seen: Lease, before: Lease, moved: Moved) -> Lease:
+    """Keep the deadline by the accepted policy, or that of before the tags where they are held."""
+    former, known = kept_until(before), lease.moved
+    if (
+        known is not None
+        and _is_held_by_tags(known)
+        and former
+        and is_earlier(former, known.former)
+    ):
+        moved = replace(moved, former=known.former, is_held=True, is_by_tags=True)
+        return replace(seen, moved=moved, expires_at=known.former, deadline_source=_HELD)
+    return _with_deadline_of(
+        before, replace(seen, moved=replace(moved, former=former, is_held=True))
+    )
+
+
+def _is_held_by_tags(moved: Moved) -> bool:
+    return moved.is_by_tags or (moved.cause is MoveCause.TAGS and moved.is_held)
 
 
 def _by_accepted(stack: Stack, seen: Lease, ground: Ground) -> Lease | None:
@@ -253,13 +271,8 @@ def _later_of_tags(stack: Stack, lease: Lease, seen: Lease, now: datetime, groun
         return replace(seen, moved=None)
     if not moved.is_held and lease.stack_id not in ground.bulk:
         return replace(seen, moved=moved)
-    source = "the former deadline, which is held"
-    return replace(
-        seen,
-        moved=replace(moved, is_held=True),
-        expires_at=moved.former,
-        deadline_source=source,
-    )
+    held = replace(moved, is_held=True)
+    return replace(seen, moved=held, expires_at=moved.former, deadline_source=_HELD)
 
 
 def _moved_by_tags(
@@ -268,7 +281,8 @@ def _moved_by_tags(
     """Return how tags moved the deadline to an earlier one; None if they did not, or not suddenly."""
     to, known = kept_until(seen), lease.moved
     if known and known.cause is MoveCause.POLICY:
-        known = None
+        is_both = known.is_by_tags
+        known = replace(known, cause=MoveCause.TAGS, is_by_tags=False) if is_both else None
     if known and not known.is_held and not counts_together(lease, now):
         known = None
     former = known.former if known else kept_until(lease)
