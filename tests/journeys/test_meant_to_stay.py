@@ -261,6 +261,35 @@ def test_an_edit_of_the_policy_unmanages_and_an_operator_does() -> None:
     assert story.lease(edited).state is LeaseState.RELEASED
 
 
+@pytest.mark.parametrize("asked", ["account", "lease", "describe", "snapshot"])
+def test_a_stack_that_is_taken_out_while_its_deletion_is_decided_stays(asked: str) -> None:
+    """Whatever the deletion had read by then.
+
+    Fails without `_outrun` in journeys/unmanage.py, and where journeys/delete.py reads the account
+    before the lease.
+    """
+    story = Story()
+    stack_id = story.until_marked()
+    story.wait(1)
+    story.look()
+    port = story.stacks if asked in ("describe", "snapshot") else story.ledger
+    plain = type(port)
+
+    def act(self: object, *asked_of: object) -> object:
+        found = getattr(plain, asked)(self, *asked_of)
+        port.__class__ = plain
+        lease = story.lease(stack_id)
+        unmanage(lease, actor=OPERATOR, reason="ours", now=story.now, ledger=story.ledger)
+        return found
+
+    port.__class__ = type("Meanwhile", (plain,), {asked: act})
+    story.janitor.drain()
+    assert port.__class__ is plain
+    assert story.calls("delete") == []
+    story.sweep()
+    assert story.lease(stack_id).state is LeaseState.RELEASED
+
+
 @pytest.mark.parametrize("reason", ["", " \u200b"])
 def test_a_stack_is_taken_out_for_a_reason_only(reason: str) -> None:
     """The journal wants one."""

@@ -155,7 +155,8 @@ class _Case(Struct, frozen=True):
             return
         if moved is not None and moved.is_held:
             is_over = expires is not None and self.now >= expires
-            yield Condition(Kind.NOT_HELD, is_over, self._held(), Who.OPERATOR)
+            # Without an operator it ends by the former deadline, if that is one.
+            yield Condition(Kind.NOT_HELD, is_over, self._held(), Who.OPERATOR, expires)
         if expires is None:
             text = f"never expires ({self.lease.deadline_source})"
             yield Condition(Kind.ENDS, is_met=False, detail=text, who=Who.OWNER)

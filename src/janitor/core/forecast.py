@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from janitor.core.conditions import Kind
-from janitor.core.decisions import Blocked, Decision, Delete, Retry, Wait
+from janitor.core.decisions import Blocked, Close, Decision, Delete, Retry, Unmark, Wait
 from janitor.core.lease import promise, told_at
 from janitor.core.model import ADOPTED, FINAL, Lease, LeaseState
 from janitor.core.plan import Plan
@@ -40,7 +40,6 @@ _STAYS = frozenset(
         Kind.UNPROTECTED,
         Kind.UNLOCKED,
         Kind.ENDS,
-        Kind.NOT_HELD,
         Kind.NOT_GIVEN_UP,
     }
 )
@@ -64,9 +63,11 @@ def _steps(
 ) -> Iterator[tuple[datetime, Step, str]]:
     unmet = decision.unmet
     stays = isinstance(decision, Blocked) or (unmet is not None and unmet.kind in _STAYS)
-    if stays or lease.expires_at is None or not lease.state.is_open:
+    # What is left alone waits for nothing that anybody looked at.
+    is_left = isinstance(decision, Close) or (isinstance(decision, Wait) and unmet is None)
+    if stays or is_left or lease.expires_at is None or not lease.state.is_open:
         return
-    if lease.state is LeaseState.ACTIVE:
+    if lease.state is LeaseState.ACTIVE or isinstance(decision, Unmark):
         yield from _until_mark(lease, lease.expires_at, policy, now)
     elif lease.state is LeaseState.DELETING:
         return

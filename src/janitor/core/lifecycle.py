@@ -130,7 +130,7 @@ def _new(stack: Stack, rule: Rule, ground: Ground, now: datetime) -> Decision:
     text += "".join(f"; {one}" for one in unread_texts(opened, rule))
     if is_adopted:
         text += "; adopted, since it was there before: its owner is told first"
-    return Open(Reason(text), stack, opened)
+    return Open(Reason(text), stack, opened, unmet=first_unmet(stack, opened, ground.policy, now))
 
 
 def _manages(policy: Policy, stack: Stack) -> bool:
@@ -171,7 +171,7 @@ class _Case(Struct, frozen=True):
             return self._due_and_protected(unmet)
         if unmet.kind is Kind.MARKED:
             return self._mark(unmet)
-        if leftover := self._leftover_tags():
+        if leftover := self._leftover_tags(unmet):
             return leftover
         if first := self._first_word(unmet):
             return first
@@ -187,7 +187,7 @@ class _Case(Struct, frozen=True):
             case _:
                 return self._wait(unmet.detail, unmet)
 
-    def _leftover_tags(self) -> Decision | None:
+    def _leftover_tags(self, unmet: Condition) -> Decision | None:
         """Take away tags of a mark that is none any more."""
         leftover = tag_change(self.stack, self.lease, LeaseState.ACTIVE, self.policy, self.now)
         if leftover is None:
@@ -195,7 +195,7 @@ class _Case(Struct, frozen=True):
         lease = self.lease
         until = expiry_text(lease, self.policy) if lease.problem else f"expires {self._deadline}"
         reason = Reason(f"not due, yet tagged as marked; {until}")
-        return Unmark(reason, self.stack, lease, self.changes, leftover)
+        return Unmark(reason, self.stack, lease, self.changes, leftover, unmet)
 
     def _first_word(self, unmet: Condition) -> Decision | None:
         """Tell the owner of a stack that was there before what the janitor is."""
@@ -270,10 +270,10 @@ class _Case(Struct, frozen=True):
             text = "no longer due, but an earlier attempt left it half deleted"
             return self._blocked(text, unmet)
         if is_protected and self._is_due:
-            return self._unmark(f"due, but {unmet.detail}")
+            return self._unmark(f"due, but {unmet.detail}", unmet)
         if unmet.kind in (Kind.READABLE, Kind.NOT_HELD):
-            return self._unmark(unmet.detail)
-        return self._unmark(f"no longer due; expires {self._deadline}")
+            return self._unmark(unmet.detail, unmet)
+        return self._unmark(f"no longer due; expires {self._deadline}", unmet)
 
     def _delete(self) -> Decision:
         text = f"expired {self._deadline}, told, and the grace is over"
@@ -309,9 +309,9 @@ class _Case(Struct, frozen=True):
     def _blocked(self, text: str, unmet: Condition) -> Blocked:
         return Blocked(Reason(text), self.stack, self.lease, self.changes, None, unmet)
 
-    def _unmark(self, text: str) -> Unmark:
+    def _unmark(self, text: str, unmet: Condition) -> Unmark:
         tags = tag_change(self.stack, self.lease, LeaseState.ACTIVE, self.policy, self.now)
-        return Unmark(Reason(text), self.stack, self.lease, self.changes, tags)
+        return Unmark(Reason(text), self.stack, self.lease, self.changes, tags, unmet)
 
     @property
     def _marked_tags(self) -> TagChange | None:

@@ -288,6 +288,8 @@ class Hold(Struct, frozen=True, omit_defaults=True):
     """What is held, why, and what clears it."""
     policy_version: str = ""
     """Of the policy that is not accepted; empty where tags alone are the cause."""
+    is_by_tags: bool = False
+    """Whether operators know that tags are a cause."""
 
 
 class RegionSeen(Struct, frozen=True, omit_defaults=True):

@@ -1,7 +1,7 @@
 """A sweep's decisions together: surprises, the order and the pace of deletions."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -36,7 +36,7 @@ from janitor.core.order import Imports, in_order
 from janitor.core.pace import spread
 from janitor.core.policy import Limits, Policy
 from janitor.core.regions_seen import SILENT_AFTER, seen_now
-from janitor.core.surprises import Surprise, bound_of, counts_together, surprise_of
+from janitor.core.surprises import Surprise, bound_of, counts_together, kept_until, surprise_of
 from janitor.core.unread import Unread, lease_unread, stack_unread
 
 EMPTY: Mapping[str, str] = {}
@@ -72,6 +72,8 @@ class Plan(Struct, frozen=True):
     """When each region was listed in full, this sweep included."""
     unread: tuple[tuple[str, str], ...] = ()
     """Leases and stacks of which nothing can be made, and why; nothing is done about them."""
+    is_moving: bool = False
+    """Some stack has yet to be written as policy and tags have it now."""
 
     @property
     def counts(self) -> Counter[str]:
@@ -95,6 +97,7 @@ class Survey(Struct, frozen=True):
     unread: tuple[tuple[str, str], ...] = ()
     broken: tuple[Outcome, ...] = ()
     """Regions and stacks over which the code failed; they are left alone."""
+    is_moving: bool = False
 
     @property
     def managed(self) -> int:
@@ -111,6 +114,21 @@ def is_whole(regions: Iterable[tuple[str, str]], seen: Iterable[RegionSeen], now
     """Tell whether every region was listed that was listed lately: else a part is not in sight."""
     listed = {region for region, error in regions if not error}
     return all(one.region in listed for one in seen if now - one.at < SILENT_AFTER)
+
+
+def _in_sight(
+    decisions: Iterable[Decision],
+    regions: Iterable[tuple[str, str]],
+    seen: Iterable[RegionSeen],
+    now: datetime,
+) -> Iterator[Lease]:
+    """Yield the leases of regions that were listed now or lately.
+
+    What is noted of others is from long ago, and they may be gone for good.
+    """
+    near = {region for region, error in regions if not error}
+    near |= {one.region for one in seen if now - one.at < SILENT_AFTER}
+    return (d.lease for d in decisions if d.lease and d.lease.region in near)
 
 
 def managed_of(decisions: Iterable[Decision], regions: Iterable[tuple[str, str]]) -> int:
@@ -153,7 +171,30 @@ def survey(
     if len(bulk) > bound_of(managed_of(decisions, scene.regions)):
         ground = replace(ground, bulk=bulk)
         decisions, broken = scene.decide_all(ground)
-    return Survey(now, scene.regions, decisions, ground, account.seen_regions, scene.named, broken)
+    return Survey(
+        now,
+        scene.regions,
+        decisions,
+        ground,
+        account.seen_regions,
+        scene.named,
+        broken,
+        any(_is_moving(decision, leases, account) for decision in decisions),
+    )
+
+
+def _is_moving(decision: Decision, leases: Mapping[str, Lease], account: Account) -> bool:
+    """Tell whether a sweep that is cut off would leave this stack without its move or adoption.
+
+    Of stacks without a lease those count that were there when the account was last written.
+    """
+    lease = decision.lease
+    if lease is None:
+        return False
+    if (stored := leases.get(lease.stack_id)) is not None:
+        return bool(decision.changes) and kept_until(stored) != kept_until(lease)
+    was_there = account.updated_at is not None and lease.created < account.updated_at
+    return was_there and lease.adopted_at is not None
 
 
 def _is_surprise(
@@ -165,10 +206,8 @@ def _is_surprise(
     everything cannot tell, and so accepts nothing.
     """
     found = list(decisions)
-    moved = [d.lease for d in found if d.lease and d.lease.moved]
-    count = sum(
-        lease.moved is not None and lease.moved.cause is MoveCause.POLICY for lease in moved
-    )
+    seen = _in_sight(found, scene.regions, account.seen_regions, scene.now)
+    count = sum(le.moved is not None and le.moved.cause is MoveCause.POLICY for le in seen)
     is_known = account.hold is not None and account.hold.policy_version == ground.policy.version
     if is_known or not is_whole(scene.regions, account.seen_regions, scene.now):
         return count > 0
@@ -255,7 +294,7 @@ def make_plan(found: Survey, policy: Policy, mode: Mode, imports: Mapping[str, I
     decisions = _pace(ordered, policy.limits)
     decisions.sort(key=_by_deadline)
     decisions = spread(decisions, found.now)
-    leases = (d.lease for d in decisions if d.lease)
+    leases = _in_sight(decisions, found.regions, found.seen_regions, found.now)
     new = (d.stack.stack_id for d in decisions if d.stack and not d.lease and d.unmet)
     surprise = surprise_of(leases, new, found.ground, found.managed)
     due = sum(isinstance(d, Delete | Retry) for d in decisions)
@@ -270,6 +309,7 @@ def make_plan(found: Survey, policy: Policy, mode: Mode, imports: Mapping[str, I
         surprise,
         found.seen_regions,
         found.unread,
+        found.is_moving,
     )
 
 

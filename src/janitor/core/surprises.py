@@ -89,11 +89,16 @@ class Surprise(Struct, frozen=True):
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
 
 
+def _is_held_by(moved: Moved, ground: Ground) -> bool:
+    """Tell whether a move is held still: one by a policy that is not held was noted before."""
+    return moved.is_held and (ground.is_policy_held or moved.cause is not MoveCause.POLICY)
+
+
 def surprise_of(
     leases: Iterable[Lease], new: Iterable[str], ground: Ground, managed: int
 ) -> Surprise | None:
     """Return what is held; None if nothing is."""
-    held = tuple(le for le in leases if le.moved is not None and le.moved.is_held)
+    held = tuple(le for le in leases if le.moved and _is_held_by(le.moved, ground))
     new = tuple(new)
     if not held and not new:
         return None

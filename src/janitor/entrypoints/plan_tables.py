@@ -74,6 +74,7 @@ DONE = {
     "breaker.cleared": "surprise cleared",
     "policy.accepted": "policy accepted",
     "policy.settled": "policy settled",
+    "stack.forgotten": "forgotten that stacks were taken out",
     "regions.listed": "note of when regions were listed",
 }
 """What came of an action, for the summary: one, and where it differs several of it."""

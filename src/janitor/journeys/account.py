@@ -15,6 +15,7 @@ from janitor.core.model import (
     REGION,
     Account,
     Hold,
+    MoveCause,
     Outcome,
     Status,
 )
@@ -37,6 +38,9 @@ def record_sweep(account: Account, applying: Applying) -> Iterable[Outcome]:
     """
     plan = applying.plan
     changed, notes = _changes(account, plan, applying.policy)
+    if changed.taken_out != account.taken_out:
+        text = "a stack that an operator took out is gone, and needs no entry any more"
+        notes.append(("stack.forgotten", text, "ok"))
     if changed != account and not notes:
         notes = [("regions.listed", "regions were listed in full", "ok")]
     if notes:
@@ -102,9 +106,10 @@ def _with_hold(account: Account, plan: Plan, policy: Policy) -> tuple[Account, l
     if surprise is None or not (hold or surprise.is_large):
         cleared = [("breaker.cleared", "nothing is held any more", "ok")] if hold else []
         return replace(account, hold=None), [*notes, *cleared]
-    if hold and hold.policy_version == surprise.policy_version:
+    is_by_tags = bool(surprise.of(MoveCause.TAGS))
+    if hold and hold.policy_version == surprise.policy_version and hold.is_by_tags >= is_by_tags:
         return account, notes
-    held = Hold(plan.now, surprise_text(surprise), surprise.policy_version)
+    held = Hold(plan.now, surprise_text(surprise), surprise.policy_version, is_by_tags)
     told = tuple(one for one in account.told if one != BREAKER)
     notes.append(("breaker.tripped", held.text, "refused"))
     return replace(account, hold=held, told=told), notes
@@ -122,7 +127,9 @@ def _with_accepted(account: Account, plan: Plan, policy: Policy) -> tuple[Accoun
     if policy_from(account.accepted_policy) is None:
         text = f"policy {policy.version} is accepted: none was before, or none that can be read"
         return replace(account, accepted_policy=policy.document), [("policy.accepted", text, "ok")]
-    if plan.is_whole and (account.previous_policy or account.accepted_moves):
+    # A sweep that is cut off leaves some to the next, which must still know what was accepted.
+    is_settled = plan.is_whole and not plan.is_moving
+    if is_settled and (account.previous_policy or account.accepted_moves):
         text = "every region was swept by the accepted policy and tags"
         account = replace(account, previous_policy="", accepted_moves=())
         return account, [("policy.settled", text, "ok")]
@@ -131,6 +138,8 @@ def _with_accepted(account: Account, plan: Plan, policy: Policy) -> tuple[Accoun
 
 def _still_there(account: Account, plan: Plan) -> tuple[tuple[str, str], ...]:
     """Return what operators took out, but for stacks that are gone."""
+    if plan.unread:
+        return account.taken_out  # One of these may be what cannot be read.
     there = {d.stack.stack_id for d in plan.decisions if d.stack}
     listed = {region for region, error in plan.regions if not error}
     return tuple(

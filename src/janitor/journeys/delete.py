@@ -51,10 +51,11 @@ def delete(
         return _restore(request, now, policy, mode, stacks, ledger)
     if why := _why_nothing_goes(request, now, mode):
         return _skipped(request, why)
-    ground = ground_of(ledger.account(), policy)
     lease = ledger.lease(request.stack_id)
     if lease is None or not lease.state.is_open:
         return _skipped(request, "its lease is closed")
+    # After the lease: whoever takes a stack out writes here first, and then upon the lease.
+    ground = ground_of(ledger.account(), policy)
     stack = stacks.describe(request.stack_id)
     # Decide.
     decision = decide(stack, lease, policy, now, ground)

@@ -15,6 +15,7 @@ from janitor.core.journal import Actor, Draft, entry, target_of
 from janitor.core.model import Account, Lease, LeaseState
 
 TRIES = 5
+_ALWAYS_CHANGING = "the record is changing all the time just now; please try again"
 
 
 def unmanage(
@@ -27,7 +28,7 @@ def unmanage(
     if not clean(reason):
         raise JanitorError("say why, for the journal; for instance --reason 'it is no feature'")
     if lease.state is LeaseState.DELETING and not undo:
-        raise JanitorError(f"{lease.name} is being deleted, and that cannot be taken back")
+        raise JanitorError(_too_late(lease))
     for _ in range(TRIES):
         account = ledger.account()
         out = dict(account.taken_out)
@@ -49,5 +50,30 @@ def unmanage(
             ledger.commit(written)
         except Conflict:
             continue  # a sweep was faster
+        if not undo:
+            _outrun(lease.stack_id, draft, ledger)
         return written.record
-    raise JanitorError("the record is changing all the time just now; please try again")
+    raise JanitorError(_ALWAYS_CHANGING)
+
+
+def _outrun(stack_id: str, draft: Draft, ledger: Ledger) -> None:
+    """Write upon the lease too: so a deletion that did not know of it loses its claim.
+
+    Raises `JanitorError` where the claim was faster.
+    """
+    for _ in range(TRIES):
+        lease = ledger.lease(stack_id)
+        if lease is None or not lease.state.is_open:
+            return
+        if lease.state is LeaseState.DELETING:
+            raise JanitorError(_too_late(lease))
+        try:
+            ledger.commit(entry(lease, lease, draft))
+        except Conflict:
+            continue
+        return
+    raise JanitorError(_ALWAYS_CHANGING)
+
+
+def _too_late(lease: Lease) -> str:
+    return f"{lease.name} is being deleted, and that cannot be taken back"
