@@ -149,7 +149,9 @@ class Checkers(Observer):
             stacks = [s for s in world.stacks.stacks.values() if s.created == told.created]
             leases = [world.ledger.records.get(s.stack_id) for s in stacks if s.name == told.name]
             for lease in leases:
-                if told.promised and lease and lease.delete_after != told.promised:
+                if not isinstance(lease, Lease) or not told.promised:
+                    continue
+                if lease.delete_after != told.promised:
                     self.no(1, f"shown anew with {told.promised}, and {lease.delete_after} holds")
 
     def on_queue(self, request: Telling | DeletionRequest, world: World) -> None:

@@ -621,8 +621,10 @@ def test_durations_are_written_back_as_people_write_them(
         ("mode: enforce\nlimits: {max_deleting: 0}", "limits.max_deleting is 0"),
         (
             "limits: {max_deleting: 0}",
-            "its mode is observe (another one may be given where it runs), and"
-            " limits.max_deleting is 0",
+            (
+                "its mode is observe (another one may be given where it runs), and"
+                " limits.max_deleting is 0"
+            ),
         ),
     ],
 )
