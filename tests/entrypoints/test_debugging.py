@@ -14,6 +14,7 @@ from janitor.core.failures import failed
 from janitor.core.model import Outcome, Status
 from janitor.entrypoints.cli import Commands
 from janitor.entrypoints.debugging import Debug, show_bugs
+from janitor.entrypoints.options import Options, taking_only
 
 app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
 
@@ -33,6 +34,13 @@ def buggy(_debug: Debug = False) -> None:
 def lost(_debug: Debug = False) -> None:
     """Look for a file that is not there."""
     raise FileNotFoundError(2, "No such file", "/nowhere")
+
+
+@app.command()
+@taking_only()
+def asked(options: Options) -> None:
+    """Say whether tracebacks are wanted."""
+    typer.echo(options.debug)
 
 
 @app.command()
@@ -69,6 +77,9 @@ def test_debug_shows_the_traceback_before_or_after_the_command(arguments: list[s
     assert first == LINE
     assert rest[0] == "Traceback (most recent call last):"
     assert "KeyError: 'Stacks'" in rest[-2:]
+    told = CliRunner().invoke(app, [one.replace("buggy", "asked") for one in arguments])
+    assert told.stdout == "True\n"
+    assert CliRunner().invoke(app, ["asked"]).stdout == "False\n"
 
 
 def test_what_is_wrong_on_the_command_line_is_no_bug() -> None:
