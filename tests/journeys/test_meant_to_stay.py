@@ -13,7 +13,8 @@ from janitor.core.decisions import decision_name
 from janitor.core.errors import JanitorError
 from janitor.core.exemptions import exemptions
 from janitor.core.journal import Actor
-from janitor.core.model import LeaseState
+from janitor.core.model import LeaseState, Mode
+from janitor.journeys.explain import explain
 from janitor.journeys.unmanage import unmanage
 
 OWNER = {"owner": "ana@example.com"}
@@ -352,3 +353,59 @@ def test_every_kept_stack_says_who_can_change_that() -> None:
     story.wait(hours=1)
     unmet = [d.unmet for d in story.janitor.plan().plan.decisions]
     assert {one.who for one in unmet if one} == {Who.OWNER}
+
+
+@pytest.mark.parametrize(
+    "tags, until",
+    [
+        ({"janitor:protected": "true"}, "its tags are put right"),
+        ({"janitor:ttl": "3x"}, "its tag janitor:ttl is put right"),
+    ],
+)
+def test_a_subject_names_no_tag_that_is_not_the_wrong_one(
+    tags: Mapping[str, str], until: str
+) -> None:
+    """Who wrote `janitor:protected` has nothing to mend in `janitor:ttl`.
+
+    Fails with `TTL_TAG` for all others in `_mended` of core/outcomes.py.
+    """
+    story = Story(NAMED)
+    story.deploy(tags={**OWNER, **tags})
+    story.sweep()
+    story.wait(hours=1)
+    story.sweep()
+    assert f"[janitor] feat is kept until {until}" in story.subjects()
+
+
+def test_a_notice_of_dropped_tags_says_when_the_stack_ends() -> None:
+    """Fails without `ends` in `tags_dropped_lines` of core/outcomes.py."""
+    story = Story()
+    stack_id = story.deploy(tags={**OWNER, "janitor:ttl": "5d"})
+    story.sweep()
+    story.stacks.redeploy(stack_id, {})
+    story.sweep()
+    (notice,) = told(story, "tags-dropped")
+    assert "It ends Sat 6 Jun 2026 08:00 UTC (in 5 days)." in " ".join(notice.split())
+
+
+def test_an_adopted_stack_is_promised_no_deletion_where_none_is_made() -> None:
+    """Fails without the look at the mode in `_adopted` of core/wording.py."""
+    story = Story(NAMED, Mode.NOTIFY)
+    story.deploy(tags=OWNER)
+    story.wait(60)
+    story.sweep()
+    story.wait(hours=1)
+    story.sweep()
+    (notice,) = told(story, "adopted")
+    text = " ".join(notice.split())
+    assert "Deletions are switched off at present. Once they are on: it will be deleted" in text
+
+
+def test_explain_and_plan_agree_on_a_locked_stack_that_was_never_seen_before() -> None:
+    """Fails without `Open` in `explain` of journeys/explain.py."""
+    story = Story(NAMED)
+    story.deploy(tags=OWNER, termination_protection=True)
+    plan, policy = story.janitor.plan().plan, story.policies.policy()
+    found = explain("feat", None, plan=plan, policy=policy, stacks=story.stacks)
+    assert [decision_name(found.decision)] == [decision_name(d) for d in plan.decisions] == ["open"]
+    assert found.deleted.startswith("not as things stand (protected by CloudFormation's")

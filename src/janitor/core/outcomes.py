@@ -47,8 +47,8 @@ def _mended(problem: str) -> str:
     """Say what is to be put right, without the value: that is hostile text."""
     if problem.startswith("no tag"):
         return f"it has a tag {TTL_TAG}"
-    tag = EXPIRES_TAG if problem.startswith(f"tag {EXPIRES_TAG} ") else TTL_TAG
-    return f"its tag {tag} is put right"
+    tags = (tag for tag in (TTL_TAG, EXPIRES_TAG) if problem.startswith(f"tag {tag} "))
+    return next((f"its tag {tag} is put right" for tag in tags), "its tags are put right")
 
 
 def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
@@ -89,8 +89,6 @@ def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
                 f"It is {clean(item.text)}: the janitor deletes nothing that has this tag.",
                 "If it is to go in its time, please take that tag away.",
             ]
-        case "tags-dropped":
-            return _tags_dropped(lease, why)
         case "stuck":
             return [
                 f"CloudFormation has said {clean(item.text)} for more than two hours.",
@@ -106,11 +104,12 @@ def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
             ]
 
 
-def _tags_dropped(lease: Lease, why: str) -> list[str]:
+def tags_dropped_lines(lease: Lease, ends: str, why: str) -> list[str]:
     """Say that lost tags still hold, and every way out."""
     name = clean(lease.name)
     return [
         "A deployment dropped its tags. Its deadline, its owners and its protection stay as they were.",
+        ends if lease.expires_at else "It has no deadline.",
         why,
         (
             "To keep the tags, set them where each deployment finds them: in the template or the CDK"

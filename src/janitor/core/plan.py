@@ -35,7 +35,7 @@ from janitor.core.model import (
 from janitor.core.order import Imports, in_order
 from janitor.core.pace import spread
 from janitor.core.policy import Limits, Policy
-from janitor.core.regions_seen import SILENT_AFTER, seen_now
+from janitor.core.regions_seen import is_silent, seen_now
 from janitor.core.surprises import Surprise, bound_of, counts_together, kept_until, surprise_of
 from janitor.core.unread import Unread, lease_unread, stack_unread
 
@@ -113,7 +113,7 @@ class Survey(Struct, frozen=True):
 def is_whole(regions: Iterable[tuple[str, str]], seen: Iterable[RegionSeen], now: datetime) -> bool:
     """Tell whether every region was listed that was listed lately: else a part is not in sight."""
     listed = {region for region, error in regions if not error}
-    return all(one.region in listed for one in seen if now - one.at < SILENT_AFTER)
+    return all(one.region in listed or is_silent(one, now) for one in seen)
 
 
 def _in_sight(
@@ -127,7 +127,7 @@ def _in_sight(
     What is noted of others is from long ago, and they may be gone for good.
     """
     near = {region for region, error in regions if not error}
-    near |= {one.region for one in seen if now - one.at < SILENT_AFTER}
+    near |= {one.region for one in seen if not is_silent(one, now)}
     return (d.lease for d in decisions if d.lease and d.lease.region in near)
 
 

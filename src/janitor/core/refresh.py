@@ -291,14 +291,17 @@ def _moved_by_tags(
     if known is not None:
         return known if known.to == to else replace(known, to=to) if is_sudden(to, now) else None
     was_due = former is not None and former <= now
-    if was_due or not is_sudden(to, now) or _is_by_policy(stack, lease, seen, ground):
+    if was_due or not is_sudden(to, now) or _is_by_policy(stack, lease, seen, now, ground):
         return None
     return Moved(MoveCause.TAGS, now, to, former)
 
 
-def _is_by_policy(stack: Stack, lease: Lease, seen: Lease, ground: Ground) -> bool:
-    """Tell whether the same tags give no earlier deadline by the policy of before."""
-    previous = ground.previous
+def _is_by_policy(stack: Stack, lease: Lease, seen: Lease, now: datetime, ground: Ground) -> bool:
+    """Tell whether the same tags give no earlier deadline by the policy of before.
+
+    Where a region is back after a long silence the policy may have been accepted without it.
+    """
+    previous = ground.previous if ground.void_before.get(lease.region) != now else None
     rule = rule_of(previous, stack) if previous else None
     if previous is None or rule is None:
         return False

@@ -33,11 +33,15 @@ def _seen(before: RegionSeen | None, region: str, now: datetime) -> RegionSeen:
     gap = now - before.at
     if gap < NOTED_EVERY:
         return before
-    usual = timedelta(seconds=median(before.gaps)) if before.gaps else timedelta()
     gaps = (*before.gaps, int(gap.total_seconds()))[-MOST_GAPS:]
     seen = replace(before, at=now, gaps=gaps)
-    is_silent = gap > max(SILENT_AFTER, usual * SILENT_INTERVALS)
-    return replace(seen, void_before=now) if is_silent else seen
+    return replace(seen, void_before=now) if is_silent(before, now) else seen
+
+
+def is_silent(seen: RegionSeen, now: datetime) -> bool:
+    """Tell whether a region has not been listed for too long, by how often it usually is."""
+    usual = timedelta(seconds=median(seen.gaps)) if seen.gaps else timedelta()
+    return now - seen.at > max(SILENT_AFTER, usual * SILENT_INTERVALS)
 
 
 def void_by_region(seen: Iterable[RegionSeen]) -> Mapping[str, datetime]:

@@ -36,7 +36,7 @@ from janitor.core.model import (
     Mode,
 )
 from janitor.core.notices import is_about_an_outcome
-from janitor.core.outcomes import account_entry, outcome_headline, outcome_lines
+from janitor.core.outcomes import account_entry, outcome_headline, outcome_lines, tags_dropped_lines
 from janitor.core.policy import Policy
 from janitor.core.summary import summary
 from janitor.core.times import instant_text, relative_text, short_text, span_text
@@ -212,7 +212,9 @@ def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) 
             rest = [*_refused(item), *_unread(lease, policy), *_former(item, lease)]
             return [fate, begins, why, *rest]
         case "adopted":
-            return [*_adopted(item, lease, when(item.delete_after)), *_unread(lease, policy)]
+            return [*_adopted(item, lease, when(item.delete_after), mode), *_unread(lease, policy)]
+        case "tags-dropped":
+            return tags_dropped_lines(lease, f"It ends {when(lease.expires_at)}.", why)
         case "settled":
             return [_settled(lease, when(lease.expires_at))]
         case stage if is_about_an_outcome(stage):
@@ -222,9 +224,13 @@ def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) 
             return [fate, why, *_refused(item), *_unread(lease, policy)]
 
 
-def _adopted(item: Item, lease: Lease, after: str) -> list[str]:
+def _adopted(item: Item, lease: Lease, after: str, mode: Mode) -> list[str]:
     """Say what the janitor is, what it will do with a stack that was there before, and how to keep it."""
     fate = f"It will be deleted, at the earliest on {after}, and not before a final notice."
+    if mode is not Mode.ENFORCE:
+        fate = (
+            f"Deletions are switched off at present. Once they are on: {fate[0].lower()}{fate[1:]}"
+        )
     if lease.expires_at is None:
         fate = "It has no deadline, so nothing happens to it."
     return [

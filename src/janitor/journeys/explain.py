@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from janitor.adapters.ports import Stacks
 from janitor.core.contacts import clean
-from janitor.core.decisions import Decision, Delete, Ignore, Retry, Track
+from janitor.core.decisions import Decision, Delete, Ignore, Open, Retry, Track
 from janitor.core.dropped_tags import as_it_stood
 from janitor.core.durations import duration_text
 from janitor.core.errors import JanitorError, StackNotFound
@@ -53,7 +53,7 @@ def explain(
     subject = decision.lease or decision.stack
     stack = stacks.describe(subject.stack_id) if subject else None
     # Decide: the list of stacks does not show what protects one.
-    if stack and stack.termination_protection:
+    if stack and stack.termination_protection and not isinstance(decision, Open):
         decision = as_protected(decision, plan.now, plan.ground)
     seen = None if isinstance(decision, Ignore) else decision.lease
     ahead = outlook(stack, seen, decision, plan, policy) if seen else None
