@@ -116,7 +116,7 @@ def nothing() -> Iterator[Answer]:
 COMMANDS = [
     "init", "plan", "plan --json", "sweep --apply --mode enforce --notify console", "explain feat",
     "extend feat --by 3d", "audit list", "audit show feat", "audit verify", "audit export --json",
-    "audit stats", "breaker show", "breaker lift", "digest", "doctor", "plan --policy ssm:/policy",
+    "audit stats", "breaker show", "breaker lift --reason x", "digest", "doctor", "plan --policy ssm:/policy",
     "policy check ssm:/policy", "plan --deployment janitor-dev", "audit verify --archive s3://arch",
 ]  # fmt: skip
 

@@ -758,7 +758,7 @@ def test_hostile_tags_come_out_harmless_in_mail_and_logs(
     janitor = deployed.deployed("notice_queue", "deletion_queue")
     stacks = MemoryStacks(lambda: datetime.now(UTC))
     tags = {"janitor:expires": "2026-01-01", "janitor:owner": HOSTILE, "branch": HOSTILE}
-    stacks.create("feat-a", tags=tags, created=datetime(2026, 5, 1, tzinfo=UTC))
+    stacks.create("feat-a", tags=tags, created=datetime.now(UTC) - timedelta(days=2))
     stacks.create("feat-b", tags={**tags, "janitor:expires": HOSTILE})
     monkeypatch.setitem(janitor.__dict__, "stacks", stacks)
     sweep()

@@ -92,7 +92,7 @@ def test_the_help_shows_every_command_in_the_order_of_need_and_whole() -> None:
     assert not [text for text in shown if "..." in text]
     listed = re.findall(r"^  ([a-z]+) ", shown[0], re.MULTILINE)
     assert " ".join(listed) == (
-        "init doctor plan sweep explain extend audit breaker policy digest demo"
+        "init doctor plan sweep explain extend unmanage audit breaker policy digest demo"
     )
 
 

@@ -343,8 +343,13 @@ class Month:
         return [
             f"{key} was told {count} times"
             for key, count in self.told.items()
-            if count > 1 + self.may_be_told_again[key] + self.let_go[key[1]]
+            if count > _often(key) + self.may_be_told_again[key] + self.let_go[key[1]]
         ]
+
+
+def _often(key: Key) -> int:
+    """Return how often something is told in a month: a problem every week."""
+    return 1 + HOURS // (7 * 24) if key[2] == "problem" else 1
 
 
 def _stage_of(lease: Lease, now: datetime) -> str | None:

@@ -163,19 +163,19 @@ MUTATIONS = (
     Mutation(
         6,
         "core/plan.py",
-        "return count > bound_of(managed_of(found, scene.regions))",
-        "return False",
+        "    return count > bound_of(\n        _managed_in_sight(found",
+        "    return count > 10**9 + bound_of(\n        _managed_in_sight(found",
     ),
     Mutation(
         6,
         "core/plan.py",
         "        return count > 0\n",
-        "        return count > bound_of(managed_of(found, scene.regions))\n",
+        "        return count > 5\n",
     ),
     Mutation(
         6,
         "core/plan.py",
-        "if len(bulk) > bound_of(managed_of(decisions, scene.regions)):",
+        "if len(bulk) > bound_of(_managed_in_sight(decisions, scene.regions, seen, now)):",
         "if False:",
     ),
     Mutation(6, "core/refresh.py", "known.is_by_tags\n        known =", "False\n        known ="),
@@ -243,7 +243,7 @@ MUTATIONS = (
     Mutation(
         9,
         "core/regions_seen.py",
-        "return replace(seen, void_before=now) if is_silent else seen",
+        "return replace(seen, void_before=now) if is_silent(before, now) else seen",
         "return seen",
     ),
     Mutation(

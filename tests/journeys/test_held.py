@@ -106,7 +106,7 @@ def test_what_was_accepted_stays_accepted_where_a_sweep_has_no_time_for_all(
 def test_a_region_that_is_gone_for_good_holds_nothing(is_put_back: bool) -> None:
     """Neither after the policy is put back nor after it is accepted is anybody told again.
 
-    Fails without `_in_sight` in core/plan.py, or `_is_held_by` in core/surprises.py.
+    Fails without `_in_sight` in core/plan.py, or `is_policy_held` in `is_held_still` of core/surprises.py.
     """
     story = Story(by_name("30d"))
     account_of(story, 15, THERE)
@@ -132,7 +132,7 @@ def test_a_region_that_is_gone_for_good_holds_nothing(is_put_back: bool) -> None
 def test_an_edit_is_put_back_while_a_region_is_away_and_nothing_is_held() -> None:
     """Its leases still say what was held when it was listed last.
 
-    Fails without `_is_held_by` in core/surprises.py.
+    Fails without `is_policy_held` in `is_held_still` of core/surprises.py.
     """
     story = Story(by_name("30d"))
     account_of(story, 15, THERE)
@@ -243,3 +243,51 @@ def test_who_sweeps_once_a_week_accepts_no_policy_while_a_region_is_refused_once
     story.wait(7)
     story.sweep()
     assert "policy.accepted" not in story.actions()[story.actions().index("region.refused") :]
+
+
+@pytest.mark.parametrize("mistake", [edit, retag])
+def test_what_is_due_by_its_former_deadline_too_holds_nothing(
+    mistake: Callable[[Story, list[str]], None],
+) -> None:
+    """A stack that cannot be deleted would keep a policy from ever being accepted.
+
+    Fails without the look at `former` in `is_held_still` of core/surprises.py.
+    """
+    story = Story(by_name("30d"))
+    ids = account_of(story, 8)
+    mistake(story, ids)
+    story.sweep()
+    assert story.ledger.account().hold is not None
+    for _ in range(40):
+        story.wait(1)
+        story.sweep()
+        for stack in list(story.stacks.stacks.values()):
+            if stack.status == "DELETE_IN_PROGRESS":
+                story.stacks.set(stack.stack_id, "DELETE_FAILED")
+    assert {story.lease(i).state for i in ids} == {LeaseState.NEEDS_ATTENTION}
+    assert story.ledger.account().hold is None
+    assert story.janitor.plan().plan.surprise is None
+
+
+def test_who_sweeps_one_region_counts_what_is_managed_in_all() -> None:
+    """A tenth of what is held is no tenth of what one region has.
+
+    Fails with `managed_of` for `_managed_in_sight` in core/plan.py.
+    """
+    story = Story(by_name("30d"))
+    account_of(story, 6, THERE)
+    account_of(story, 6)
+    edit(story, ["all"])
+    story.sweep()
+    surprise = sweep(
+        clock=lambda: story.now,
+        policies=story.policies,
+        regions=(HERE,),
+        stacks=story.stacks,
+        ledger=story.ledger,
+        queue=story.janitor.queue,
+        actor=SWEEPER,
+        apply=False,
+    ).plan.surprise
+    assert surprise is not None
+    assert (len(surprise.leases), surprise.managed) == (12, 12)

@@ -193,8 +193,6 @@ def test_a_policy_that_leaves_the_stack_out_for_a_while_does_not_take_it_back() 
         story.sweep()
     # The edit took it in, so its owner hears of that before it is marked anew.
     assert story.lease(stack_id).adopted_at is not None
-    story.wait(3)
-    story.sweep()
     lease = story.lease(stack_id)
     assert (lease.state, lease.expires_at) == (LeaseState.ACTIVE, MONDAY + DAY)
     assert [notice.stage for notice in lease.notices] == ["adopted"]

@@ -409,3 +409,24 @@ def test_explain_and_plan_agree_on_a_locked_stack_that_was_never_seen_before() -
     found = explain("feat", None, plan=plan, policy=policy, stacks=story.stacks)
     assert [decision_name(found.decision)] == [decision_name(d) for d in plan.decisions] == ["open"]
     assert found.deleted.startswith("not as things stand (protected by CloudFormation's")
+
+
+@pytest.mark.parametrize("right", ["janitor:ttl", "janitor:expires"])
+def test_a_key_that_was_put_right_is_not_held_against_a_stack_that_lost_its_owner_by_that(
+    right: str,
+) -> None:
+    """What was nearly right is no tag that a deployment dropped.
+
+    Fails without `_mended` in core/dropped_tags.py.
+    """
+    story = Story()
+    stack_id = story.deploy(tags={**OWNER, "janitor-ttl": "5d"})
+    story.sweep()
+    story.wait(hours=1)
+    value = {"janitor:ttl": "2d", "janitor:expires": "2026-06-03"}[right]
+    story.stacks.redeploy(stack_id, {right: value})
+    story.sweep()
+    lease = story.lease(stack_id)
+    assert (lease.problem, lease.contacts[0].address) == ("", "ana@example.com")
+    passing(story, 5)
+    assert is_gone(story, stack_id)

@@ -221,6 +221,7 @@ def test_the_owner_of_a_stack_that_lost_its_tags_is_told_every_way_out() -> None
         f"{TO_ANA}feat-basket  (eu-central-1)\n"
         "  A deployment dropped its tags. Its deadline, its owners and its protection\n"
         "    stay as they were.\n"
+        "  It ends Thu 4 Jun 2026 08:00 UTC (in 1 day).\n"
         f"  {WHY}\n"
         "  To keep the tags, set them where each deployment finds them: in the template\n"
         "    or the CDK code, in samconfig.toml, or with --tags at every deployment.\n"

@@ -41,7 +41,8 @@ def as_it_stood(stack: Stack, lease: Lease, policy: Policy) -> Standing:
     if held and says_nothing:
         held = dict(remembered)  # All were dropped together: what rules select by, too.
     elif held or (says_nothing and not _keeping(stack.tags, policy)):
-        held |= {key: remembered[key] for key in _keeping(remembered, policy)}
+        mended = _mended(remembered, stack.tags, policy)
+        held |= {key: remembered[key] for key in _keeping(remembered, policy) - mended}
     standing = replace(stack, tags={**stack.tags, **held})
     if policy.rule_for(standing) is None:
         # What selected it was dropped. If not even all of its tags select it, a policy edit did that.
@@ -64,3 +65,11 @@ def _keeping(tags: Mapping[str, str], policy: Policy) -> set[str]:
     found = protection(tags, policy.tag_kinds.protect)
     near = {missed.key for missed in near_misses(tags, policy.tag_kinds.counts)}
     return near | ({found[0]} if found else set())
+
+
+def _mended(remembered: Mapping[str, str], tags: Mapping[str, str], policy: Policy) -> set[str]:
+    """Return the keys that were nearly right, where the right one is there by now."""
+    kinds = policy.tag_kinds
+    right = kinds.lifetime if any(key in tags for key in kinds.lifetime) else frozenset()
+    near = near_misses(remembered, kinds.counts)
+    return {missed.key for missed in near if missed.meant in tags or missed.meant in right}

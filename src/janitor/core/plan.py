@@ -36,7 +36,14 @@ from janitor.core.order import Imports, in_order
 from janitor.core.pace import spread
 from janitor.core.policy import Limits, Policy
 from janitor.core.regions_seen import is_silent, seen_now
-from janitor.core.surprises import Surprise, bound_of, counts_together, kept_until, surprise_of
+from janitor.core.surprises import (
+    Surprise,
+    bound_of,
+    counts_together,
+    is_held_still,
+    kept_until,
+    surprise_of,
+)
 from janitor.core.unread import Unread, lease_unread, stack_unread
 
 EMPTY: Mapping[str, str] = {}
@@ -131,13 +138,27 @@ def _in_sight(
     return (d.lease for d in decisions if d.lease and d.lease.region in near)
 
 
+def _managed_in_sight(
+    decisions: Iterable[Decision],
+    regions: Iterable[tuple[str, str]],
+    seen: Iterable[RegionSeen],
+    now: datetime,
+) -> int:
+    """Count what is managed, in regions that this sweep does not look at too: a bound is a share."""
+    managed = (decision for decision in decisions if not isinstance(decision, Ignore))
+    return sum(1 for _ in _in_sight(managed, regions, seen, now))
+
+
 def managed_of(decisions: Iterable[Decision], regions: Iterable[tuple[str, str]]) -> int:
     """Count the decisions that are about something managed."""
     looked_at = dict(regions)
-    return sum(
-        not isinstance(d, Ignore) and d.lease is not None and d.lease.region in looked_at
-        for d in decisions
-    )
+    subjects = (d.lease or (None if d.unmet else d.stack) for d in decisions if _is_managed(d))
+    return sum(subject is not None and subject.region in looked_at for subject in subjects)
+
+
+def _is_managed(decision: Decision) -> bool:
+    """Tell whether it is about a stack under lease, be it one that cannot be read."""
+    return not isinstance(decision, Ignore)
 
 
 def survey(
@@ -168,7 +189,8 @@ def survey(
     bulk = frozenset(
         d.lease.stack_id for d in decisions if d.lease and counts_together(d.lease, now)
     )
-    if len(bulk) > bound_of(managed_of(decisions, scene.regions)):
+    seen = account.seen_regions
+    if len(bulk) > bound_of(_managed_in_sight(decisions, scene.regions, seen, now)):
         ground = replace(ground, bulk=bulk)
         decisions, broken = scene.decide_all(ground)
     return Survey(
@@ -207,11 +229,14 @@ def _is_surprise(
     """
     found = list(decisions)
     seen = _in_sight(found, scene.regions, account.seen_regions, scene.now)
-    count = sum(le.moved is not None and le.moved.cause is MoveCause.POLICY for le in seen)
+    held = (le.moved for le in seen if is_held_still(le, ground, scene.now))
+    count = sum(moved is not None and moved.cause is MoveCause.POLICY for moved in held)
     is_known = account.hold is not None and account.hold.policy_version == ground.policy.version
     if is_known or not is_whole(scene.regions, account.seen_regions, scene.now):
         return count > 0
-    return count > bound_of(managed_of(found, scene.regions))
+    return count > bound_of(
+        _managed_in_sight(found, scene.regions, account.seen_regions, scene.now)
+    )
 
 
 class _Scene(Struct, frozen=True):
@@ -296,7 +321,8 @@ def make_plan(found: Survey, policy: Policy, mode: Mode, imports: Mapping[str, I
     decisions = spread(decisions, found.now)
     leases = _in_sight(decisions, found.regions, found.seen_regions, found.now)
     new = (d.stack.stack_id for d in decisions if d.stack and not d.lease and d.unmet)
-    surprise = surprise_of(leases, new, found.ground, found.managed)
+    managed = _managed_in_sight(decisions, found.regions, found.seen_regions, found.now)
+    surprise = surprise_of(leases, new, found.ground, managed, found.now)
     due = sum(isinstance(d, Delete | Retry) for d in decisions)
     return Plan(
         found.now,

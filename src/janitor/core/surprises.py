@@ -89,16 +89,23 @@ class Surprise(Struct, frozen=True):
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
 
 
-def _is_held_by(moved: Moved, ground: Ground) -> bool:
-    """Tell whether a move is held still: one by a policy that is not held was noted before."""
-    return moved.is_held and (ground.is_policy_held or moved.cause is not MoveCause.POLICY)
+def is_held_still(lease: Lease, ground: Ground, now: datetime) -> bool:
+    """Tell whether something is left to hold of a lease.
+
+    Not of one that is due by its former deadline too, and not where a policy that is not held
+    was noted before.
+    """
+    moved = lease.moved
+    if moved is None or not moved.is_held or (moved.former is not None and moved.former <= now):
+        return False
+    return ground.is_policy_held or moved.cause is not MoveCause.POLICY
 
 
 def surprise_of(
-    leases: Iterable[Lease], new: Iterable[str], ground: Ground, managed: int
+    leases: Iterable[Lease], new: Iterable[str], ground: Ground, managed: int, now: datetime
 ) -> Surprise | None:
     """Return what is held; None if nothing is."""
-    held = tuple(le for le in leases if le.moved and _is_held_by(le.moved, ground))
+    held = tuple(le for le in leases if is_held_still(le, ground, now))
     new = tuple(new)
     if not held and not new:
         return None

@@ -13,7 +13,7 @@ from janitor.core.model import Account
 from janitor.core.plan import Plan
 from janitor.core.surprise_words import held_line, surprise_text
 from janitor.core.times import instant_text
-from janitor.entrypoints.options import Options, out, print_json, taking
+from janitor.entrypoints.options import NeededReason, Options, out, print_json, taking
 from janitor.entrypoints.plan_tables import iso
 from janitor.journeys.breaker import lift
 
@@ -42,9 +42,7 @@ def show(
 @taking("policy", "now")
 def lift_command(
     options: Options,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why, for the journal. Required.")
-    ],
+    reason: NeededReason = "",
     shown: Annotated[
         str,
         typer.Option(

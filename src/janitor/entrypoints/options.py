@@ -106,6 +106,22 @@ _OPTIONS: dict[str, Any] = {
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the journal.")]
 
+
+def _given(reason: str) -> str:
+    if not reason.strip():
+        raise ConfigurationError(
+            "--reason is missing, and the journal wants one; for instance --reason 'asked the team'"
+        )
+    return reason
+
+
+NeededReason = Annotated[
+    str,
+    typer.Option(
+        "--reason", metavar="TEXT", help="Why, for the journal. Required.", callback=_given
+    ),
+]
+
 NOT_FOR_REAL = "--now is for trying things out, and this would change a real account"
 ANY_WIDTH = 1_000_000
 

@@ -9,7 +9,7 @@ from janitor.core.expiry import Unreadable, parse_duration, parse_instant
 from janitor.core.journal import Actor
 from janitor.core.times import instant_text
 from janitor.entrypoints import explain_tables, tables
-from janitor.entrypoints.options import Options, Reason, out, print_json, taking
+from janitor.entrypoints.options import NeededReason, Options, Reason, out, print_json, taking
 from janitor.entrypoints.plan_tables import iso
 from janitor.journeys.explain import explain as explain_stack
 from janitor.journeys.extend import extend as extend_lease
@@ -120,14 +120,12 @@ def extend(
 def unmanage(
     options: Options,
     stack: Stack,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why, for the journal. Required.")
-    ],
+    reason: NeededReason = "",
     undo: Annotated[
         bool, typer.Option("--undo", help="Let the janitor look after it again.")
     ] = False,
 ) -> None:
-    """Take a stack out of the janitor's care, for good; its lease ends with the next sweep."""
+    """Take a stack out of the janitor's care, or put it back."""
     with options.session(changes=True) as (janitor, aws):
         lease = janitor.find(stack)
         if lease is None:
