@@ -151,12 +151,14 @@ POWERTOOLS := $(addprefix aws_lambda_powertools/,event_handler $(addprefix utili
   validation))
 SLACK := $(addprefix slack_sdk/,audit_logs oauth rtm rtm_v2 scim socket_mode signature \
   web/async_*.py web/legacy_*.py webhook/async_client.py)
-UNUSED := bin .lock *.dist-info/RECORD *.dist-info/sboms slack $(POWERTOOLS) $(SLACK) pydantic/v1 pydantic/mypy.py \
+JINJA := $(addprefix jinja2/,ext.py meta.py nativetypes.py sandbox.py)
+UNUSED := bin .lock *.dist-info/METADATA *.dist-info/RECORD *.dist-info/sboms slack $(POWERTOOLS) $(SLACK) $(JINJA) pydantic/v1 pydantic/mypy.py \
   tzdata/zoneinfo/*.zi tzdata/zoneinfo/*.tab yaml/_yaml.cpython-*
 # Of ours, what the command line alone needs.
-COMMAND_LINE := $(addprefix janitor/entrypoints/,cli.py demo*.py emulator.py options.py removal.py web.py \
-  *_commands.py *tables.py) $(addprefix janitor/journeys/,doctor.py explain.py inprocess.py report.py verify.py) \
-  janitor/adapters/memory*.py
+COMMAND_LINE := $(addprefix janitor/entrypoints/,cli.py debugging.py demo*.py emulator.py options.py removal.py \
+  web.py *_commands.py *tables.py) $(addprefix janitor/journeys/,breaker.py doctor.py explain.py inprocess.py \
+  report.py unmanage.py verify.py) $(addprefix janitor/core/,comparison.py examples.py forecast.py outlook.py \
+  questions.py running.py spreadsheet.py stories.py totals.py) janitor/pages/report* janitor/adapters/memory*.py
 
 # Lambda keeps no bytecode: what is packaged without it is compiled at every cold start, for half a
 # second. Only the Python of the functions can make it, so one has to be here, or its path be given

@@ -70,9 +70,6 @@ JANITOR_POLICY = {
         "zone": "UTC",
     },
     "limits": {
-        "max_due": 1_000_000,
-        "max_deletes_fraction": 1.0,
-        "max_deletes_per_sweep": 1_000_000,
         "min_observed": "0m",
     },
 }

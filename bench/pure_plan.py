@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from account import REGION, name_of, tags_of
 from janitor.core.decisions import Open
-from janitor.core.model import Account, Lease, Mode, Stack
+from janitor.core.model import Lease, Mode, Stack
 from janitor.core.plan import Listing, Plan, make_plan, survey
 from janitor.core.policy import default_policy
 from timing import Numbers, print_timed
@@ -28,7 +28,7 @@ stacks = tuple(
 def planned(leases: dict[str, Lease]) -> Plan:
     """Make the plan for all stacks."""
     found = survey([Listing(REGION, stacks)], leases, policy, now)
-    return make_plan(found, Account(), policy, Mode.ENFORCE, {})
+    return make_plan(found, policy, Mode.ENFORCE, {})
 
 
 opened = [decision.lease for decision in planned({}).decisions if isinstance(decision, Open)]

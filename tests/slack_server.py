@@ -28,6 +28,8 @@ SIGNING_SECRET = "0123456789abcdef0123456789abcdef"
 SCOPES = ("chat:write", "users:read", "users:read.email")
 NEEDS = {
     "users.lookupByEmail": "users:read.email",
+    "users.info": "users:read",
+    "conversations.info": "channels:read",
     "conversations.open": "im:write",
     "chat.postMessage": "chat:write",
     "chat.update": "chat:write",
@@ -280,6 +282,16 @@ class Workspace:
             if user["email"] == arguments["email"] and not user["deleted"]:
                 return {"user": dict(user)}
         return "users_not_found"
+
+    def _users_info(self, arguments: dict[str, Any]) -> dict[str, Any] | str:
+        user = self.users.get(arguments["user"])
+        return {"user": dict(user)} if user else "user_not_found"
+
+    def _conversations_info(self, arguments: dict[str, Any]) -> dict[str, Any] | str:
+        channel = self.channels.get(arguments["channel"])
+        if channel is None:
+            return "channel_not_found"
+        return {"channel": {"id": arguments["channel"], "name": channel["name"]}}
 
     def _conversations_open(self, arguments: dict[str, Any]) -> dict[str, Any] | str:
         user = arguments["users"]

@@ -76,6 +76,7 @@ def connect(settings: Settings, *, check_regions: bool = True) -> Aws:
     """Open an AWS session by the ordinary settings of the AWS tools."""
     import boto3
 
+    from janitor.adapters.answers import take_only_aws
     from janitor.adapters.aws_errors import AwsError, translated
     from janitor.adapters.clients import speed_up_timestamps
 
@@ -87,7 +88,8 @@ def connect(settings: Settings, *, check_regions: bool = True) -> Aws:
         raise translated(error, "reading the AWS settings") from error
     if not session.region_name:
         raise ConfigurationError("no AWS region is set: set AWS_REGION to where the tables are")
-    speed_up_timestamps(session._session)  # noqa: SLF001 - boto3 has no other way to botocore's
+    for prepare in (take_only_aws, speed_up_timestamps):
+        prepare(session._session)  # noqa: SLF001 - boto3 has no other way to botocore's
     aws = Aws(session, session.region_name)
     if check_regions:
         aws.check_regions((aws.home, *settings.regions))

@@ -1,5 +1,6 @@
 """The one place where clients are built and journeys get what they depend on."""
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,13 @@ def queue_of(settings: Settings, aws: Aws) -> Queue:
     from janitor.adapters.sqs import SqsQueue
 
     return SqsQueue(aws.client("sqs"), settings.notice_queue, settings.deletion_queue)
+
+
+def postpone_of(aws: Aws, url: str, receipt: str, seconds: int) -> None:
+    """Give a message back to its queue, to come again after so many seconds."""
+    from janitor.adapters.sqs import postpone
+
+    postpone(aws.client("sqs"), url, receipt, seconds)
 
 
 def links_of(settings: Settings, aws: Aws) -> Links:
@@ -204,4 +212,5 @@ def build(
         links=links,
         purgers=purgers_of(aws),
         side_by_side=side_by_side_of(on_done),
+        pause=time.sleep,
     )

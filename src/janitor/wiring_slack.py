@@ -41,10 +41,3 @@ def check_slack(settings: Settings, clients: Clients, *, ask: bool) -> None:
         )
         if ask:
             slack_of(settings, clients).examine()
-
-
-def postpone_of(settings: Settings, clients: Clients, receipt: str, seconds: int) -> None:
-    """Give a notice back to its queue, to come again when Slack takes it."""
-    from janitor.adapters.sqs import postpone  # noqa: PLC0415 - the page has no queue to work off
-
-    postpone(clients("sqs"), settings.notice_queue, receipt, seconds)

@@ -42,9 +42,6 @@ POLICY: dict[str, Any] = {
     },
     "limits": {
         "min_observed": "0m",
-        "max_deletes_fraction": 1,
-        "max_due": 100,
-        "max_deletes_per_sweep": 100,
     },
 }
 """Everything at once, so that a life of days takes seconds."""

@@ -107,10 +107,36 @@ def test_a_digest_that_is_too_long_is_not_cut_but_refused(topic: Topic) -> None:
 def test_a_subject_of_hostile_text_is_one_short_line(topic: Topic) -> None:
     """Tags are written by anybody."""
     topic.subscribe()
-    SnsChannel(topic.sns, topic.arn).send(a_message(subject="a\r\nBcc: x\x1b[2J é " + "y" * 200))
+    SnsChannel(topic.sns, topic.arn).send(a_message(subject="a\r\nBcc: x\x1b[2J é字 " + "y" * 200))
     (received,) = topic.received()
-    assert received["Subject"].startswith("a Bcc: x [2J ? yyy")
+    assert received["Subject"].startswith("a Bcc: x [2J e? yyy")
     assert len(received["Subject"]) < 100
+
+
+@pytest.mark.parametrize(
+    "kind,address,owner",
+    [
+        (ContactKind.NAME, "José Núñez", "josé núñez"),
+        (ContactKind.NAME, "Team-Basket", "team-basket"),
+        (ContactKind.SLACK_USER, "U012AB3CD", "u012ab3cd"),
+        (ContactKind.SLACK_CHANNEL, "C012AB3CD", "c012ab3cd"),
+        (ContactKind.EMAIL, "用户@例子.广告", "用户@例子.广告"),
+    ],
+)
+def test_the_attribute_has_every_kind_of_owner_in_lower_case_and_whole(
+    topic: Topic, kind: ContactKind, address: str, owner: str
+) -> None:
+    """A filter compares case and letters; the text has them as they were written.
+
+    Fails without `lower`, and with an attribute in ASCII.
+    """
+    topic.subscribe(FilterPolicy=json.dumps({"owner": [owner]}))
+    message = a_message(contact=Contact(kind, address), subject=f"Of {address}", text=address)
+    SnsChannel(topic.sns, topic.arn).send(message)
+    (received,) = topic.received()
+    assert received["MessageAttributes"]["owner"]["Value"] == owner
+    assert address in received["Message"]
+    assert received["Subject"].isascii()
 
 
 def test_a_notice_about_no_region_has_no_such_attribute(topic: Topic) -> None:

@@ -138,12 +138,12 @@ def test_addresses_are_looked_up_once_while_the_function_is_warm(
 def test_what_is_remembered_is_bounded(slack: Workspace, channel: SlackChannel) -> None:
     """A function may stay warm for long."""
     for number in range(MOST_KNOWN + 10):
-        channel._users[f"{number}@example.com"] = ("U1", 9_999.0)
-        if len(channel._users) > MOST_KNOWN:
-            channel._users.popitem(last=False)
+        channel._found[f"{number}@example.com"] = ("U1", 9_999.0)
+        if len(channel._found) > MOST_KNOWN:
+            channel._found.popitem(last=False)
     channel.send(a_message())
-    assert len(channel._users) == MOST_KNOWN
-    assert ADDRESS in channel._users
+    assert len(channel._found) == MOST_KNOWN
+    assert ADDRESS in channel._found
 
 
 def test_who_has_left_is_not_reached(slack: Workspace, channel: SlackChannel) -> None:
@@ -179,6 +179,64 @@ def test_what_is_no_address_in_slack_is_refused_without_asking(
     """A name, and the operators, to whom another way leads."""
     refusal(channel, Undeliverable, contact)
     assert slack.calls == []
+
+
+def named(name: str) -> Contact:
+    """Return a contact whose address says nothing of Slack."""
+    return Contact(ContactKind.NAME, name)
+
+
+NO_ADDRESS = "the owner tag names somebody, but gives no address"
+
+
+def test_capitals_are_an_id_only_where_slack_knows_it(
+    slack: Workspace, channel: SlackChannel
+) -> None:
+    """A team is called CUSTOMERS, and an id of long ago has no digit.
+
+    Fails if such a name is posted to without asking.
+    """
+    slack.scopes.add("channels:read")
+    slack.users["UABCDEFGH"] = {"id": "UABCDEFGH", "email": "", "deleted": False}
+    slack.channels["CHANNELID"] = {"name": "dev", "archived": False, "joined": True}
+    slack.channels["C00000001"] = {"name": "CUSTOMERS", "archived": False, "joined": True}
+    assert channel.send(a_message(named("@UABCDEFGH"))).recipient == "UABCDEFGH"
+    assert channel.send(a_message(named("CHANNELID"))).message_id.startswith("CHANNELID/")
+    posted = len(slack.called("chat.postMessage"))
+    for name in ("CUSTOMERS", "WEBPORTAL", "WEBTEAM", "Customers"):
+        assert refusal(channel, Undeliverable, named(name)) == NO_ADDRESS
+    assert len(slack.called("chat.postMessage")) == posted
+
+
+def test_who_has_left_and_had_an_id_of_capitals_is_not_reached(
+    slack: Workspace, channel: SlackChannel
+) -> None:
+    """As if nobody had it."""
+    slack.users["UABCDEFGH"] = {"id": "UABCDEFGH", "email": "", "deleted": True}
+    assert refusal(channel, Undeliverable, named("UABCDEFGH")) == NO_ADDRESS
+
+
+def test_an_app_that_may_not_see_channels_takes_capitals_for_a_name(
+    slack: Workspace, channel: SlackChannel
+) -> None:
+    """That scope is needed for nothing else, so that its lack closes nothing; it is asked once.
+
+    Fails if a missing scope is an error there.
+    """
+    for _ in range(3):
+        assert refusal(channel, Undeliverable, named("CUSTOMERS")) == NO_ADDRESS
+    assert len(slack.called("conversations.info")) == 1
+
+
+@pytest.mark.parametrize("contact", [named("CUSTOMERS"), named("UABCDEFGH")])
+def test_a_limited_question_about_an_id_is_put_again_later(
+    slack: Workspace, channel: SlackChannel, contact: Contact
+) -> None:
+    """It says nothing of whether there is one."""
+    slack.limit("conversations.info", 7)
+    slack.limit("users.info", 7)
+    assert refusal(channel, DeliveryFailed, contact) == "Slack takes no more just now"
+    assert refusal(channel, DeliveryFailed, contact) == "Slack limits look-ups just now"
 
 
 @pytest.mark.parametrize("code", sorted(UNREACHABLE))

@@ -15,10 +15,11 @@ import pytest
 from janitor.adapters.cloudformation import CloudFormation
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.ports import Stacks
+from janitor.core.causes import Cause, cause_of, cause_of_refusal
 from janitor.core.errors import DeleteRefused, StackNotFound, TagRefused
-from janitor.core.ladder import Cause, Rung, Step, cause_of
+from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
-from janitor.core.resources import NESTED, Resource, Snapshot
+from janitor.core.resources import NESTED, Count, Resource, Snapshot
 
 REGIONS = ("eu-central-1", "us-east-1")
 HOME = REGIONS[0]
@@ -426,7 +427,7 @@ def test_termination_protection_is_respected(world: World) -> None:
     assert described(world, stack).termination_protection
     with pytest.raises(DeleteRefused, match=r"(?i)termination.?protection") as refused:
         world.stacks.delete(stack.stack_id, "token-1")
-    assert cause_of(refused.value.said) is Cause.NOT_BEGUN
+    assert cause_of_refusal(refused.value.said) is Cause.NOT_BEGUN
     assert described(world, stack).status == "CREATE_COMPLETE"
 
 
@@ -478,7 +479,7 @@ def test_a_snapshot_says_what_the_stack_consists_of(world: World) -> None:
     stack = world.create_with("feat", Part.EXPORT, Part.KEPT)
     stack = described(world, stack)
     snapshot = world.stacks.snapshot(stack)
-    assert world.stacks.count(stack.stack_id) == len(snapshot.resources)
+    assert world.stacks.count(stack.stack_id) == Count(len(snapshot.resources), 0)
     assert resources(snapshot) == {
         "Shown": ("AWS::SSM::Parameter", ""),
         "Kept": ("AWS::SSM::Parameter", "Retain"),
@@ -508,7 +509,7 @@ def test_a_snapshot_looks_into_nested_stacks(world: World) -> None:
     assert snapshot.nested.keys() == {child}
     assert snapshot.nested[child].startswith("sha256:")
     assert snapshot.nested[child] != snapshot.template
-    assert world.stacks.count(stack.stack_id) == 2
+    assert world.stacks.count(stack.stack_id) == Count(2, 0)
 
 
 def test_a_stack_without_nested_ones_is_recorded_in_two_calls(cloud: OverTheWire) -> None:

@@ -14,8 +14,10 @@ from janitor.adapters.cloudformation import CloudFormation
 from janitor.adapters.dynamodb import DynamoLedger
 from janitor.adapters.memory import MemoryChannel, MemoryPolicies
 from janitor.adapters.purging import BucketPurger, RepositoryPurger
+from janitor.adapters.reasons import LONGEST
 from janitor.adapters.tables import create_tables
 from janitor.core.audit import verify
+from janitor.core.companions import companion_name
 from janitor.core.journal import Actor
 from janitor.core.model import LeaseState, Mode
 from janitor.core.policy_file import parse_policy
@@ -29,7 +31,7 @@ DUE = {"janitor:expires": "2020-01-01", "janitor:owner": "ana@example.com"}
 PARAMETER = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}
 POLICY = """
 window: {{days: [mon, tue, wed, thu, fri, sat, sun], hours: 00:00-24:00}}
-limits: {{min_observed: 0m, max_due: 100, max_deletes_fraction: 1, max_attempts: 2}}
+limits: {{min_observed: 0m, max_attempts: 2}}
 defaults: {{grace: 0m, {more}}}
 """
 
@@ -86,14 +88,14 @@ class Emulated:
         self.settle()
         return str(answer["StackId"])
 
-    def stubborn(self) -> dict[str, Any]:
+    def stubborn(self, says: str = "no") -> dict[str, Any]:
         """Return a resource that will not be deleted; its function is in no stack."""
         function = self.client("lambda").create_function(
             FunctionName="refusing",
             Runtime="python3.13",
             Role=ROLE,
             Handler="index.handler",
-            Code={"ZipFile": zipped(REFUSING)},
+            Code={"ZipFile": zipped(REFUSING.replace('"no"', json.dumps(says)))},
         )
         token = {"ServiceToken": function["FunctionArn"]}
         return {"Type": "Custom::Stubborn", "Properties": token}
@@ -226,6 +228,23 @@ def test_what_fails_for_good_is_explained_and_ends_with_a_person(
     assert (kinds.count("failed-plain"), kinds.count("attention")) == (2, 2)
 
 
+def test_a_service_that_throttles_costs_no_attempt(account: Callable[..., Emulated]) -> None:
+    """However long the text around what AWS says: its end is kept, too.
+
+    Fails without `capped` in `_resource` of stack_deletions.py, or if that keeps no end.
+    """
+    world = account()
+    throttled = "x" * 3_000 + " (Service: Ssm, Status Code: 400, Error Code: ThrottlingException)"
+    stack_id = world.deploy("feat", {"Value": PARAMETER, "Stubborn": world.stubborn(throttled)})
+    world.sweep(3)
+    world.sweep(4, hours=17)
+    assert world.state(stack_id) in {LeaseState.DELETING, LeaseState.FAILED}
+    assert world.events(stack_id, "deletion.failed") == []
+    assert len(world.events(stack_id, "deletion.refused")) >= 2
+    (one,) = [o for o in world.janitor.stacks.fates(stack_id) if o.status == "DELETE_FAILED"]
+    assert len(one.reason) == LONGEST
+
+
 @pytest.mark.parametrize("resort", ["retain", "force"])
 def test_the_last_resort_is_recorded_with_what_it_left(
     account: Callable[..., Emulated], resort: str
@@ -276,6 +295,39 @@ def test_images_that_stand_in_the_way_are_deleted_where_opted_in(
     assert purged["reason"]["facts"]["images"] == "1"
     assert purged["reason"]["facts"]["physical_id"] == "feat-images"
     assert len(ecr.list_images(repositoryName="other")["imageIds"]) == 1
+
+
+def test_a_companion_goes_with_its_parent_and_under_its_opt_in(
+    account: Callable[..., Emulated],
+) -> None:
+    """It has no tags, as SAM leaves it; its images go only once it could not be deleted.
+
+    Fails with `goes_first=False` in `find_companion`.
+    """
+    world = account("purge: [ecr]")
+    repository = {
+        "Type": "AWS::ECR::Repository",
+        "Properties": {"RepositoryName": "feat1ba8aba1/fn"},
+    }
+    companion = world.deploy(companion_name("feat"), {"FnRepo": repository}, tags={})
+    stack_id = world.deploy("feat", {"Value": PARAMETER})
+    config = {"digest": "sha256:" + "0" * 64}
+    world.client("ecr").put_image(
+        repositoryName="feat1ba8aba1/fn",
+        imageManifest=json.dumps({"schemaVersion": 2, "config": config}),
+        imageTag="v1",
+    )
+    world.sweep(3)
+    assert world.statuses() == {
+        companion_name("feat"): "DELETE_FAILED",
+        "feat": "UPDATE_COMPLETE",  # its tags say that it is marked
+    }
+    world.sweep(3, hours=1)
+    assert world.statuses() == {}
+    assert world.state(stack_id) is LeaseState.DELETED
+    assert world.ledger.lease(companion) is None
+    (confirmed,) = world.events(stack_id, "deletion.confirmed")
+    assert (confirmed["result"], confirmed["reason"]["facts"]["gone"]) == ("ok", "3")
 
 
 def test_without_the_opt_in_no_image_is_touched(account: Callable[..., Emulated]) -> None:

@@ -17,21 +17,32 @@ REFUSAL = (
 
 
 @contextmanager
-def proxied(upstream: str, region: str, *, held_seconds: float = 0.0) -> Iterator[str]:
-    """Pass everything on to `upstream`, but for CloudFormation calls to `region`."""
+def proxied(
+    upstream: str,
+    region: str,
+    *,
+    held_seconds: float = 0.0,
+    status: int = 403,
+    kind: str = "text/xml",
+    body: bytes = REFUSAL,
+) -> Iterator[str]:
+    """Pass everything on to `upstream`, but for CloudFormation calls to `region`.
+
+    Those are refused, or answered as is said.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             scope = f"/{region}/cloudformation/"
             if scope in self.headers.get("Authorization", ""):
                 time.sleep(held_seconds)
-                self._answer(403, {"Content-Type": "text/xml"}, REFUSAL)
+                self._answer(status, {"Content-Type": kind}, body)
                 return
             request = urllib.request.Request(  # noqa: S310 - loopback only
-                upstream + self.path, body, dict(self.headers), method="POST"
+                upstream + self.path, sent, dict(self.headers), method="POST"
             )
             try:
                 with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
@@ -39,16 +50,16 @@ def proxied(upstream: str, region: str, *, held_seconds: float = 0.0) -> Iterato
             except urllib.error.HTTPError as error:
                 self._answer(error.code, dict(error.headers), error.read())
 
-        def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response(status)
+        def _answer(self, code: int, headers: dict[str, str], said: bytes) -> None:
+            self.send_response(code)
             for name, value in headers.items():
                 if name.lower() not in ("content-length", "transfer-encoding", "connection"):
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(said)))
             self.end_headers()
             # The caller may have been interrupted: that is what such a test is about.
             with suppress(BrokenPipeError, ConnectionResetError):
-                self.wfile.write(body)
+                self.wfile.write(said)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing."""

@@ -375,8 +375,8 @@ def test_an_explanation_is_facts_and_an_object(janitor: CommandLine) -> None:
     for words in (
         "default: yes, it has the tag janitor:ttl=3d",
         "asked for by tag janitor:ttl=3d",
-        "no, final notice delivered to every owner: not yet to",
-        "at the earliest, once: deadline passed",
+        "not yet: every owner has its final notice; not yet to",
+        "at the earliest, once: the deadline has passed",
     ):
         assert words in ran.out
     assert "\u202e" not in ran.out
@@ -386,7 +386,7 @@ def test_an_explanation_is_facts_and_an_object(janitor: CommandLine) -> None:
     ]
     assert document["earliest"] is None
     needed = {one["what"]: one["holds"] for one in document["needed"]}
-    assert needed["not protected"] is True
-    assert needed["mode enforce"] is False
+    assert needed["no tag protects it"] is True
+    assert needed["the mode is enforce"] is False
     other = janitor.deploy("other", team="x")
     assert janitor("explain", other, "--json").json["deleted"] == "never: it is not managed"

@@ -210,11 +210,13 @@ def test_no_region_is_one_clear_line(account: CommandLine) -> None:
 def test_a_policy_is_refused_by_field_and_line(account: CommandLine, tmp_path: Path) -> None:
     """Every problem has its line, in `policy check` and in every other command."""
     file = tmp_path / "policy.yaml"
-    file.write_text("mode: observe\nrules:\n  - name: a\n    select: {tag: x}\n    ttl: 3 days\n")
+    file.write_text(
+        "mode: observe\nrules:\n  - name: a\n    select: {tag: x}\n    ttl: three days\n"
+    )
     for command in (("policy", "check", str(file)), ("plan", "--policy", str(file))):
         ran = account(*command)
         assert ran.code == 2
-        assert f"{file}:5: rules[0].ttl: '3 days' is not a duration" in ran.err
+        assert f"{file}:5: rules[0].ttl: 'three days' is not a duration" in ran.err
 
 
 def test_a_policy_that_deletes_nothing_says_so_above_its_examples(
@@ -225,11 +227,8 @@ def test_a_policy_that_deletes_nothing_says_so_above_its_examples(
     Fails without `why_nothing_goes` in `policy check`.
     """
     file = tmp_path / "policy.yaml"
-    file.write_text("mode: enforce\nlimits: {max_due: 0}\n")
-    line = (
-        "As it stands nothing is deleted: limits.max_due is 0, so the breaker trips at the first"
-        " due stack."
-    )
+    file.write_text("mode: enforce\nlimits: {max_deleting: 0}\n")
+    line = "As it stands nothing is deleted: limits.max_deleting is 0."
     shown = account("policy", "check", str(file)).out
     assert " ".join(shown.split()).find(f"{line} Otherwise:") > 0
     assert account("policy", "check", str(file), "--json").json["nothing_is_deleted"] == line
@@ -265,7 +264,7 @@ def test_a_pretended_time_never_changes_a_real_account(account: CommandLine) -> 
     changing = (
         ("sweep", "--apply", *ENFORCE, "--now", at(days=9)),
         ("extend", "feat-a", "--by", "3d", "--now", at(days=9)),
-        ("breaker", "lift", "--now", at(days=9)),
+        ("breaker", "lift", "--reason", "x", "--now", at(days=9)),
     )
     for arguments in changing:
         ran = account(*arguments, AWS_ENDPOINT_URL="")
@@ -273,26 +272,63 @@ def test_a_pretended_time_never_changes_a_real_account(account: CommandLine) -> 
         assert "--now is for trying things out" in ran.err
 
 
-def test_the_breaker_stops_and_an_operator_lifts_it(janitor: CommandLine, tmp_path: Path) -> None:
-    """Much too much that is due goes only after an acknowledgement, and that is journalled."""
+def test_a_surprise_is_held_and_an_operator_accepts_exactly_it(
+    janitor: CommandLine, tmp_path: Path
+) -> None:
+    """Shown, accepted by the name of the set, journalled; then it is marked."""
     policy = tmp_path / "policy.yaml"
-    policy.write_text(
-        "window: {days: [mon, tue, wed, thu, fri, sat, sun], hours: 00:00-24:00}\n"
-        "limits: {max_due: 2, max_deletes_per_sweep: 2}\n"
-    )
-    for number in range(3):
-        janitor.deploy(f"feat-{number}", ttl="1h")
-    for hours in (0.1, 2):
-        sweep(janitor, at(hours=hours), "--policy", str(policy))
-    stopped = sweep(janitor, at(hours=80), "--policy", str(policy))
-    assert "3 blocked" in stopped.out
-    assert "Subject: [janitor] deletions are stopped: too many stacks are due" in stopped.out
-    assert janitor("breaker", "show").out.startswith("Breaker: tripped since")
-    lifted = janitor("breaker", "lift", "--reason", "end of the project", "--now", at(hours=81))
-    assert lifted.code == 0
-    going = sweep(janitor, at(hours=82), "--policy", str(policy), "--json")
-    assert sorted(decisions(going).values()) == ["delete", "delete", "wait"]
-    assert "end of the project" in janitor("audit", "show", "janitor").out
+    rule = "rules: [{name: feat, select: {name: 'feat-*'}, ttl: %s}]\n"
+    policy.write_text(rule % "9d")
+    by = ("--policy", str(policy))
+    for number in range(6):
+        janitor.deploy(f"feat-{number}", owner="ada@example.com")
+    sweep(janitor, at(hours=0.1), *by)
+    assert janitor("breaker", "show", *by).out.startswith("Nothing is held")
+    policy.write_text(rule % "30m")
+    held = sweep(janitor, at(hours=1), *by)
+    assert "6 waiting" in held.out
+    assert "Subject: [janitor] held: too many deadlines would come earlier at once" in held.out
+    when = ("--now", at(hours=2))
+    shown = janitor("breaker", "show", *by, *when)
+    assert len(re.findall(r"^  feat-", shown.out, re.MULTILINE)) == 6
+    name = janitor("breaker", "show", "--json", *by, *when).json["set"]
+    assert f"janitor breaker lift --set {name} --reason '...'" in shown.out
+    for wrong, says in (
+        (("--set", name), "--reason is missing"),
+        (("--reason", "end of the project"), "--set says what is accepted"),
+        (("--set", "00000000", "--reason", "x"), "has changed since it was shown"),
+    ):
+        ran = janitor("breaker", "lift", *wrong, *by, *when)
+        assert (ran.code > 0, ran.err.count("\n")) == (True, 1)
+        assert says in ran.err
+    lifted = janitor("breaker", "lift", "--set", name, "--reason", "the project ends", *by, *when)
+    assert (lifted.code, lifted.out.startswith("Accepted: policy ")) == (0, True)
+    going = sweep(janitor, at(hours=3), *by, "--json")
+    assert set(decisions(going).values()) == {"mark"}
+    assert "the project ends" in janitor("audit", "show", "janitor").out
+
+
+def test_a_stack_is_taken_out_and_put_back(janitor: CommandLine) -> None:
+    """For a reason, and by its name."""
+    janitor.deploy("feat-a", ttl="1h", owner="ada@example.com")
+    sweep(janitor, at(hours=0.1))
+    ran = janitor("unmanage", "feat-a")
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    ran = janitor("unmanage", "feat-a", "--reason", "no feature")
+    assert ran.out == "feat-a is taken out: no sweep looks at it any more, and none deletes it.\n"
+    shown = sweep(janitor, at(hours=1))
+    assert "1 taken out by an operator" in shown.out
+    assert "no feature" in janitor("audit", "show", "feat-a").out
+
+
+def test_the_days_ahead_are_shown_one_by_one(janitor: CommandLine) -> None:
+    """As a list and as JSON."""
+    janitor.deploy("feat-a", ttl="3d", owner="ada@example.com")
+    sweep(janitor, at(hours=0.1))
+    shown = janitor("plan", "--days", "14").out
+    assert [step in shown for step in ("2 reminders", "1 mark", "1 deletion")]
+    ahead = janitor("plan", "--days", "14", "--json").json["ahead"]
+    assert [one["step"] for one in ahead if one["step"] != "reminder"] == ["mark", "deletion"]
 
 
 def test_nothing_but_text_goes_to_a_pipe(janitor: CommandLine) -> None:
@@ -394,9 +430,8 @@ def test_a_pretended_time_is_not_fooled_by_an_endpoint_that_is_not_in_force(
     account: CommandLine,
 ) -> None:
     """What counts is where the calls would go."""
-    ran = account(
-        "breaker", "lift", "--now", at(days=9), AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true"
-    )
+    lift = ("breaker", "lift", "--reason", "x", "--now", at(days=9))
+    ran = account(*lift, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS="true")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert "AWS_ENDPOINT_URL is not in force" in ran.err
 

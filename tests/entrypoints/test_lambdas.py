@@ -5,22 +5,29 @@ import json
 import re
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import boto3
 import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from tests.entrypoints.command_line import TEMPLATE
 from tests.hooks import Hooks
 from tests.slack_server import SIGNING_SECRET, TOKEN, Workspace, slack_server
 
+from janitor.adapters.memory import MemoryLedger
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.tables import create_tables
-from janitor.core.errors import ConfigurationError
+from janitor.core.errors import ConfigurationError, UnreadableMessage
+from janitor.core.journal import Entry
+from janitor.core.plan import Listing
+from janitor.core.requests import DeletionRequest, body_of
 from janitor.entrypoints import api_door, check, deployed, lambdas
 from janitor.entrypoints.emulator import emulated_aws
 
@@ -302,6 +309,101 @@ def test_a_message_that_makes_no_sense_fails_alone(
     assert len(inbox(account)) == 1
 
 
+def logged(caplog: pytest.LogCaptureFixture, message: str) -> list[Any]:
+    """Return the lines of the log with this message."""
+    return [record for record in caplog.records if record.getMessage() == message]
+
+
+def test_a_message_that_cannot_be_read_is_named_in_one_line(
+    account: Account, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its id, counted, and without a traceback: it is nobody's bug.
+
+    Fails with `logger.exception` in `_log_failed`, and for deletions without its `except`.
+    """
+    (record,) = event("notify.json")["Records"]
+    bad = record | {"body": "<html>", "messageId": "bad"}
+    other = record | {"body": "[]", "messageId": "other"}
+    other["attributes"] = {**record["attributes"], "MessageGroupId": "another"}
+    for act, metric in (("notify", "NoticesFailed"), ("delete", "DeletionsFailed")):
+        caplog.clear()
+        with suppress(BatchProcessingError):  # the whole batch is bad
+            getattr(lambdas, act)({"Records": [bad, other]}, Context())
+        said = capsys.readouterr().out
+        lines = logged(caplog, f"{act}.failed")
+        assert [line.key for line in lines] == ["bad", "other"]
+        assert all(line.detail.startswith("the message cannot be read: ") for line in lines)
+        assert not [line for line in lines if line.exc_info]
+        assert f'"{metric}":[1.0,1.0]' in said
+        assert '"Bugs":[0.0,0.0]' in said
+    with pytest.raises(UnreadableMessage, match="the event names no stack"):
+        lambdas.track({"detail": {"stack": 1}}, Context())
+
+
+def test_a_row_that_cannot_be_read_is_named_and_counted(
+    account: Account, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others are looked after as ever."""
+    odd = account.deploy("feat-odd", ttl="1d", owner="ada@example.com")
+    sweep()
+    account.client("dynamodb").update_item(
+        TableName="janitor-leases",
+        Key={"stack_id": {"S": odd}},
+        UpdateExpression="SET doc = :doc",
+        ExpressionAttributeValues={":doc": {"S": "{"}},
+    )
+    account.deploy("feat-new", ttl="1d", owner="ada@example.com")
+    capsys.readouterr()
+    assert sweep() == {"mode": "enforce", "managed": 2, "due": 0, "open": 1, "wait": 1}
+    said = capsys.readouterr().out
+    (line,) = logged(caplog, "record.unreadable")
+    assert (line.key, line.error) == (odd, "its lease cannot be read: its content is no JSON")
+    assert '"RecordsUnreadable":[1.0]' in said
+    assert '"SweepCompleted":[1.0]' in said
+    assert '"OutcomesFailed":[0.0]' in said
+
+
+class Buggy(MemoryLedger):
+    """A ledger over which the code fails."""
+
+    def commit(self, entry: Entry[Any]) -> None:
+        """Fail as code does that was never run."""
+        raise AttributeError("'NoneType' object has no attribute 'seq'")
+
+
+def test_a_sweep_in_which_the_code_fails_over_every_stack_is_logged_counted_and_not_completed(
+    account: Account, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each with its traceback and the id of its stack.
+
+    Fails without `exc_info` in `_log`.
+    """
+    ids = {account.deploy(f"feat-{n}", ttl="1d") for n in range(5)}
+    deployed.deployed().__dict__["ledger"] = Buggy()
+    sweep()
+    said = capsys.readouterr().out
+    lines = logged(caplog, "sweep.failed")
+    assert {line.key for line in lines} == {*ids, "janitor"}
+    assert all("in commit" in "".join(format_exception(line.exc_info[1])) for line in lines)
+    expected = "a bug in janitor: AttributeError: 'NoneType' object has no attribute 'seq'"
+    assert {line.detail for line in lines} == {expected}
+    assert '"Bugs":[6.0]' in said
+    assert '"OutcomesFailed":[6.0]' in said
+    assert '"SweepCompleted":[0.0]' in said
+
+
+def test_a_bug_in_a_dry_sweep_lets_no_new_version_go_live(account: Account) -> None:
+    """The check says so in one line, and its log has the traceback."""
+
+    class Lost(MemoryStacks):
+        def list_all(self, regions: Iterable[str]) -> Iterator[Listing]:
+            for region in regions:
+                yield Listing(region, error="a bug", bug=KeyError("Stacks"))
+
+    deployed.deployed().__dict__["stacks"] = Lost(lambda: datetime.now(UTC))
+    assert check.check({}, Context())["reason"] == "a bug in janitor: KeyError: 'Stacks'"
+
+
 def test_a_sweep_out_of_time_leaves_the_rest_to_the_next(account: Account) -> None:
     """It stops between two stacks, and what it had begun is whole."""
     for number in range(4):
@@ -476,6 +578,46 @@ def test_a_notice_that_slack_wants_later_comes_back_then(
     assert '"NoticesFailed":[1.0]' in capsys.readouterr().out
 
 
+def test_a_deletion_before_its_turn_comes_back_then(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And it is counted as no failure.
+
+    Fails if `_delete` does not postpone: the queue would keep it for six minutes.
+    """
+    sqs = account.client("sqs")
+    url = sqs.get_queue_url(QueueName="d.fifo")["QueueUrl"]
+    turn = datetime.now(UTC) + timedelta(seconds=2)
+    stack_id = account.deploy("feat-a")
+    body = body_of(DeletionRequest(stack_id, turn, not_before=turn))
+    sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g", MessageDeduplicationId="d")
+    (taken,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    (record,) = event("delete.json")["Records"]
+    changes = {"messageId": "1", "body": taken["Body"], "receiptHandle": taken["ReceiptHandle"]}
+    answer = lambdas.delete({"Records": [{**record, **changes}]}, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert '"DeletionsFailed":[0.0]' in capsys.readouterr().out
+    (again,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
+    changes["receiptHandle"] = again["ReceiptHandle"]
+    assert lambdas.delete({"Records": [{**record, **changes}]}, Context()) == {
+        "batchItemFailures": []
+    }
+
+
+def test_a_request_to_delete_that_cannot_be_read_is_logged_counted_and_comes_back(
+    account: Account, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The batch goes on.
+
+    Fails without `raise` in `_delete`.
+    """
+    (record,) = event("delete.json")["Records"]
+    answer = lambdas.delete({"Records": [{**record, "body": "no request"}]}, Context())
+    assert len(answer["batchItemFailures"]) == 1
+    assert '"DeletionsFailed":[1.0]' in capsys.readouterr().out
+    assert [one.message for one in caplog.records].count("delete.failed") == 1
+
+
 def at_deployment(stub: Hooks, **properties: str) -> str:
     """Let CloudFormation ask the check function, and return the reason that it is given."""
     asked = {
@@ -616,7 +758,7 @@ def test_hostile_tags_come_out_harmless_in_mail_and_logs(
     janitor = deployed.deployed("notice_queue", "deletion_queue")
     stacks = MemoryStacks(lambda: datetime.now(UTC))
     tags = {"janitor:expires": "2026-01-01", "janitor:owner": HOSTILE, "branch": HOSTILE}
-    stacks.create("feat-a", tags=tags, created=datetime(2026, 5, 1, tzinfo=UTC))
+    stacks.create("feat-a", tags=tags, created=datetime.now(UTC) - timedelta(days=2))
     stacks.create("feat-b", tags={**tags, "janitor:expires": HOSTILE})
     monkeypatch.setitem(janitor.__dict__, "stacks", stacks)
     sweep()

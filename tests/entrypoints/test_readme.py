@@ -24,7 +24,15 @@ from janitor.entrypoints.cli import app
 from janitor.settings import VARIABLES
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-EVERYWHERE = {"--json", "--region", "--lease-table", "--journal-table", "--deployment", "--help"}
+EVERYWHERE = {
+    "--json",
+    "--region",
+    "--lease-table",
+    "--journal-table",
+    "--deployment",
+    "--help",
+    "--debug",
+}
 WITHOUT_ACCOUNT = {"janitor demo", "janitor doctor", "janitor policy check"}
 """Commands that do not take what all others take."""
 
@@ -66,7 +74,7 @@ def test_the_table_names_every_option_and_no_other(name: str) -> None:
     """Options that most commands take are named once, above the table."""
     command = commands()[name]
     has = {option for p in command.params for option in p.opts if option.startswith("--")}
-    common = {"--help"} if name in WITHOUT_ACCOUNT else EVERYWHERE
+    common = {"--help", "--debug"} if name in WITHOUT_ACCOUNT else EVERYWHERE
     told = set(re.findall(r"(--[a-z-]+)", rows()[name]))
     assert told - common == has - common
     if name not in WITHOUT_ACCOUNT:
@@ -84,7 +92,7 @@ def test_the_help_shows_every_command_in_the_order_of_need_and_whole() -> None:
     assert not [text for text in shown if "..." in text]
     listed = re.findall(r"^  ([a-z]+) ", shown[0], re.MULTILINE)
     assert " ".join(listed) == (
-        "init doctor plan sweep explain extend audit breaker policy digest demo"
+        "init doctor plan sweep explain extend unmanage audit breaker policy digest demo"
     )
 
 

@@ -23,7 +23,7 @@ from janitor.core.requests import AnswerRequest, RevisionRequest, Telling
 from janitor.entrypoints.http import Request
 from janitor.entrypoints.slack import LONGEST_PAYLOAD, PATH, interact
 
-USER, BO, OLGA = "U0000ANA", "U00000BO", "U0000OPS"
+USER, BO, OLGA = "U00000ANA", "U000000BO", "U00000OPS"
 DM = "D0000ANA"
 SLACK_SIDE = Workspace()
 TOLD = Notice(

@@ -25,7 +25,7 @@ def told() -> Story:
     story = Story()
     for name in NAMES:
         story.deploy(name, {**OWNED, "janitor:owner": "ada.lovelace@department.example.com"})
-    story.deploy("feat-typo", {**OWNED, "janitor:ttl": "3 days"})
+    story.deploy("feat-typo", {**OWNED, "janitor:ttl": "three days"})
     for _ in range(4):
         story.sweep()
         story.wait(1)
@@ -76,7 +76,7 @@ def test_a_pipe_gets_a_line_for_each_fact_and_none_ends_in_blanks(
     plan = story.janitor.plan().plan
     for part in (*events_view(events, BERLIN), plan_view(plan, BERLIN)):
         out().print(part)
-    assert len(capsys.readouterr().out.splitlines()) == 1 + len(events) + 1 + len(NAMES) + 2
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(events) + 1 + len(NAMES) + 3
     prose = "word " * 100 + "end"
     out().print(story_view(events[0].key, events, BERLIN))
     out().print(facts_view([("a", prose), ("", "")]))
@@ -122,7 +122,8 @@ def test_a_plan_says_what_its_mode_leaves_undone(mode: Mode, says: str) -> None:
     """And nothing where nothing is due. Fails without `UNDONE`."""
     story = told()
     story.policies.override = mode
-    assert on_a_terminal(500, plan_view(story.janitor.plan().plan, BERLIN))[-1].startswith(says)
+    shown = on_a_terminal(500, plan_view(story.janitor.plan().plan, BERLIN))
+    assert any(line.startswith(says) for line in shown[-2:])
     quiet = Story(mode=mode)
     quiet.deploy("other", {})
     assert on_a_terminal(500, plan_view(quiet.janitor.plan().plan, BERLIN)) == [

@@ -1,4 +1,4 @@
-"""One checker per invariant of DESIGN.md §4, over the world's own record.
+"""Checkers for each invariant of DESIGN.md §4, over the world's own record.
 
 A checker collects what it finds, since an assertion raised inside a journey could be
 swallowed there. The mutations that each one has caught are in mutations.py.
@@ -11,16 +11,22 @@ from typing import Any
 
 from tests.journeys import truth
 from tests.journeys.comparing import asked_to_delete, compared
+from tests.journeys.holding import BUSY, OPEN, Holding, why_held
 from tests.journeys.recording import Observer
-from tests.journeys.timing import let_go_at, why_too_soon
-from tests.journeys.truth import HOUR
-from tests.journeys.world import Swept, World
+from tests.journeys.timing import (
+    in_force,
+    let_go_at,
+    standing,
+    why_not_adopted,
+    why_too_soon,
+)
+from tests.journeys.truth import DAY, HOUR
+from tests.journeys.world import Shown, Swept, World
 
 from janitor.core.audit import verify
-from janitor.core.decisions import decision_name
 from janitor.core.journal import FIRST_PREVIOUS, Entry
 from janitor.core.ladder import Step
-from janitor.core.model import Lease, LeaseState, Mode, Stack
+from janitor.core.model import Account, Lease, LeaseState, Mode, MoveCause, Stack
 from janitor.core.requests import DeletionRequest, Message, RevisionRequest, Telling
 from janitor.core.resources import Resource
 
@@ -46,7 +52,7 @@ STATE_AFTER = {
 
 
 class Checkers(Observer):
-    """The nine invariants; `found` is what did not hold."""
+    """The invariants; `found` is what did not hold."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
@@ -56,9 +62,9 @@ class Checkers(Observer):
         self.recorded: set[str] = set()
         self.intended: Counter[str] = Counter()
         self.called: Counter[str] = Counter()
-        self.deleted_by_sweep: dict[int, set[str]] = {}
-        self.limits: dict[int, int] = {}
-        self.stopped = False
+        self.adopted: dict[str, datetime] = {}
+        self.holding = Holding()
+        self.retagged: set[str] = set()
 
     def no(self, invariant: int, what: str) -> None:
         """Record that an invariant does not hold."""
@@ -78,7 +84,9 @@ class Checkers(Observer):
         if self.states.get(stack_id) != "deleting":
             self.no(3, f"{stack.name} deleted without a claim")
         self._last_resort(stack, step, world)
-        self._within_limits(stack_id, world)  # 6
+        self._not_held(stack, world)  # 6
+        if stack_id in world.ledger.spoiled:
+            self.no(9, f"{stack.name} deleted, and nobody can read its lease")
         if not any(view.mode is Mode.ENFORCE for view in world.views[world.purged_at :]):
             self.no(8, f"deleted in mode {world.mode}")
 
@@ -139,9 +147,11 @@ class Checkers(Observer):
             self.no(8, f"revised {message.subject} in mode {world.mode}")
         for told in truth.read_notice(message.text, world.now):
             stacks = [s for s in world.stacks.stacks.values() if s.created == told.created]
-            leases = [world.ledger.lease(s.stack_id) for s in stacks if s.name == told.name]
+            leases = [world.ledger.records.get(s.stack_id) for s in stacks if s.name == told.name]
             for lease in leases:
-                if told.promised and lease and lease.delete_after != told.promised:
+                if not isinstance(lease, Lease) or not told.promised:
+                    continue
+                if lease.delete_after != told.promised:
                     self.no(1, f"shown anew with {told.promised}, and {lease.delete_after} holds")
 
     def on_queue(self, request: Telling | DeletionRequest, world: World) -> None:
@@ -165,6 +175,7 @@ class Checkers(Observer):
         if (record.seq, record.head) != (seq, head):
             self.no(3, f"record {key} does not remember the end of its chain")
         self.heads[key] = (seq, head)
+        self._steps([event.action for event in entry.events], record, world)
         if isinstance(record, Lease) and record.state.value != self.states.get(key):
             action = entry.events[-1].action
             self.no(3, f"{action}: lease is {record.state.value}, journal {self.states.get(key)}")
@@ -175,8 +186,14 @@ class Checkers(Observer):
             return  # An owner may act in the middle of a sweep.
         if all(view.mode is Mode.OFF for view in world.views):
             self.no(8, "a sweep in mode off wrote to the ledger")
-        if getattr(record, "region", "") in world.stacks.refused_in_list:
+        self._only_what_is_seen(action, record, world)
+
+    def _only_what_is_seen(self, action: str, record: Lease | Account, world: World) -> None:
+        """9: nothing is written about what cannot be listed or read."""
+        if isinstance(record, Lease) and record.region in world.stacks.refused_in_list:
             self.no(9, f"{action} in refused region {record.region}")
+        if record.key in world.ledger.spoiled:
+            self.no(9, f"{action} upon a lease that nobody can read: {record.key}")
 
     def _replay(self, action: str, body: Any, key: str, world: World) -> None:
         match action:
@@ -194,10 +211,6 @@ class Checkers(Observer):
                     self.no(3, f"intent without a record of what {key} is")
                 self.recorded.discard(key)
                 self.intended[f"{action.split('.', maxsplit=1)[0]} {key}"] += 1
-            case "breaker.tripped" | "breaker.cleared" | "breaker.lifted":
-                self.stopped = action == "breaker.tripped"
-                if action == "breaker.lifted":
-                    world.lifted_until = world.now + 24 * HOUR
             case _:
                 pass
         if action in STATE_AFTER:
@@ -219,13 +232,121 @@ class Checkers(Observer):
         if stayed and (body["result"] == "ok" or not all(one in facts for one in stayed)):
             self.no(3, f"{key} is confirmed as {body['result']}, and {stayed} stayed")
 
+    # What a sweep opens, marks and accepts.
+
+    def _steps(self, actions: list[str], record: Lease | Account, world: World) -> None:
+        if isinstance(record, Account):
+            self._accepted(record, actions, world)
+            return
+        for action in actions:
+            self._step(action, record, world)
+
+    def _step(self, action: str, lease: Lease, world: World) -> None:
+        match action:
+            case "lease.opened" | "lease.reopened":
+                self._adopts(lease, world)
+                self.holding.release(lease.stack_id)
+            case "stack.marked":
+                self._marked(lease, world)
+            case "lease.extended" | "lease.let_go":
+                self.holding.release(lease.stack_id)
+            case _:
+                pass
+
+    def _adopts(self, lease: Lease, world: World) -> None:
+        """4 and 6: who was there before is adopted, and left alone while the edit is held."""
+        key, view = lease.stack_id, world.views[0]
+        accepted = view.accepted
+        stack = view.stacks[key]
+        is_old = world.now - stack.created > truth.OLD
+        was_managed = accepted is None or truth.managed(stack, accepted)
+        if (is_old or not was_managed) and lease.adopted_at is None:
+            self.no(4, f"{stack.name} was there before, and is not adopted")
+        is_settled = self.holding.is_settled
+        is_first = key not in self.adopted and lease.generation == 1
+        if is_first and is_settled and not is_old and lease.adopted_at is not None:
+            self.no(4, f"{stack.name} is adopted at the age of {world.now - stack.created}")
+        at = lease.adopted_at
+        if at is not None and self.adopted.setdefault(key, at) != at:
+            self.no(4, f"{stack.name} is adopted twice")
+        if self._is_sure(world) and self.holding.must_hold_policy and not was_managed:
+            self.no(6, f"{stack.name} is taken in by a policy that is not accepted")
+
+    def _marked(self, lease: Lease, world: World) -> None:
+        """1, 4, 6 and 11: nothing is marked before its time."""
+        key, name = lease.stack_id, lease.name
+        ends = [end for view in world.views for end in in_force(world, key, view)]
+        if self._is_sure(world) and (why := why_held(self.holding, key, world.now)):
+            self.no(6, f"{name} is marked, and {why}")
+        elif world.views[0].accepted == world.views[0].terms and not any(
+            end <= world.now for end in ends
+        ):
+            self.no(1, f"{name} is marked, and its deadline is {ends}")
+        if all(truth.nearly(standing(key, view, view.terms)) for view in world.views):
+            self.no(11, f"{name} is marked, and somebody means to keep it")
+        if all(truth.tagged_to_stay(standing(key, view, view.terms)) for view in world.views):
+            self.no(4, f"{name} is marked, and a tag protects it")
+        if key in self.adopted:
+            whys = [why_not_adopted(world, key, v, self.opened[key]) for v in world.views]
+            if all(whys):
+                self.no(4, f"{name} is marked, and was adopted; {whys[-1]}")
+
+    def _is_sure(self, world: World) -> bool:
+        """Tell whether the sweep under way has seen what is there."""
+        return world.doing == "sweep" and not world.schedule.hit and not world.ledger.lag
+
+    def _accepted(self, account: Account, actions: list[str], world: World) -> None:
+        """6: a policy is accepted if it surprises nobody, or by an operator."""
+        if "policy.accepted" in actions and world.accepted and self._is_sure(world):
+            if self.holding.must_hold_policy:
+                names = sorted(self.holding.brought_forward)
+                self.no(6, f"a policy is accepted that brings forward {len(names)}: {names}")
+            for region in world.stacks.refused_in_list:
+                last = world.regions.certain.get(region)
+                if last and world.now - last < 3 * DAY:
+                    self.no(6, f"a policy is accepted while nobody sees {region}")
+        if "breaker.tripped" in actions:
+            is_edited = world.accepted != world.terms
+            if not is_edited and len(self.retagged) <= truth.MOST_AT_ONCE:
+                self.no(6, f"held, and only {len(self.retagged)} stacks ever got other tags")
+        if account.accepted_policy == world.policy().document:
+            world.accepted = world.terms
+
+    def on_retagged(self, stack_id: str) -> None:
+        """Note whose tags another hand has changed."""
+        self.retagged.add(stack_id)
+
+    def before_sweep(self, world: World) -> None:
+        """6: look at what the sweep has to hold."""
+        self.holding.look(world)
+
+    def on_lifted(self, shown: Shown, held: Shown | None, world: World) -> None:
+        """6: an operator accepts exactly what was shown."""
+        if held is None or shown.content != held.content:
+            self.no(6, f"accepted {held}, and shown was {shown}")
+        for stack_id, _ in shown.content:
+            self.holding.release(stack_id)
+
+    def _not_held(self, stack: Stack, world: World) -> None:
+        """6: nothing goes by a deadline that is held."""
+        assert world.message is not None
+        request = world.message.request
+        if isinstance(request, DeletionRequest) and request.restore_only:
+            self.no(6, f"{stack.name} deleted by a request to put its protection back")
+        if stack.stack_id in self.holding.held:
+            former = self.holding.former(stack.stack_id)
+            if former is None or world.now < former:
+                self.no(6, f"{stack.name} deleted, and its tags are a surprise: {former} holds")
+
     # 1 and 2.
 
     def _told(self, stack: Stack, world: World) -> None:
         """1: all present owners were told of this deadline in time, as the text promised."""
         whys = [why_too_soon(world, stack.stack_id, view) for view in world.views]
         if all(whys):
-            self.no(1, f"{stack.name} deleted, but {whys[-1]}")
+            anew = [why_too_soon(world, stack.stack_id, v, void=False) for v in world.views]
+            # Without the silence of the region it would have been all right.
+            self.no(1 if all(anew) else 9, f"{stack.name} deleted, but {whys[-1]}")
 
     def _extended(self, stack: Stack, world: World) -> None:
         """2: an acknowledged extension holds, but for the cap of `max_lifetime`.
@@ -237,7 +358,8 @@ class Checkers(Observer):
         if let_go is not None and let_go > min(deployed):
             return
         until = world.extended.get(stack.stack_id)
-        caps = [stack.created + 24 * HOUR * view.terms.max_days for view in world.views]
+        begun = max(stack.created, self.adopted.get(stack.stack_id, stack.created))
+        caps = [begun + 24 * HOUR * view.terms.max_days for view in world.views]
         if until is not None and world.now < min(until, *caps):
             self.no(2, f"{stack.name} deleted, but it was extended until {until}")
 
@@ -282,10 +404,12 @@ class Checkers(Observer):
         """4: the stack as it was seen is managed, known for a while, unprotected, at rest."""
         whys = []
         for view in world.views:
-            seen = view.stacks[stack.stack_id]
+            seen = standing(stack.stack_id, view, view.terms)
             known = world.now - self.opened[stack.stack_id]
             if not truth.managed(seen, view.terms):
                 whys.append("not managed")
+            elif stack.stack_id in view.taken_out:
+                whys.append("taken out")
             elif truth.protected(seen, view.terms):
                 whys.append("protected")
             elif seen.status.endswith("_IN_PROGRESS"):
@@ -296,53 +420,83 @@ class Checkers(Observer):
                 whys.append("")
         if all(whys):
             self.no(4, f"{stack.name} deleted, but {whys[-1]}")
-
-    def _within_limits(self, stack_id: str, world: World) -> None:
-        """6: no sweep deletes more than it may, and none is deleted once one has stopped."""
-        assert world.message is not None
-        number, request = world.message.sweep, world.message.request
-        if isinstance(request, DeletionRequest) and request.restore_only:
-            self.no(6, f"{stack_id} deleted by a request to put its protection back")
-        ids = self.deleted_by_sweep.setdefault(number, set())
-        ids.add(stack_id)
-        if len(ids) > self.limits[number]:
-            self.no(6, f"{len(ids)} deletions by one sweep")
-        if self.stopped and len(world.views) == 1:
-            self.no(6, "deleted after the breaker had tripped")
+        near = [truth.nearly(standing(stack.stack_id, v, v.terms)) for v in world.views]
+        if all(near):
+            self.no(11, f"{stack.name} deleted, and somebody meant to keep it")
 
     # 6, 7 and 9, after a sweep.
 
-    def after_sweep(self, swept: Swept, world: World, terms: truth.Terms) -> None:
-        """Compare what a sweep did with what the plan said and what the limits allow."""
-        self.limits[swept.number] = max(terms.max_deletes, world.terms.max_deletes)
+    def after_sweep(self, swept: Swept, world: World) -> None:
+        """Compare what a sweep did with what the plan said and what has to be held."""
         if swept.calls_by_plan:
             self.no(7, f"the plan made {swept.calls_by_plan} changes")
         deletions = asked_to_delete(swept)
-        if len(deletions) > self.limits[swept.number]:
-            self.no(6, f"{len(deletions)} deletions queued")
+        most = swept.terms.max_deleting
+        if most is not None and len(deletions) > most:
+            self.no(6, f"{len(deletions)} deletions queued, and {most} may be under way")
         for stack_id in deletions:
             if stack_id.split(":")[3] in swept.refused:
                 self.no(9, f"deletion queued in a refused region: {stack_id}")
-        if swept.report is None:
+        if swept.report is None or not swept.undisturbed:
             return
-        decided = swept.report.plan.decisions
-        in_line = sum("in line" in str(d.reason) for d in decided)
-        stopped = sum(str(d.reason).startswith("breaker") for d in decided)
-        first = sum("goes first" in str(d.reason) for d in decided)
-        going = sum(decision_name(d) in ("delete", "retry") for d in decided)
-        due = going + in_line + stopped + first
-        count = sum(decision_name(d) != "ignore" for d in decided)
-        many = due >= terms.floor and due > terms.fraction * count
-        if (due > terms.max_due or many) and deletions and world.now >= world.lifted_until:
-            self.no(6, f"{due} of {count} are due, and deletions were queued")
-        if swept.undisturbed:
-            for what, planned, done in compared(swept):
-                if planned != done:
-                    self.no(7, f"{what}: planned {planned}, done {done}")
+        for what, planned, done in compared(swept):
+            if planned != done:
+                self.no(7, f"{what}: planned {planned}, done {done}")
+        if swept.mode is not Mode.OFF:
+            self.holding.swept(world)
+            self._held(swept, world)
+            self._as_it_stood(swept, world)
+
+    def _held(self, swept: Swept, world: World) -> None:
+        """6: marks made meanwhile are taken back, and what was put back is held no more."""
+        for stack_id in self.holding.held if swept.mode.notifies else ():
+            lease = world.ledger.records[stack_id]
+            former = self.holding.former(stack_id)
+            is_ahead = former is None or world.now < former
+            if isinstance(lease, Lease) and lease.state is LeaseState.MARKED and is_ahead:
+                self.no(6, f"{lease.name} is still marked, and {former} holds")
+        if swept.refused or world.accepted != swept.terms:
+            return
+        for lease in swept.view.leases.values():
+            after = world.ledger.records[lease.stack_id]
+            assert isinstance(after, Lease)
+            is_by_policy = after.moved and after.moved.cause is MoveCause.POLICY
+            if is_by_policy and after.state is LeaseState.ACTIVE and self._can_read(after, world):
+                self.no(6, f"{lease.name} is held, and the policy is accepted")
+
+    def _as_it_stood(self, swept: Swept, world: World) -> None:
+        """4: a deployment that drops all tags changes nothing."""
+        for lease in swept.view.leases.values():
+            stack, after = swept.view.stacks[lease.stack_id], world.ledger.records[lease.stack_id]
+            assert isinstance(after, Lease)
+            bare = not truth.COUNTING & stack.tags.keys()
+            if not bare or not lease.tags or lease.state not in OPEN or stack.status in BUSY:
+                continue
+            if lease.region in swept.refused or not self._can_read(lease, world):
+                continue
+            if lease.stack_id in swept.view.taken_out or not self.holding.is_settled:
+                continue
+            self._compare_dropped(lease, after)
+
+    def _compare_dropped(self, lease: Lease, after: Lease) -> None:
+        """Compare a lease before and after a sweep that saw none of the stack's tags."""
+        if not after.state.is_open:
+            self.no(4, f"{lease.name} lost its tags, and its lease with them")
+        if (lease.contacts, lease.protection) != (after.contacts, after.protection):
+            self.no(4, f"{lease.name} lost its tags, and is {after.contacts}, {after.protection}")
+        if lease.problem != after.problem:
+            self.no(4, f"{lease.name} lost its tags, and its problem is {after.problem}")
+        ends, was = after.expires_at, lease.expires_at
+        is_earlier = ends is not None and (was is None or ends < was)
+        if is_earlier and not lease.let_go_at and not lease.moved:
+            self.no(4, f"{lease.name} lost its tags, and ends {ends} instead of {was}")
+
+    def _can_read(self, lease: Lease, world: World) -> bool:
+        return lease.stack_id not in world.ledger.spoiled
 
     def unprotected(self, world: World) -> set[str]:
         """List what an attempt that came to nothing has left without its protection."""
-        leases = world.ledger.open_records()[1]
+        leases = world.ledger.open_records().leases
         return {
             stack_id
             for stack_id, lease in leases.items()

@@ -21,14 +21,12 @@ EDITS = (
     {"ownerless_grace": 72},
     {"office_hours": True},
     {"office_hours": False},
-    {"max_deletes": 0},
-    {"max_deletes": 1},
-    {"max_deletes": 10},
-    {"max_due": 0},
-    {"max_due": 2},
-    {"max_due": 50},
-    {"floor": 2, "fraction": 0.4},
-    {"floor": 5, "fraction": 0.25},
+    {"max_deleting": 0},
+    {"max_deleting": 1},
+    {"max_deleting": None},
+    {"adoption": 0},
+    {"adoption": 72},
+    {"ttl": 30},
     {"max_attempts": 1},
     {"max_attempts": 3},
     {"max_days": 2},
@@ -59,9 +57,28 @@ ORDERS = (
     *[{"by_name": True}, {"by_name": False}] * 2,
     *Mode,
     *[Mode.ENFORCE] * 6,
-    *[None] * 4,
+    *[None] * 2,
 )
-ORDERS_BETWEEN = (None, None, Mode.OFF, Mode.OBSERVE, {"max_due": 0}, {"max_deletes": 0})
+ORDERS_BETWEEN = (None, None, Mode.OFF, Mode.OBSERVE, {"max_deleting": 0}, {"max_days": 1})
+CROWD = tuple(f"feat-c{n}" for n in range(8))
+"""So many that one edit, or one script, is a surprise."""
+SURPRISES = (
+    {"ttl": 3},
+    {"ttl": 3},
+    {"ttl": 96},
+    {"max_days": 1},
+    {"max_days": 12},
+    {"by_name": True},
+    {"by_name": False},
+)
+SCRIPTS = ("past", "past", "soon", "short", "bare", "bare", "later")
+"""What a script does to the tags of all stacks."""
+MISSPELT = (
+    {"janitor:protected": "true"},
+    {"Janitor:TTL": "30d"},
+    {"janitor-expires": "2030-01-01"},
+    {"janitor:keep": ""},
+)
 JUMPS = [timedelta(minutes=m) for m in (5, 20, 50, 60, 180, 720, 1440, 1440, 2880, 7200)]
 OTHERS = (
     "extend",

@@ -7,26 +7,25 @@ from msgspec.structs import replace
 from tests.journeys import truth
 from tests.journeys.checkers import Checkers
 from tests.journeys.faults import Schedule
-from tests.journeys.timing import deadlines
+from tests.journeys.timing import in_force, standing
 from tests.journeys.world import REGIONS, World
 
 from janitor.adapters.memory_hands import GONE
 from janitor.core.model import Lease, LeaseState, Mode, Stack
 from janitor.core.statuses import TAGGABLE
 
-ROUNDS = 14
+ROUNDS = 20
 APART = timedelta(hours=12)
-"""Seven days in all: two graces of at most three days each, and then the line."""
+"""Ten days in all: adoption and two graces of at most three days each."""
 
 
 def come_to_rest(world: World, checkers: Checkers) -> None:
     """Let the operators set everything right, and the janitor do the rest."""
     begun = _settle(world)
-    for _ in range(2):
-        _round(world, checkers)
+    _accept_all(world, checkers)
     for what in _all_wrong_tags(world):
         checkers.no(5, f"{what}, at once")
-    # Who waits in line waits for everybody ahead, each of whom may take several attempts.
+    # Who waits for others waits for all of them, each of whom may take several attempts.
     for number in range(ROUNDS + 3 * len(world.alive())):
         if number >= ROUNDS and not _in_progress(world):
             break
@@ -42,10 +41,21 @@ def come_to_rest(world: World, checkers: Checkers) -> None:
         checkers.no(5, f"one more sweep at rest made {changes} changes")
 
 
+def _accept_all(world: World, checkers: Checkers) -> None:
+    """6: what an operator has accepted is held no more."""
+    for _ in range(2):
+        _round(world, checkers)
+    world.lift(Schedule(), stale=False)
+    for _ in range(2):
+        _round(world, checkers)
+    if held := checkers.holding.held or world.ledger.account().hold:
+        checkers.no(6, f"an operator has accepted it all, and {held} is held")
+
+
 def _in_progress(world: World) -> bool:
-    leases = world.ledger.open_records()[1].values()
+    leases = world.ledger.open_records().leases.values()
     on_the_way = {LeaseState.DELETING, LeaseState.FAILED}
-    return world.in_line > 0 or any(lease.state in on_the_way for lease in leases)
+    return any(lease.state in on_the_way for lease in leases)
 
 
 def _settle(world: World) -> datetime:
@@ -54,19 +64,16 @@ def _settle(world: World) -> datetime:
     world.stacks.unlistable.clear()
     world.channel.refused.clear()
     world.mode = Mode.ENFORCE
-    most = max(world.terms.max_deletes, 1)
-    world.terms = replace(
-        world.terms, office_hours=False, max_deletes=most, max_due=50, fraction=1.0
-    )
+    world.ledger.spoiled.clear()
+    world.terms = replace(world.terms, office_hours=False, max_deleting=None)
     world.drain()
     return world.now
 
 
 def _round(world: World, checkers: Checkers) -> int:
     before = world.writes
-    terms = world.terms
     swept = world.sweep(Schedule())
-    checkers.after_sweep(swept, world, terms)
+    checkers.after_sweep(swept, world)
     world.drain()
     for stack in world.alive():
         world.stacks.finish(stack.stack_id)
@@ -80,22 +87,23 @@ def _wrong_end(world: World, begun: datetime) -> Iterator[str]:
             if lease is not None and lease.state.is_open:
                 yield f"{stack.name} is gone, its lease is {lease.state}"
             continue
+        whole = standing(stack.stack_id, world.view(), world.terms)
         if lease is not None and lease.state in (LeaseState.DELETED, LeaseState.GONE):
             yield f"{stack.name} is there, its lease is {lease.state}"
-        if not truth.managed(stack, world.terms):
+        if stack.stack_id in world.taken_out or not truth.managed(whole, world.terms):
             if lease is not None and lease.state.is_open:
                 yield f"{stack.name} is not managed, its lease is {lease.state}"
         elif lease is None or not lease.state.is_open:
             yield f"{stack.name} is managed, and has no open lease"
         else:
-            yield from _wrong_lease(world, stack, lease, begun)
+            yield from _wrong_lease(world, whole, lease, begun)
         half = stack.status == "DELETE_FAILED"
         if lease is not None and lease.unprotected and not half:
             yield f"{stack.name} was left without its termination protection"
 
 
 def _wrong_lease(world: World, stack: Stack, lease: Lease, begun: datetime) -> Iterator[str]:
-    due = deadlines(world, stack, world.view())
+    due = in_force(world, stack.stack_id, world.view())
     if lease.state is LeaseState.NEEDS_ATTENTION:
         if lease.attempts < world.terms.max_attempts and due:
             chain = [event.action for event in world.ledger.chain(stack.stack_id)]
@@ -135,7 +143,8 @@ def _held(world: World, stack: Stack) -> bool:
 def _all_wrong_tags(world: World) -> Iterator[str]:
     for stack in world.alive():
         lease = world.ledger.lease(stack.stack_id)
-        if lease is not None and lease.state.is_open and truth.managed(stack, world.terms):
+        whole = standing(stack.stack_id, world.view(), world.terms)
+        if lease is not None and lease.state.is_open and truth.managed(whole, world.terms):
             yield from _wrong_tags(world, stack, lease)
 
 

@@ -10,13 +10,17 @@ from tests.journeys.checkers import Checkers
 from tests.journeys.drawn import (
     CLEANUP_ROLE,
     COUNTS,
+    CROWD,
     EDITS,
     JUMPS,
+    MISSPELT,
     NAMES,
     ORDERS,
     ORDERS_BETWEEN,
     OWN_ROLE,
     OWNERS,
+    SCRIPTS,
+    SURPRISES,
     fates,
     faults_anywhere,
     faults_early,
@@ -27,13 +31,24 @@ from tests.journeys.drawn import (
 )
 from tests.journeys.ending import come_to_rest
 from tests.journeys.faults import Fault, Schedule
+from tests.journeys.truth import LIFETIME, NEARLY, PROTECTING
 from tests.journeys.world import REGIONS, World
 
 from janitor.core.decisions import decision_name
 from janitor.core.errors import DeliveryFailed, Undeliverable
-from janitor.core.model import Contact, ContactKind, LeaseState, Mode, Stack
+from janitor.core.model import (
+    DELETE_AFTER_TAG,
+    STATE_TAG,
+    Contact,
+    ContactKind,
+    LeaseState,
+    Mode,
+    Stack,
+)
 from janitor.core.requests import DeletionRequest
 from janitor.core.resources import Resource
+
+MIRRORED = frozenset({STATE_TAG, DELETE_AFTER_TAG})
 
 
 class Account(RuleBasedStateMachine):
@@ -43,6 +58,7 @@ class Account(RuleBasedStateMachine):
         super().__init__()
         self.checkers = Checkers()
         self.world = World(self.checkers)
+        self.before_script: dict[str, tuple[dict[str, str], dict[str, str] | None]] = {}
 
     def step(self) -> None:
         """Count a step, and say what does not hold after it."""
@@ -112,7 +128,7 @@ class Account(RuleBasedStateMachine):
         office_hours=st.sampled_from([False, False, True]),
         min_observed=st.sampled_from([1, 1, 40]),
         theme=st.sampled_from(
-            ["", "", "narrow", "failing", "stubborn", "laden", "laden", "roleless"]
+            ["", "crowd", "named", "named", "narrow", "failing", "stubborn", "laden", "roleless"]
         ),
     )
     def begin(
@@ -134,7 +150,7 @@ class Account(RuleBasedStateMachine):
         stacks = self.world.stacks
         match theme:
             case "narrow":
-                self.world.terms = replace(self.world.terms, max_deletes=1)
+                self.world.terms = replace(self.world.terms, max_deleting=1)
                 stacks.lock(self.world.alive()[0].stack_id)
             case "failing" | "stubborn":
                 most = 1 if theme == "failing" else 4
@@ -142,35 +158,161 @@ class Account(RuleBasedStateMachine):
                 for stack in self.world.alive():
                     stacks.fail(stack.stack_id, 2)
             case "laden" | "roleless":
-                roleless = theme == "roleless"
-                resort = ("none", "retain", "force")[some % 3]
-                role = CLEANUP_ROLE * (roleless or some != 1) or None
-                self.world.terms = replace(
-                    self.world.terms,
-                    purge=True,
-                    last_resort=resort,
-                    cleanup_role=role,
-                    override=some % 2 == 1,
-                    max_attempts=4 if bob == 2 else 2,
-                )
-                for number, name in enumerate(NAMES[min(some, 3) : 5]):
-                    tags = self.tags("3h", owner, fast=False)
-                    more = self.contents(name, number * 8 + 4 * (some % 2 and not roleless))
-                    self.world.create(name, REGIONS[0], tags, nested=False, **more)
-                locked = self.world.alive()[0].stack_id
-                stacks.lock(locked)
-                stacks.hold(locked, "another stack")
-                used = [e for stack in self.world.alive() for e in stack.exports][:1]
-                tags = {"owner": "ann@x.org"}
-                self.world.create("keep-f", REGIONS[0], tags, nested=False, imports=tuple(used))
-                if roleless or bob == 3:
-                    stacks.gone_roles.add(OWN_ROLE)
-                for stack in self.world.alive() * (bob == 2):
-                    stacks.fail(stack.stack_id, 1, resource="Queue")
+                self.begin_laden(some, owner, bob, roleless=theme == "roleless")
+            case "crowd" | "named":
+                self.begin_crowded(owner, rounds=bob - 1, is_named=theme == "named")
             case _:
                 pass
 
-    @rule(n=which, lifetime=lifetimes, owner=owners, special=st.integers(0, 15), more=which)
+    def begin_laden(self, some: int, owner: str, bob: int, *, roleless: bool) -> None:
+        """Begin with stacks that will not go at once: full, protected, imported, without a role."""
+        stacks = self.world.stacks
+        resort = ("none", "retain", "force")[some % 3]
+        role = CLEANUP_ROLE * (roleless or some != 1) or None
+        self.world.terms = replace(
+            self.world.terms,
+            purge=True,
+            last_resort=resort,
+            cleanup_role=role,
+            override=some % 2 == 1,
+            max_attempts=4 if bob == 2 else 2,
+        )
+        for number, name in enumerate(NAMES[min(some, 3) : 5]):
+            tags = self.tags("3h", owner, fast=False)
+            more = self.contents(name, number * 8 + 4 * (some % 2 and not roleless))
+            self.world.create(name, REGIONS[0], tags, nested=False, **more)
+        locked = self.world.alive()[0].stack_id
+        stacks.lock(locked)
+        stacks.hold(locked, "another stack")
+        used = [e for stack in self.world.alive() for e in stack.exports][:1]
+        tags = {"owner": "ann@x.org"}
+        self.world.create("keep-f", REGIONS[0], tags, nested=False, imports=tuple(used))
+        if roleless or bob == 3:
+            stacks.gone_roles.add(OWN_ROLE)
+        for stack in self.world.alive() * (bob == 2):
+            stacks.fail(stack.stack_id, 1, resource="Queue")
+
+    def begin_crowded(self, owner: str, rounds: int, *, is_named: bool) -> None:
+        """Begin with so many stacks that one edit, or one script, is a surprise."""
+        if is_named:
+            self.world.terms = replace(self.world.terms, by_name=True, ttl=96)
+        is_taken_in = is_named and rounds == 3
+        if is_taken_in:
+            self.world.terms = replace(self.world.terms, by_name=False)
+        self.gather("" if is_named else "4d", owner, protect=rounds == 1 and not is_named)
+        for _ in range(rounds):
+            self.calm()
+        if is_taken_in:
+            self.world.terms = replace(self.world.terms, by_name=True)
+            self.calm()
+
+    def gather(self, lifetime: str, owner: str, *, protect: bool) -> None:
+        """Deploy eight stacks at once."""
+        tags = self.tags(lifetime, owner, fast=False)
+        if protect:
+            tags["DoNotDelete"] = "yes"
+        for name in CROWD:
+            self.world.create(name, REGIONS[0], tags, nested=False)
+
+    def calm(self) -> None:
+        """Let a sweep and all its messages go well."""
+        self._sweep(Schedule())
+        self.world.drain()
+
+    @rule(lifetime=st.sampled_from(["4d", "30h", "", "soon"]), owner=owners, protect=st.booleans())
+    def crowd(self, lifetime: str, owner: str, protect: bool) -> None:
+        """Deploy eight stacks at once, and let the janitor see them."""
+        self.gather(lifetime, owner, protect=protect)
+        self.calm()
+        self.step()
+
+    @rule(what=st.sampled_from(SCRIPTS), parts=st.sampled_from([1, 1, 1, 2]), jump=which)
+    def script(self, what: str, parts: int, jump: int) -> None:
+        """Let a script write the same tags on all stacks, at once or in two goes."""
+        stacks, self.before_script = self.world.alive(), {}
+        for part in range(parts):
+            for stack in stacks[part::parts]:
+                tags = self.scripted(what, dict(stack.tags))
+                self.before_script[stack.stack_id] = (dict(stack.tags), tags)
+                self.world.redeploy(stack, tags)
+            self.calm()
+            self.world.now += timedelta(hours=jump % 3)
+        self.world.show()
+        self.step()
+
+    def scripted(self, what: str, tags: dict[str, str]) -> dict[str, str]:
+        """Return what a script makes of a stack's tags."""
+        match what:
+            case "past" | "soon" | "later":
+                hours = {"past": -2, "soon": 5, "later": 60}[what]
+                return {**tags, "janitor:expires": self._in(hours)}
+            case "short":
+                tags.pop("janitor:expires", "")
+                return {**tags, "janitor:ttl": "3h"}
+            case _:
+                keeping = PROTECTING | NEARLY
+                return {key: value for key, value in tags.items() if key not in keeping}
+
+    @rule(what=st.sampled_from(SURPRISES), jump=st.sampled_from(JUMPS[:6]))
+    def edit(self, what: dict[str, object], jump: timedelta) -> None:
+        """Let an operator edit the policy, and let time pass until a sweep sees it."""
+        self.world.now += jump
+        self.world.terms = replace(self.world.terms, **what)
+        self.calm()
+        self.world.show()
+        self.step()
+
+    @rule(what=st.sampled_from(["tags", "tags", "policy"]))
+    def put_back(self, what: str) -> None:
+        """Take a script's tags, or an edit that is not accepted, back."""
+        world = self.world
+        if what == "policy" and world.accepted is not None:
+            world.terms = world.accepted
+        for stack in world.alive() if what == "tags" else ():
+            before, written = self.before_script.get(stack.stack_id, ({}, None))
+            own = {key: value for key, value in stack.tags.items() if key not in MIRRORED}
+            if own == {key: v for key, v in (written or {}).items() if key not in MIRRORED}:
+                world.redeploy(stack, before)
+        self.calm()
+        self.step()
+
+    @rule(stale=st.booleans(), faults=faults_early, jump=st.sampled_from(JUMPS))
+    def accept(self, stale: bool, faults: dict[int, Fault], jump: timedelta) -> None:
+        """Let an operator accept what is held, and see what comes of it."""
+        self.world.lift(Schedule(faults), stale=stale)
+        for span in (timedelta(minutes=5), jump):
+            self.world.now += span
+            self.calm()
+        self.step()
+
+    @rule(n=which, undo=st.booleans(), faults=faults_early)
+    def take_out(self, n: int, undo: bool, faults: dict[int, Fault]) -> None:
+        """Let an operator take a stack out, or put one back."""
+        out = sorted(self.world.taken_out)
+        if undo and out:
+            self.world.take_out(out[n % len(out)], self.plan(faults, "extend", n), undo=True)
+        elif (stack := self.pick(n)) and n % 3 == 0:
+            self.world.take_out(stack.stack_id, self.plan(faults, "extend", n), undo=False)
+        self.step()
+
+    @rule(n=which, days=st.integers(4, 6), mark=st.booleans())
+    def silence(self, n: int, days: int, mark: bool) -> None:
+        """Let a region be away for days, with sweeps meanwhile, and come back."""
+        region = REGIONS[n % 4 // 3]
+        for _ in range(2 * mark):
+            self.calm()
+            self.world.now += timedelta(hours=3)
+        self.world.stacks.refuse(region, "AccessDenied")
+        for _ in range(days):
+            self.calm()
+            self.world.now += timedelta(hours=26)
+        self.world.stacks.refuse(region, "")
+        for _ in range(2):
+            self.calm()
+            self.world.now += timedelta(minutes=30)
+        self.step()
+
+    @rule(n=which, lifetime=lifetimes, owner=owners, special=st.integers(0, 19), more=which)
     def deploy(self, n: int, lifetime: str, owner: str, special: int, more: int) -> None:
         """Deploy a stack, now and then an unusual one."""
         tags = self.tags(lifetime, owner, fast=special in (1, 2, 3))
@@ -178,8 +320,15 @@ class Account(RuleBasedStateMachine):
             tags |= {f"filler-{i}": "" for i in range(49 - len(tags))}
         if special == 5:
             tags["janitor:self"] = "1"
+        if special in {9, 10}:
+            tags |= MISSPELT[more % 4]
+        if special == 11:
+            tags["DoNotDelete"] = "yes"
         name, region = NAMES[n % len(NAMES)], REGIONS[n % 3 // 2]
-        self.world.create(name, region, tags, nested=special == 6, **self.contents(name, more))
+        contents = self.contents(name, more)
+        if special >= 16:
+            contents["created"] = self.world.now - timedelta(days=8, minutes=len(self.world.told))
+        self.world.create(name, region, tags, nested=special == 6, **contents)
         self.step()
 
     def contents(self, name: str, n: int) -> dict[str, Any]:
@@ -197,7 +346,7 @@ class Account(RuleBasedStateMachine):
             "role": OWN_ROLE * (n % 8 == 0),
         }
 
-    @rule(n=which, lifetime=lifetimes, owner=owners, how=st.integers(0, 5))
+    @rule(n=which, lifetime=lifetimes, owner=owners, how=st.integers(0, 8))
     def retag(self, n: int, lifetime: str, owner: str, how: int) -> None:
         """Deploy again: as it was, without tags, with others, protected, set free."""
         if stack := self.pick(n):
@@ -210,13 +359,21 @@ class Account(RuleBasedStateMachine):
                 case 2:
                     tags = {**stack.tags, "janitor:protect": "demo"}
                 case 3:
-                    tags = {k: v for k, v in stack.tags.items() if k != "janitor:protect"}
+                    keeping = PROTECTING | NEARLY
+                    tags = {k: v for k, v in stack.tags.items() if k not in keeping}
+                case 8:
+                    dropped = LIFETIME | PROTECTING | NEARLY
+                    tags = {k: v for k, v in stack.tags.items() if k not in dropped}
+                case 6:
+                    tags = {**stack.tags, **MISSPELT[n % 4]}
+                case 7:
+                    tags = {**stack.tags, "DoNotDelete": ("yes", "false")[n % 5 // 4]}
                 case _:
                     tags = self.tags(lifetime, owner, fast=how == 5)
             self.world.redeploy(stack, tags)
         self.step()
 
-    @rule(n=which, how=st.integers(0, 9))
+    @rule(n=which, how=st.integers(0, 11))
     def meddle(self, n: int, how: int) -> None:
         """Delete by hand, switch termination protection, or get a status stuck."""
         if stack := self.pick(n):
@@ -234,6 +391,11 @@ class Account(RuleBasedStateMachine):
                     stacks.fail(stack_id, times=1 + n % 3)
                 case 7:
                     stacks.hold(stack_id, "another stack")
+                case 10 if stack_id in self.world.ledger.records:
+                    self.world.ledger.spoiled[stack_id] = "its state is none that is known"
+                    self.world.seen["spoilt"] += 1
+                case 11:
+                    self.world.ledger.spoiled.clear()
                 case _:
                     pass
         self.step()
@@ -295,12 +457,12 @@ class Account(RuleBasedStateMachine):
 
     @rule(what=st.sampled_from(ORDERS), faults=faults_early)
     def operate(self, what: Mode | dict[str, object] | None, faults: dict[int, Fault]) -> None:
-        """Switch the mode, edit the policy, or lift the breaker."""
+        """Switch the mode, edit the policy, or accept what is held."""
         match what:
             case Mode():
                 self.world.mode = what
             case None:
-                self.world.lift(Schedule(faults))
+                self.world.lift(Schedule(faults), stale=False)
             case edit:
                 self.world.terms = replace(self.world.terms, **edit)
         self.step()
@@ -346,10 +508,9 @@ class Account(RuleBasedStateMachine):
     # The janitor.
 
     def _sweep(self, schedule: Schedule, fate: str = "lost", *, lag: bool = False) -> None:
-        terms = self.world.terms
         swept = self.world.sweep(schedule, fate, lag=lag)
+        self.checkers.after_sweep(swept, self.world)
         self.world.now += timedelta(minutes=1)  # No two sweeps are of one instant.
-        self.checkers.after_sweep(swept, self.world, terms)
         if swept.report and self.world.mode is not Mode.OFF:
             COUNTS.update(decision_name(d) for d in swept.report.plan.decisions)
 
@@ -383,8 +544,8 @@ class Account(RuleBasedStateMachine):
     @rule(n=which, days=st.integers(1, 2), faults=faults_anywhere, protect=st.booleans())
     def rescue(self, n: int, days: int, faults: dict[int, Fault], protect: bool) -> None:
         """Let the owner of a marked stack extend, and cut off the sweep that unmarks it."""
-        leases = [self.world.ledger.lease(stack.stack_id) for stack in self.world.alive()]
-        marked = [le.stack_id for le in leases if le and le.state is LeaseState.MARKED]
+        leases = self.world.ledger.open_records().leases
+        marked = [key for key, lease in leases.items() if lease.state is LeaseState.MARKED]
         if marked:
             stack = self.world.stacks.stacks[marked[n % len(marked)]]
             self.world.extend(stack.stack_id, days, Schedule())

@@ -37,7 +37,6 @@ GRACE = DAY
 POLICY = """
 defaults: {grace: 24h, ownerless_grace: 24h, fallback_contact: '#team', max_extension: 7d}
 window: {days: [mon, tue, wed, thu, fri], hours: 07:00-20:00, zone: Europe/Berlin}
-limits: {max_due: 500, max_deletes_fraction: 1, max_deletes_per_sweep: 100}
 """
 OWNERS = (*(f"owner{n}@x.org" for n in range(6)), "gone@x.org", "")
 """Eight: one has left the company, and one is nobody."""
@@ -326,7 +325,7 @@ class Month:
     # What must have been told by the end of an hour in which nothing went wrong.
 
     def _untold(self, swept_at: datetime) -> Iterator[str]:
-        for lease in self.ledger.open_records()[1].values():
+        for lease in self.ledger.open_records().leases.values():
             stage = _stage_of(lease, swept_at)
             if stage is None or lease.first_seen >= swept_at:
                 continue
@@ -344,8 +343,13 @@ class Month:
         return [
             f"{key} was told {count} times"
             for key, count in self.told.items()
-            if count > 1 + self.may_be_told_again[key] + self.let_go[key[1]]
+            if count > _often(key) + self.may_be_told_again[key] + self.let_go[key[1]]
         ]
+
+
+def _often(key: Key) -> int:
+    """Return how often something is told in a month: a problem every week."""
+    return 1 + HOURS // (7 * 24) if key[2] == "problem" else 1
 
 
 def _stage_of(lease: Lease, now: datetime) -> str | None:

@@ -32,25 +32,28 @@ class Mutation:
 
 MUTATIONS = (
     # 1. No delete without a delivered final notice, a grace ago, as promised.
+    Mutation(1, "core/conditions.py", "told = told_at(lease, FINAL)", "told = lease.first_seen"),
     Mutation(
-        1, "core/lifecycle.py", "told = told_at(self.lease, FINAL)", "told = self.lease.first_seen"
+        1,
+        "core/conditions.py",
+        "Condition(Kind.GRACE, told is not None and self.now >= until,",
+        "Condition(Kind.GRACE, True,",
     ),
-    Mutation(1, "core/lifecycle.py", "if self.now < delete_after:", "if False:"),
     Mutation(
         1,
         "core/lease.py",
         "        if not told:\n            return None",
         "        if not told:\n            continue",
     ),
-    Mutation(1, "core/lease.py", "        and notice.contact == contact\n", ""),
+    Mutation(1, "core/lease.py", " or notice.contact != contact:", ":"),
     Mutation(
         1,
         "core/lease.py",
         "max(ends, lease.delete_after or ends, lease.promised or ends)",
         "ends",
     ),
-    Mutation(1, "core/lifecycle.py", "if not window.is_open(self.now):", "if False:"),
-    Mutation(1, "core/lease.py", "deployed_at(stack, lease) < said", "said"),
+    Mutation(1, "core/conditions.py", "is_met = opens == self.now", "is_met = True"),
+    Mutation(1, "core/refresh.py", "deployed_at(stack, lease) < said", "said"),
     Mutation(1, "journeys/tagging.py", ", deployed_at=deployed_at(stack, lease)\n", "\n"),
     # 2. An acknowledged extension is never lost.
     Mutation(
@@ -90,29 +93,51 @@ MUTATIONS = (
     Mutation(
         4,
         "core/ladder.py",
-        "frozenset((*terms.purge, *words)) & frozenset(PURGEABLE.values())",
+        'read_purge(stack.tags.get(PURGE_TAG, ""), PURGEABLE.values()).known | {*terms.purge}',
         "frozenset(PURGEABLE.values())",
     ),
     Mutation(
         4, "journeys/delete.py", "stack, snapshot.failed, terms", "stack, snapshot.resources, terms"
     ),
     Mutation(4, "core/ladder.py", "Step(Rung(terms.last_resort)", "Step(Rung.FORCE"),
-    Mutation(4, "core/lifecycle.py", "and not self.rule.override_protection", "and False"),
+    Mutation(
+        4,
+        "core/conditions.py",
+        "is_met = not is_on or self.terms.override_protection",
+        "is_met = True",
+    ),
     Mutation(4, "core/selection.py", "    if stack.parent_id:\n", "    if False:\n"),
     Mutation(4, "core/policy.py", "(*BUILT_IN_NEVER_DELETE, *self.never_delete)", "()"),
     Mutation(
         4,
-        "core/lifecycle.py",
-        "if self.now - self.lease.first_seen < self.policy.limits.min_observed:",
-        "if False:",
+        "core/conditions.py",
+        "Condition(Kind.OBSERVED, self.now >= until,",
+        "Condition(Kind.OBSERVED, True,",
+    ),
+    Mutation(
+        4,
+        "core/conditions.py",
+        "Condition(Kind.UNPROTECTED, not why,",
+        "Condition(Kind.UNPROTECTED, True,",
+    ),
+    # 4. Tags that were dropped hold; who was there before is adopted; who is taken out is left alone.
+    Mutation(4, "core/dropped_tags.py", "    if not remembered:\n", "    if True:\n"),
+    Mutation(4, "core/dropped_tags.py", "held = dict(remembered)", "pass"),
+    Mutation(
+        4, "core/lifecycle.py", "is_taken_in or now - stack.created > ADOPTED_AFTER", "is_taken_in"
     ),
     Mutation(
         4,
         "core/lifecycle.py",
-        '            return self._wait(f"attempt {which} failed; the next is at {again}")\n'
-        "        if self._protection:",
-        '            return self._wait(f"attempt {which} failed; the next is at {again}")\n'
-        "        if False:",
+        "is_taken_in or now - stack.created > ADOPTED_AFTER",
+        "now - stack.created > ADOPTED_AFTER",
+    ),
+    Mutation(4, "core/conditions.py", "    if lease.adopted_at is not None:\n", "    if False:\n"),
+    Mutation(
+        4,
+        "core/selection.py",
+        "if (why := taken_out.get(stack.stack_id)) is not None:",
+        'if (why := taken_out.get(stack.stack_id)) == "":',
     ),
     # 5. Every step may be cut off: the next sweep finishes it.
     Mutation(5, "journeys/track.py", "now - lease.claimed_at >= NO_EFFECT_AFTER", "False"),
@@ -125,8 +150,8 @@ MUTATIONS = (
     Mutation(
         5,
         "core/lifecycle.py",
-        "Blocked(Reason(why), self.stack, held, changes, self._marked_tags)",
-        "Blocked(Reason(why), self.stack, held, changes)",
+        "Blocked(Reason(why), self.stack, held, changes, self._marked_tags, unmet)",
+        "Blocked(Reason(why), self.stack, held, changes, None, unmet)",
     ),
     Mutation(
         5,
@@ -134,24 +159,62 @@ MUTATIONS = (
         'write(lease, asked, "tags.intended"',
         'write(lease, replace(asked, tag_attempt=change.attempt), "tags.intended"',
     ),
-    # 6. Too many due stops everything; under that, so many a sweep. Zero means zero.
-    Mutation(6, "core/plan.py", "if due > limits.max_due:", "if limits.max_due and due > 50:"),
+    # 6. A surprise holds what it touches, by the policy and by tags; load holds nothing.
     Mutation(
         6,
         "core/plan.py",
-        "most = limits.max_deletes_per_sweep",
-        "most = limits.max_deletes_per_sweep or 99",
+        "    return count > bound_of(\n        _managed_in_sight(found",
+        "    return count > 10**9 + bound_of(\n        _managed_in_sight(found",
     ),
-    Mutation(6, "core/plan.py", "due > limits.max_deletes_fraction * managed", "due > managed"),
     Mutation(
         6,
         "core/plan.py",
-        "isinstance(before, Delete | Retry) and not",
-        "isinstance(before, Retry) and not",
+        "        return count > 0\n",
+        "        return count > 5\n",
     ),
     Mutation(
-        6, "journeys/delete.py", "if ledger.account().breaker_tripped_at is not None:", "if False:"
+        6,
+        "core/plan.py",
+        "if len(bulk) > bound_of(_managed_in_sight(decisions, scene.regions, seen, now)):",
+        "if False:",
     ),
+    Mutation(6, "core/refresh.py", "known.is_by_tags\n        known =", "False\n        known ="),
+    Mutation(
+        6,
+        "core/refresh.py",
+        "if known and not known.is_held and not counts",
+        "if known and not counts",
+    ),
+    Mutation(
+        6,
+        "core/refresh.py",
+        "return moved.is_by_tags or (moved.cause is MoveCause.TAGS and moved.is_held)",
+        "return False",
+    ),
+    Mutation(6, "core/surprises.py", "LEAST_SURPRISE = 5", "LEAST_SURPRISE = 0"),
+    Mutation(
+        6, "core/surprises.py", "return None if lease.problem or lease.protection else", "return"
+    ),
+    Mutation(6, "core/lifecycle.py", "if ground.is_policy_held and is_taken_in:", "if False:"),
+    Mutation(
+        6,
+        "core/plan.py",
+        "free = max(0, limits.max_deleting - under_way)",
+        "free = max(1, limits.max_deleting - under_way)",
+    ),
+    Mutation(
+        6,
+        "journeys/account.py",
+        "if plan.ground.is_policy_held or not plan.is_whole:",
+        "if plan.ground.is_policy_held:",
+    ),
+    Mutation(
+        6,
+        "journeys/account.py",
+        "if plan.ground.is_policy_held or not plan.is_whole:",
+        "if not plan.is_whole:",
+    ),
+    Mutation(6, "journeys/breaker.py", "if surprise.set_id != shown:", "if False:"),
     # 7. Plan and act share one path.
     Mutation(
         7,
@@ -175,8 +238,33 @@ MUTATIONS = (
         8, "journeys/sweep.py", "does_act = apply and mode is not Mode.OFF", "does_act = apply"
     ),
     # 9. Missing or partial data never means expired or gone.
-    Mutation(9, "core/plan.py", "        if listing.error:\n            continue\n", ""),
-    Mutation(9, "core/plan.py", " and lease.region not in errors:", ":"),
+    Mutation(9, "core/plan.py", "for stack in () if listing.error else", "for stack in"),
+    Mutation(9, "core/plan.py", "if listing is None or listing.error:", "if listing is None:"),
+    Mutation(
+        9,
+        "core/regions_seen.py",
+        "return replace(seen, void_before=now) if is_silent(before, now) else seen",
+        "return seen",
+    ),
+    Mutation(
+        9,
+        "core/deciding.py",
+        "if why := self.unreadable.get(stack_id):",
+        'if False and (why := ""):',
+    ),
+    # 11. Who means to keep a stack keeps it, however they write it.
+    Mutation(
+        11,
+        "core/refresh.py",
+        "if near := near_misses(stack.tags, policy.tag_kinds.counts):",
+        "if near := ():",
+    ),
+    Mutation(
+        11,
+        "core/tag_keys.py",
+        "return NearMiss(key, meant) if is_in_space or meant else None",
+        "return NearMiss(key, meant) if is_in_space else None",
+    ),
 )
 
 

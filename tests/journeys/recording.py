@@ -10,17 +10,17 @@ from tests.journeys.truth import read_notice
 from janitor.adapters.memory import MemoryChannel, MemoryLedger
 from janitor.adapters.memory_resources import MemoryPurger
 from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.adapters.ports import PLAIN, Purged
+from janitor.adapters.ports import PLAIN, OpenRecords, Purged
 from janitor.core.journal import Entry
 from janitor.core.ladder import Step
-from janitor.core.model import Account, Lease, Mode, Stack
+from janitor.core.model import Lease, Mode, Stack
 from janitor.core.plan import Listing
 from janitor.core.policy import Policy
 from janitor.core.requests import DeletionRequest, Message, Sent, Telling
 from janitor.core.resources import Resource
 
 if TYPE_CHECKING:
-    from tests.journeys.world import World
+    from tests.journeys.world import Shown, World
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,15 @@ class Observer:
 
     def on_protect(self, stack_id: str, on: bool, world: "World") -> None:
         """A stack's termination protection is about to be switched by the janitor."""
+
+    def before_sweep(self, world: "World") -> None:
+        """A sweep is about to begin."""
+
+    def on_retagged(self, stack_id: str) -> None:
+        """Another hand is about to change the tags of a stack."""
+
+    def on_lifted(self, shown: "Shown", held: "Shown | None", world: "World") -> None:
+        """An operator has accepted the set that was shown, when `held` was what is held."""
 
     def on_commit(self, entry: Entry[Any], world: "World") -> None:
         """The ledger has been written."""
@@ -144,7 +153,7 @@ class RecordingLedger(MemoryLedger):
         self.lag = False
         self._before = super().open_records()
 
-    def open_records(self) -> tuple[Account, dict[str, Lease]]:
+    def open_records(self) -> OpenRecords:
         """Return the account and the open leases, perhaps as they were one write ago."""
         return self._before if self.lag else super().open_records()
 
@@ -157,6 +166,7 @@ class RecordingLedger(MemoryLedger):
             self._before = before
             self.world.mutations += 1
             self.world.commits.append(entry)
+            self.world.commits_of.setdefault(entry.record.key, []).append(entry)
             self.world.observer.on_commit(entry, self.world)
 
 
@@ -173,7 +183,11 @@ class RecordingChannel(MemoryChannel):
         world = self.world
         world.mutations += 1
         world.observer.on_send(message, world)
-        world.told += read_notice(message.text, world.now)
+        for told in read_notice(message.text, world.now):
+            world.told.append(told)
+            world.told_of.setdefault(told.name, []).append(told)
+            world.seen["first word"] += told.is_first_word
+            world.seen["told of dropped tags"] += "A deployment dropped its tags" in told.text
         if "/extend/" in message.text:
             world.texts.append(message.text)
         if message.contact.kind.value == "operators":

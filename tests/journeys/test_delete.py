@@ -342,14 +342,16 @@ def test_a_claim_that_was_held_up_deletes_nothing() -> None:
 
 
 def test_no_stack_goes_without_having_been_told() -> None:
-    """Found long overdue, it is marked, told, and stands for a whole grace."""
+    """Found long overdue, it is adopted, marked, told, and stands for a whole grace."""
     story = Story()
     stack_id = story.deploy(created=MONDAY - 20 * DAY)
-    for _ in range(25):
+    for _ in range(1 + 3 * 24 + 24):
         story.sweep()
         assert story.calls("delete") == []
         story.wait(hours=1)
-    assert story.lease(stack_id).notices[0].delivered_at == MONDAY + HOUR
+    first, final = story.lease(stack_id).notices
+    assert (first.stage, first.delivered_at) == ("adopted", MONDAY + HOUR)
+    assert (final.stage, final.delivered_at) == ("final", MONDAY + HOUR + 3 * DAY)
     story.sweep()
     assert story.lease(stack_id).state is LeaseState.DELETING
 
@@ -372,3 +374,29 @@ def test_a_stack_protected_for_a_while_is_told_again_before_it_goes() -> None:
     story.sweep()
     assert story.calls("delete") == [stack_id]
     assert story.subjects() == ["[janitor] feat will be deleted"] * 2
+
+
+def test_a_bootstrap_stack_is_left_alone_whatever_its_name_and_its_tags() -> None:
+    """`cdk bootstrap` gives it the tags of the app, and the listing of it shows its outputs.
+
+    Fails if `why_not_managed` does not look at `toolkit`.
+    """
+    story = Story()
+    outputs = ("BootstrapVersion", "ImageRepositoryName")
+    stack_id = story.deploy("deploy-base", outputs=outputs)
+    app = story.until_deleting()
+    assert story.calls("delete") == [app]
+    assert story.ledger.lease(stack_id) is None
+
+
+def test_what_turns_out_to_be_a_bootstrap_stack_at_the_last_moment_stays() -> None:
+    """It became one after the sweep: what is decided right before the call looks again."""
+    story = Story()
+    stack_id = story.until_marked()
+    story.wait(1)
+    story.look()
+    stack = story.stack(stack_id)
+    story.stacks.stacks[stack_id] = replace(stack, toolkit="AWS CDK")
+    (outcome,) = story.janitor.drain()
+    assert "bootstrap stack of AWS CDK" in outcome.detail
+    assert story.calls("delete") == []

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from tests.journeys.stories import OWNED, POLICY, SWEEPER, THERE, Story
 
 from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue, MemoryStacks
+from janitor.core.conditions import Kind
 from janitor.core.decisions import decision_name
 from janitor.core.errors import JanitorError, StackNotFound
-from janitor.core.lease import first_lease
 from janitor.core.lifecycle import decide
 from janitor.core.model import (
     ACCOUNT_KEY,
@@ -27,8 +27,10 @@ from janitor.core.model import (
     Notice,
     Stack,
 )
-from janitor.core.policy import Policy, Selector
+from janitor.core.policy import Policy
+from janitor.core.refresh import first_lease
 from janitor.core.selection import looks_of, why_not
+from janitor.core.selector import Selector
 from janitor.entrypoints.explain_tables import explained_document, explained_facts
 from janitor.journeys.explain import Explained, explain
 from janitor.journeys.sweep import sweep
@@ -95,7 +97,7 @@ class Case:
         """Return each condition and whether it holds."""
         ahead = self.explained().outlook
         assert ahead
-        return {condition.what: condition.holds for condition in ahead.conditions}
+        return {condition.kind.value: condition.is_met for condition in ahead.conditions}
 
 
 # Rules.
@@ -174,9 +176,9 @@ def test_the_deadline_is_told_step_by_step() -> None:
 
 def test_a_tag_that_cannot_be_read_is_told_with_what_is_right() -> None:
     """And is in the way of any deletion."""
-    found = Case(None, **{"janitor:ttl": "3 days"}).explained()
-    assert found.deadline[0].startswith("cannot be told: tag janitor:ttl '3 days' is not")
-    assert found.deleted.startswith("not as things stand (deadline passed: tag janitor:ttl")
+    found = Case(None, **{"janitor:ttl": "three days"}).explained()
+    assert found.deadline[0].startswith("cannot be told: tag janitor:ttl 'three days' is not")
+    assert found.deleted.startswith("not as things stand (kept, since tag janitor:ttl")
 
 
 # Notices.
@@ -207,20 +209,20 @@ def test_notices_are_told_as_delivered_missed_and_due() -> None:
 def test_what_a_deletion_needs_is_met_one_after_the_other() -> None:
     """From the first sweep to the deletion; and what is left is what the words name."""
     case = Case()
-    assert not case.needed()["known to the janitor"]
+    assert not case.needed()[Kind.OBSERVED]
     assert case.explained().deleted == (
-        "Fri 5 Jun 2026 12:00 UTC at the earliest, once: known to the janitor, deadline passed,"
-        " marked, final notice delivered to every owner, grace over"
+        "Fri 5 Jun 2026 12:00 UTC at the earliest, once: the deadline has passed, it is marked, every"
+        " owner has its final notice, the grace is over, it has been known for long enough"
     )
     case.now = NOON + 72 * HOUR
     case.change(state=LeaseState.MARKED)
     assert case.explained().deleted.endswith(
-        "once: final notice delivered to every owner, grace over"
+        "once: every owner has its final notice, the grace is over"
     )
     case.told(NOON + 73 * HOUR)
     case.now = NOON + 74 * HOUR
     assert case.explained().deleted == (
-        "Fri 5 Jun 2026 13:00 UTC at the earliest, once: grace over"
+        "Fri 5 Jun 2026 13:00 UTC at the earliest, once: the grace is over"
     )
     case.now = NOON + 97 * HOUR
     assert set(case.needed().values()) == {True}
@@ -241,28 +243,28 @@ def protected(case: Case) -> None:
     case.stacks.stacks[case.stack.stack_id] = replace(case.stack, termination_protection=True)
 
 
-NONE_AT_ONCE = policy(limits={"max_due": 0})
-IN_THE_WAY: dict[str, tuple[Any, str]] = {
-    "not protected": (protected, "CloudFormation's termination protection"),
-    "mode enforce": (lambda case: setattr(case, "mode", Mode.NOTIFY), "it is notify"),
-    "breaker": (
+NONE_AT_ONCE = policy(limits={"max_deleting": 0})
+IN_THE_WAY: dict[Kind, tuple[Any, str]] = {
+    Kind.UNLOCKED: (protected, "protected by CloudFormation's termination protection (the owner)"),
+    Kind.MODE: (lambda case: setattr(case, "mode", Mode.NOTIFY), "it is notify (an operator)"),
+    Kind.RELEASED_BY_OTHERS: (
         lambda case: setattr(case, "policy", NONE_AT_ONCE),
-        "tripped: 1 stacks are due for deletion, and max_due is 0",
+        "due, but 0 deletions are under way or begin now, and the policy's cap is 0",
     ),
-    "attempts left": (
+    Kind.NOT_GIVEN_UP: (
         lambda case: case.change(
             state=LeaseState.NEEDS_ATTENTION, attempts=5, last_error="bucket not empty"
         ),
-        "given up after 5 attempts: bucket not empty",
+        "needs attention: bucket not empty (the owner)",
     ),
 }
 
 
 @pytest.mark.parametrize("what", IN_THE_WAY)
-def test_what_only_a_person_can_change_means_not_as_things_stand(what: str) -> None:
+def test_what_only_a_person_can_change_means_not_as_things_stand(what: Kind) -> None:
     """No date is promised that time alone will not bring.
 
-    Fails if `by_itself` of that condition is left at True.
+    Fails if `who` of that condition is left at nobody.
     """
     case = due()
     assert case.explained().deleted == "by the next sweep"
@@ -271,7 +273,7 @@ def test_what_only_a_person_can_change_means_not_as_things_stand(what: str) -> N
     found = case.explained()
     assert found.outlook
     assert found.outlook.earliest is None
-    assert found.deleted.startswith(f"not as things stand ({what}: {text}")
+    assert found.deleted.startswith(f"not as things stand ({text}")
 
 
 def test_protection_that_the_list_does_not_show_blocks() -> None:
@@ -285,17 +287,10 @@ def test_protection_that_the_list_does_not_show_blocks() -> None:
     )
 
 
-def test_a_protected_stack_and_a_lifted_breaker_say_so() -> None:
-    """The reason in the tag is shown; a lift counts while it lasts."""
+def test_a_protected_stack_says_why() -> None:
+    """The reason in the tag is shown, without what would hide in it."""
     case = due(**{"janitor:protect": "demo on\u202e Friday"})
     assert "tag janitor:protect: demo on Friday" in case.explained().deleted
-    case = due()
-    case.policy = NONE_AT_ONCE
-    until = case.now + HOUR
-    case.account = Account(breaker_tripped_at=NOON, breaker_lifted_until=until)
-    assert case.needed()["breaker"]
-    case.now = until
-    assert not case.needed()["breaker"]
 
 
 def test_a_window_that_is_closed_moves_the_date() -> None:
@@ -310,8 +305,8 @@ def test_a_failed_attempt_waits_for_the_next() -> None:
     """The back-off is a condition of its own."""
     case = due()
     case.change(state=LeaseState.FAILED, attempts=1, next_attempt_at=case.now + HOUR)
-    assert not case.needed()["back-off over"]
-    assert case.explained().deleted.endswith("once: back-off over")
+    assert not case.needed()[Kind.BACKED_OFF]
+    assert case.explained().deleted.endswith("once: the pause after a failed attempt is over")
 
 
 @given(
@@ -383,26 +378,26 @@ def three_due(limits: str) -> Story:
 
 
 def test_a_stack_is_explained_as_the_sweep_decides_on_it() -> None:
-    """The breaker, the place in line and imports count, as in the plan; and nothing is written.
+    """The place in line and imports count, as in the plan; and nothing is written.
 
     Fails without the plan: with `decide(stack, lease, …)` each of the three is deleted next.
     """
-    tripped = three_due("max_due: 1, max_deletes_fraction: 1")
-    before = dict(tripped.ledger.records)
-    stops = "tripped: 2 stacks are due for deletion, and max_due is 1; `janitor breaker lift`"
-    found = told_apart(tripped)
-    assert found["feat-1"] == ("blocked", f"not as things stand (breaker: {stops})")
-    assert found["shop"][0] == "keep"
-    assert tripped.ledger.records == before
-    in_line = told_apart(three_due("max_deletes_per_sweep: 1, max_deletes_fraction: 1"))
+    story = three_due("max_deleting: 1")
+    before = dict(story.ledger.records)
+    in_line = told_apart(story)
+    assert story.ledger.records == before
+    assert in_line["shop"][0] == "keep"
     assert in_line["feat-1"] == ("delete", "by the next sweep")
     assert in_line["feat-2"] == (
         "wait",
-        "Fri 5 Jun 2026 08:02 UTC at the earliest, once: not held up",
+        "Fri 5 Jun 2026 08:02 UTC at the earliest, once: nothing else is in the way",
     )
-    imported = told_apart(three_due("max_deletes_fraction: 1"))
-    why = "due, but shop (owner ana@example.com) imports its export net and stays"
-    assert imported["feat-net"] == ("blocked", f"not as things stand (not held up: {why})")
+    imported = told_apart(three_due("max_attempts: 5"))
+    why = "shop (owner ana@example.com) imports its export net and stays"
+    assert imported["feat-net"] == (
+        "blocked",
+        f"not as things stand ({why} (the owners of other stacks))",
+    )
 
 
 def test_before_the_first_sweep_there_is_no_lease() -> None:

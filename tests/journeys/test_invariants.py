@@ -21,7 +21,11 @@ EXAMPLES = 4 * settings().max_examples if SOAK else 1_000 if HUNT else 250
 REACHED = {
     **dict.fromkeys(("open", "keep", "remind", "mark", "wait", "delete", "blocked", "track"), 50),
     **dict.fromkeys(("ignore", "close", "unmark"), 20),
-    **dict.fromkeys(("retry", "tags.refused", "lease.reopened", "breaker.lifted"), 3),
+    **dict.fromkeys(("retry", "tags.refused", "lease.reopened", "lift refused"), 3),
+    **dict.fromkeys(("stack.taken_out", "stack.put_back", "spoilt"), 3),
+    **dict.fromkeys(("breaker.lifted", "breaker.cleared", "owner.changed"), 5),
+    **dict.fromkeys(("policy.accepted", "first word", "told of dropped tags"), 30),
+    **dict.fromkeys(("held by tags", "held by policy", "region away"), 30),
     **dict.fromkeys(("deletion.failed", "deletion.given_up", "stack.unmarked"), 10),
     **dict.fromkeys(("breaker.tripped", "region.refused"), 10),
     **dict.fromkeys(("extension granted", "extension refused", "click"), 30),

@@ -179,6 +179,8 @@ def test_a_deployment_after_tags_whose_answer_was_lost_takes_it_back() -> None:
 def test_a_policy_that_leaves_the_stack_out_for_a_while_does_not_take_it_back() -> None:
     """Its owner said so of the stack, and nobody has deployed it since.
 
+    An edit of the policy took it in again: so its owner is told first, and has three days.
+
     Fails with `unmarked(lease)` for `unmarked(before)` in journeys/leases.py.
     """
     story, stack_id = let_go_on_tuesday()
@@ -189,6 +191,13 @@ def test_a_policy_that_leaves_the_stack_out_for_a_while_does_not_take_it_back() 
     for _ in range(2):
         story.wait(hours=1)
         story.sweep()
+    # The edit took it in, so its owner hears of that before it is marked anew.
+    assert story.lease(stack_id).adopted_at is not None
+    lease = story.lease(stack_id)
+    assert (lease.state, lease.expires_at) == (LeaseState.ACTIVE, MONDAY + DAY)
+    assert [notice.stage for notice in lease.notices] == ["adopted"]
+    story.wait(3)
+    story.sweep()
     lease = story.lease(stack_id)
     assert (lease.state, lease.expires_at) == (LeaseState.MARKED, MONDAY + DAY)
 

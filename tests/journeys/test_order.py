@@ -5,7 +5,6 @@ from tests.journeys.stories import OWNED, POLICY, Story
 from janitor.core.errors import JanitorError
 from janitor.core.model import LeaseState
 
-BREAKER_OFF = "limits: {max_deletes_fraction: 1, max_due: 100}\n"
 BOB = {"janitor:ttl": "20d", "janitor:owner": "bob@example.com"}
 
 
@@ -37,7 +36,7 @@ def test_a_chain_of_five_leaves_in_the_right_order_one_a_sweep() -> None:
 
     Fails if `in_order` returns the decisions as they came.
     """
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     ids = chain(story, 5)
     due_stacks(story)
     for _ in range(5):
@@ -53,7 +52,7 @@ def test_a_chain_of_five_leaves_in_the_right_order_one_a_sweep() -> None:
 
 def test_plan_and_sweep_say_alike_who_goes_first() -> None:
     """Nobody has to guess why a stack waits."""
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     chain(story, 2)
     due_stacks(story)
     assert decided(story)["feat-0"] == "due, but feat-1 imports what it exports and goes first"
@@ -65,7 +64,7 @@ def test_an_importer_that_stays_blocks_and_both_owners_are_told_once() -> None:
 
     Fails if `_leaves` returns True.
     """
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     exporter = story.deploy("feat-net", exports=("net",))
     story.deploy("shop", tags=BOB, imports=("net",))
     due_stacks(story)
@@ -82,7 +81,7 @@ def test_an_importer_that_stays_blocks_and_both_owners_are_told_once() -> None:
 
 def test_the_exporter_goes_when_the_importer_has_let_go() -> None:
     """Nothing else has to be done."""
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     exporter = story.deploy("feat-net", exports=("net",))
     importer = story.deploy("shop", tags=BOB, imports=("net",))
     due_stacks(story)
@@ -96,7 +95,7 @@ def test_the_exporter_goes_when_the_importer_has_let_go() -> None:
 
 def test_an_importer_that_nobody_manages_blocks_too() -> None:
     """Its owner is read from its tags."""
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     story.deploy("feat-net", exports=("net",))
     story.deploy("prod", tags={"owner": "carol@example.com"}, imports=("net",))
     due_stacks(story)
@@ -111,7 +110,7 @@ def test_a_circle_is_reported_to_owners_and_operators() -> None:
 
     Fails if `_circle` returns nothing.
     """
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     one = story.deploy("feat-a", exports=("a",))
     story.deploy("feat-b", exports=("b",), imports=("a",))
     story.stacks.link(one, "b")
@@ -130,7 +129,7 @@ def test_a_circle_is_reported_to_owners_and_operators() -> None:
 
 def test_an_importer_in_its_grace_is_waited_for() -> None:
     """It will go by itself, so nobody has to be told."""
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     story.deploy("feat-net", exports=("net",))
     due_stacks(story)
     story.deploy("late", tags={**OWNED, "janitor:ttl": "1m"}, imports=("net",))
@@ -145,7 +144,7 @@ def test_importers_that_cannot_be_read_hold_up() -> None:
 
     Fails if `Imports.holds_up` does not look at the error.
     """
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     story.deploy("feat-net", exports=("net",))
 
     class Blind(type(story.stacks)):  # type: ignore[misc]  # the twin, less one permission
@@ -167,9 +166,10 @@ def test_importers_that_cannot_be_read_hold_up() -> None:
 
 def test_importers_are_asked_for_only_where_a_stack_is_about_to_go() -> None:
     """One call for each export of it, and none for anybody else."""
-    story = Story(POLICY + "limits: {max_deletes_fraction: 1, max_deletes_per_sweep: 1}\n")
+    story = Story()
     first = story.deploy("feat-a", exports=("a1", "a2"))
-    story.deploy("feat-b", exports=("b",))
+    second = story.deploy("feat-b", exports=("b",))
+    story.deploy("feat-c")
     story.deploy("prod", tags={}, exports=("p",))
     story.deploy("young", tags=BOB, exports=("y",))
     due_stacks(story)
@@ -178,12 +178,13 @@ def test_importers_are_asked_for_only_where_a_stack_is_about_to_go() -> None:
     assert [call[1:] for call in story.stacks.calls if call[0] == "importers"] == [
         (first, "a1"),
         (first, "a2"),
+        (second, "b"),
     ]
 
 
 def test_who_is_held_up_makes_room_for_the_next_in_line() -> None:
     """A blocked stack does not use up the pace."""
-    story = Story(POLICY + "limits: {max_deletes_fraction: 1, max_deletes_per_sweep: 1}\n")
+    story = Story(POLICY + "limits: {max_deleting: 1}\n")
     story.deploy("feat-a", exports=("a",))
     story.deploy("prod", tags={}, imports=("a",))
     second = story.deploy("feat-b", exports=("b",))
@@ -192,14 +193,14 @@ def test_who_is_held_up_makes_room_for_the_next_in_line() -> None:
     assert story.calls("delete") == [second]
 
 
-def test_who_is_held_up_is_told_while_the_breaker_stops_everything() -> None:
-    """Nobody has to lift it for that, and nothing goes."""
-    story = Story(POLICY + "limits: {max_due: 0}\n")
+def test_who_is_held_up_is_told_while_the_policy_lets_nothing_go() -> None:
+    """Nobody has to raise the cap for that, and nothing goes."""
+    story = Story(POLICY + "limits: {max_deleting: 0}\n")
     story.deploy("feat-net", exports=("net",))
     story.deploy("feat-free")
     story.deploy("shop", tags=BOB, imports=("net",))
     due_stacks(story)
-    assert story.sweep().plan.tripped == "1 stacks are due for deletion, and max_due is 0"
+    assert story.sweep().plan.counts == {"blocked": 1, "wait": 1, "keep": 1}
     told = [m.contact.address for m in story.channel.sent if "in-use" in m.kinds]
     assert sorted(told) == ["ana@example.com", "bob@example.com"]
     assert story.calls("delete") == []
@@ -208,9 +209,9 @@ def test_who_is_held_up_is_told_while_the_breaker_stops_everything() -> None:
 def test_a_protected_importer_is_not_waited_for() -> None:
     """Its owner is told, and so is that of the exporter.
 
-    Fails if `unknown_protection` asks nobody while the breaker lets all go.
+    Fails if `unknown_protection` asks nobody.
     """
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     story.deploy("feat-net", exports=("net",))
     lock = {**OWNED, "janitor:owner": "bob@example.com"}
     story.deploy("shop", tags=lock, imports=("net",), termination_protection=True)
@@ -228,7 +229,7 @@ def test_an_importer_that_is_protected_no_more_is_waited_for() -> None:
 
     Fails if `_leaves` goes by `lease.blocked`, which is what an earlier look found.
     """
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     lock = {**OWNED, "janitor:owner": "bob@example.com"}
     importer = story.deploy("shop", tags=lock, imports=("net",), termination_protection=True)
     due_stacks(story)
@@ -246,7 +247,7 @@ def test_an_importer_that_is_protected_no_more_is_waited_for() -> None:
 
 def test_a_nested_importer_goes_with_its_root() -> None:
     """It is the root that is due, and that is named."""
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     exporter = story.deploy("feat-net", exports=("net",))
     root = story.deploy("feat-app")
     story.deploy("feat-app-child", tags={}, parent_id=root, imports=("net",))
@@ -262,7 +263,7 @@ def test_what_a_nested_stack_exports_holds_its_root_up() -> None:
 
     Fails without `with_families` in `survey`.
     """
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     root = story.deploy("feat-app")
     middle = story.deploy("feat-app-net", tags={}, parent_id=root)
     story.deploy("feat-app-net-vpc", tags={}, parent_id=middle, exports=("vpc",))
@@ -282,7 +283,7 @@ def test_families_go_in_order_of_what_is_nested_in_them() -> None:
 
     Fails without `with_families` in `survey`.
     """
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     exporter = story.deploy("feat-net")
     story.deploy("feat-net-vpc", tags={}, parent_id=exporter, exports=("vpc",))
     importer = story.deploy("feat-app")
@@ -301,7 +302,7 @@ def test_families_go_in_order_of_what_is_nested_in_them() -> None:
 
 def test_the_owner_of_a_root_is_told_what_is_nested_in_it_and_imports() -> None:
     """Nobody reads the tags of nested stacks."""
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     story.deploy("feat-net", exports=("net",))
     shop = story.deploy("shop", tags=BOB)
     story.deploy("shop-part", tags={}, parent_id=shop, imports=("net",))
@@ -318,7 +319,7 @@ def test_what_only_its_own_family_imports_does_not_keep_a_stack() -> None:
 
     Fails without `by_others` in the sweep.
     """
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     root = story.deploy("feat-app", exports=("x",), imports=("vpc",))
     story.deploy("feat-app-net", tags={}, parent_id=root, exports=("vpc",), imports=("x",))
     story.deploy("feat-app-db", tags={}, parent_id=root, imports=("x", "vpc"))
@@ -340,7 +341,7 @@ def test_an_importer_that_comes_too_late_for_the_sweep_is_told_when_a_nested_sta
 
     Fails if `cause_of_failure` looks at the status reason of the root alone.
     """
-    story = Story(POLICY + BREAKER_OFF)
+    story = Story()
     root = story.deploy("feat-app")
     child = story.deploy("feat-app-net", tags={}, parent_id=root, exports=("vpc",))
     due_stacks(story)
@@ -353,7 +354,7 @@ def test_an_importer_that_comes_too_late_for_the_sweep_is_told_when_a_nested_sta
     story.sweep()
     lease = story.lease(root)
     assert (lease.state, lease.attempts) == (LeaseState.FAILED, 0)
-    assert "Export vpc cannot be deleted as it is in use by late" in lease.blocker
+    assert lease.blocker == "stack late imports what it exports"
     story.wait(days=1)
     story.sweep()
     assert decided(story)["feat-app"].startswith("due, but late (owner bob@example.com) imports")
@@ -368,12 +369,12 @@ def test_an_importer_that_comes_too_late_for_the_sweep_is_told_when_a_nested_sta
 
 
 def test_what_is_held_up_is_tagged_again_after_a_deployment_wiped_its_tags() -> None:
-    """It may be held up for weeks, by an importer or by the breaker.
+    """It may be held up for weeks, by an importer or by the policy's cap.
 
-    Fails without `decision.tags` in `_blocked` of core/order.py, or `d.tags` in `_stop` of
+    Fails without `decision.tags` in `_blocked` of core/order.py, or `d.tags` in `_pace` of
     core/plan.py.
     """
-    held, stopped = Story(POLICY + BREAKER_OFF), Story(POLICY + "limits: {max_due: 0}\n")
+    held, stopped = Story(), Story(POLICY + "limits: {max_deleting: 0}\n")
     held.deploy("other", tags=BOB, imports=("feat-0-out",))
     for story in (held, stopped):
         (stack_id,) = chain(story, 1)

@@ -36,7 +36,7 @@ documents = st.builds(
                 "max_lifetime": longest,
             }
         ],
-        "limits": {"max_due": 50, "breaker_floor": 50, "min_observed": "0m"},
+        "limits": {"min_observed": "0m"},
     },
     windows,
     graces,

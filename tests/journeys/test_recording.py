@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from tests.journeys.stories import SWEEPER, Story, failures
 
 from janitor.adapters.memory import MemoryLedger
-from janitor.core.errors import Conflict
+from janitor.core.errors import Conflict, JanitorError
 from janitor.core.journal import Entry
 
 
@@ -55,5 +55,5 @@ def test_a_delivery_that_cannot_be_recorded_is_told_as_failed() -> None:
 
 def test_a_ledger_that_is_down_is_told_as_failed() -> None:
     """With its error; nothing is lost but the record."""
-    _, _, failed = swept(1, RuntimeError("throttled"))
+    _, _, failed = swept(1, JanitorError("throttled"))
     assert failed == ["delivered, but not recorded, so it may be sent again: throttled"]

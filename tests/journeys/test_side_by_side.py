@@ -21,9 +21,7 @@ from janitor.core.model import Account, LeaseState, Mode, Stack, Status
 from janitor.core.requests import Message, Sent
 from janitor.journeys.sweep import sweep
 
-GENEROUS = POLICY + (
-    "limits: {max_due: 1000, max_deletes_fraction: 1.0, max_deletes_per_sweep: 12, max_attempts: 2}"
-)
+GENEROUS = POLICY + ("limits: {max_deleting: 12, max_attempts: 2}")
 OWNERS = ["ana@example.com", "bob@example.com", "ana@example.com cid@example.com", "#team", ""]
 
 

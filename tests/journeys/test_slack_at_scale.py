@@ -124,7 +124,7 @@ def test_two_hundred_owners_of_two_thousand_stacks_get_one_message_each(office: 
         next(id_ for id_, known in slack.channels.items() if known["name"] == "ops")
     }
     assert len(slack.messages(dev)) == len(GONE)
-    _, leases = office.story.ledger.open_records()
+    leases = office.story.ledger.open_records().leases
     assert len(leases) == office.owners * STACKS_EACH
     for lease in leases.values():
         stages = [notice.stage for notice in lease.notices]
@@ -162,7 +162,7 @@ def test_a_revoked_token_reaches_operators_and_every_owners_own_subscription(
     sent = Counter(message.contact.kind.value for message in office.topic.sent)
     assert sent["email"] == sent["operators"] == office.owners
     assert office.slack.messages() == []
-    _, leases = office.story.ledger.open_records()
+    leases = office.story.ledger.open_records().leases
     facts = {
         event.body["reason"]["facts"].get("fallback")
         for key in leases
@@ -181,7 +181,7 @@ def test_a_token_put_right_again_sends_by_slack_at_once(office: Office) -> None:
     office.slack.token = "xoxb-another"
     office.work_off(office.queued())
     office.slack.token = TOKEN
-    _, leases = office.story.ledger.open_records()
+    leases = office.story.ledger.open_records().leases
     (key,) = [key for key, lease in leases.items() if lease.name == "feat-5-0"]
     lease = office.story.extend(key)
     assert lease == replace(lease, notices=())

@@ -132,7 +132,7 @@ class Racing(MemoryChannel):
 
     def send(self, message: Message) -> Sent:
         """Send, and let the policy change."""
-        self.story.set_policy("limits: {max_due: 7}")
+        self.story.set_policy("limits: {max_deleting: 7}")
         self.story.look()
         return super().send(message)
 

@@ -5,13 +5,14 @@ owners were told is read from the text that they were sent.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from janitor.core.model import Stack
 from janitor.core.policy import Policy
@@ -26,6 +27,17 @@ OWNERS = {
 }
 OPERATORS = "operators"
 NEVER_DELETED = ("CDKToolkit", "SC-*", "keep-*")
+LIFETIME = frozenset({"janitor:ttl", "janitor:expires"})
+OWNING = frozenset({"janitor:owner", "owner"})
+PROTECTING = frozenset({"janitor:protect", "DoNotDelete"})
+NEARLY = frozenset({"janitor:protected", "Janitor:TTL", "janitor-expires", "janitor:keep"})
+"""Keys that the machine draws; none of them is one of the janitor's."""
+COUNTING = LIFETIME | OWNING | PROTECTING | NEARLY | {"env"}
+"""Keys that a lease remembers."""
+OLD = 7 * DAY
+"""A stack that is older when a rule first matches it is adopted."""
+MOST_AT_ONCE = 5
+"""So many deadlines may come earlier at once, in accounts of fewer than sixty stacks as here."""
 RESTING = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "ROLLBACK_COMPLETE", "DELETE_FAILED"})
 
 
@@ -35,10 +47,7 @@ class Terms(Struct, frozen=True):
     grace: int = 24
     ownerless_grace: int = 48
     office_hours: bool = False
-    max_deletes: int = 10
-    max_due: int = 50
-    floor: int = 5
-    fraction: float = 0.25
+    max_deleting: int | None = None
     max_attempts: int = 2
     max_days: int = 12
     max_extension: int = 3
@@ -46,6 +55,8 @@ class Terms(Struct, frozen=True):
     fallback: str | None = None
     tagging: str = "on"
     by_name: bool = False
+    ttl: int = 30
+    adoption: int = 24
     min_observed: int = 1
     allow_never: bool = False
     override: bool = False
@@ -58,7 +69,7 @@ class Terms(Struct, frozen=True):
 def policy_of(terms: Terms) -> Policy:
     """Return the policy document that says so."""
     tagged = {"any": [{"tag": "janitor:ttl"}, {"tag": "janitor:expires"}]}
-    named = {"name": "feat-[cd]"}
+    named = {"name": "feat-[cd]*"}
     return Policy.model_validate(
         {
             "defaults": {
@@ -76,6 +87,7 @@ def policy_of(terms: Terms) -> Policy:
                 "cleanup_role": terms.cleanup_role,
                 "owner_tags": ["janitor:owner", "owner"],
                 "reminders": ["24h", "2h"],
+                "adoption": f"{terms.adoption}h",
             },
             "rules": [
                 {
@@ -84,7 +96,11 @@ def policy_of(terms: Terms) -> Policy:
                     "ttl": "6h",
                     "ttl_from": "updated",
                 },
-                {"name": "main", "select": named if terms.by_name else tagged, "ttl": "30h"},
+                {
+                    "name": "main",
+                    "select": named if terms.by_name else tagged,
+                    "ttl": f"{terms.ttl}h",
+                },
             ],
             "window": {
                 "days": ["mon", "tue", "wed", "thu", "fri"]
@@ -93,10 +109,7 @@ def policy_of(terms: Terms) -> Policy:
                 "hours": "09:00-17:00" if terms.office_hours else "00:00-24:00",
             },
             "limits": {
-                "max_deletes_fraction": terms.fraction,
-                "breaker_floor": terms.floor,
-                "max_due": terms.max_due,
-                "max_deletes_per_sweep": terms.max_deletes,
+                "max_deleting": terms.max_deleting,
                 "min_observed": f"{terms.min_observed}h",
                 "max_attempts": terms.max_attempts,
             },
@@ -105,13 +118,45 @@ def policy_of(terms: Terms) -> Policy:
     )
 
 
-def rule_of(stack: Stack, terms: Terms) -> str:
-    """Return the name of the rule that selects the stack, or nothing."""
+def standing(stack: Stack, remembered: Mapping[str, str], terms: Terms) -> Stack:
+    """Return the stack with the tags that hold: dropped ones do until others take their place."""
+    lost = {key: value for key, value in remembered.items() if key not in stack.tags}
+    held: dict[str, str] = {}
+    for kind in (LIFETIME, OWNING):
+        if not kind & stack.tags.keys():
+            held |= {key: value for key, value in lost.items() if key in kind}
+    is_bare = not (LIFETIME | OWNING) & stack.tags.keys()
+    if held and is_bare:
+        held = lost
+    elif held or (is_bare and not (PROTECTING | NEARLY) & stack.tags.keys()):
+        held |= {key: value for key, value in lost.items() if key in PROTECTING | NEARLY}
+    whole = replace(stack, tags={**stack.tags, **held})
+    if not _selected(whole, terms) and _selected(
+        everything := replace(stack, tags={**stack.tags, **lost}), terms
+    ):
+        return everything
+    return whole
+
+
+def _selected(stack: Stack, terms: Terms) -> str:
     if stack.tags.get("env") == "fast":
         return "fast"
     if terms.by_name:
-        return "main" * (stack.name in {"feat-c", "feat-d"})
-    return "main" * bool({"janitor:ttl", "janitor:expires"} & stack.tags.keys())
+        return "main" * fnmatchcase(stack.name, "feat-[cd]*")
+    return "main" * bool(LIFETIME & stack.tags.keys())
+
+
+def rule_of(stack: Stack, terms: Terms) -> str:
+    """Return the name of the rule that the stack falls under, or nothing.
+
+    Here and below `stack` has the tags that hold for it.
+    """
+    return _selected(stack, terms) or "nearly" * nearly(stack)
+
+
+def nearly(stack: Stack) -> bool:
+    """Tell whether a tag looks like one of the janitor's and is none: somebody means to keep it."""
+    return bool(NEARLY & stack.tags.keys())
 
 
 def managed(stack: Stack, terms: Terms) -> bool:
@@ -127,7 +172,12 @@ def managed(stack: Stack, terms: Terms) -> bool:
 def protected(stack: Stack, terms: Terms) -> bool:
     """Tell whether its owner has put the stack out of reach."""
     locked = stack.termination_protection and not terms.override
-    return "janitor:protect" in stack.tags or locked
+    return tagged_to_stay(stack) or locked
+
+
+def tagged_to_stay(stack: Stack) -> bool:
+    """Tell whether a tag protects the stack."""
+    return bool(PROTECTING & stack.tags.keys())
 
 
 def may_purge(stack: Stack, resource: Resource, terms: Terms) -> bool:
@@ -153,6 +203,8 @@ def grace(stack: Stack, terms: Terms) -> timedelta:
 
 def asked(stack: Stack, terms: Terms, deployed: datetime) -> datetime | None:
     """Return the deadline that tags and rule ask for; None for never and for unreadable."""
+    if nearly(stack):
+        return None
     if (expires := stack.tags.get("janitor:expires")) is not None:
         try:
             return datetime.fromisoformat(expires)
@@ -162,12 +214,14 @@ def asked(stack: Stack, terms: Terms, deployed: datetime) -> datetime | None:
     if (ttl := stack.tags.get("janitor:ttl")) is not None:
         lifetime = TTLS.get(ttl)
     else:
-        lifetime = 6 * HOUR if fast else 30 * HOUR
+        lifetime = 6 * HOUR if fast else terms.ttl * HOUR
     return None if lifetime is None else (deployed if fast else stack.created) + lifetime
 
 
 def is_unreadable(stack: Stack, terms: Terms) -> bool:
     """Tell whether the tags that count say nothing that can be read."""
+    if nearly(stack):
+        return True
     never = stack.tags.get("janitor:ttl") == "never" and "janitor:expires" not in stack.tags
     return asked(stack, terms, stack.created) is None and not (never and terms.allow_never)
 
@@ -190,6 +244,12 @@ class Told:
     expired: datetime | None = None
     promised: datetime | None = None
     """Not deleted before: only a final notice says so."""
+    is_first_word: bool = False
+    """It says of a stack that was there before what the janitor is."""
+
+
+FIRST_WORD = "This stack was here before it was looked after."
+PROMISE = r"at the earliest on"
 
 
 def read_notice(text: str, sent: datetime) -> Iterator[Told]:
@@ -210,7 +270,8 @@ def read_notice(text: str, sent: datetime) -> Iterator[Told]:
                 paragraph,
                 _instant(paragraph, r"created"),
                 _instant(paragraph, r"Expired"),
-                _instant(paragraph, r"at the earliest on"),
+                None if (first := FIRST_WORD in paragraph) else _instant(paragraph, PROMISE),
+                first,
             )
 
 

@@ -19,19 +19,26 @@ from tests.journeys.recording import (
 )
 from tests.journeys.truth import Terms, Told, policy_of
 
-from janitor.core.errors import ExtensionRefused, JanitorError, StackNotFound
+from janitor.core.errors import (
+    ExtensionRefused,
+    JanitorError,
+    LiftRefused,
+    StackNotFound,
+    UnreadableRecord,
+)
 from janitor.core.journal import Actor, Entry
 from janitor.core.links import Links
-from janitor.core.model import Lease, Mode, Stack
+from janitor.core.model import Account, Lease, Mode, Stack
 from janitor.core.policy import Policy
 from janitor.core.requests import DeletionRequest
-from janitor.journeys.account import lift_breaker
+from janitor.journeys.breaker import lift
 from janitor.journeys.delete import delete
 from janitor.journeys.extend import extend
 from janitor.journeys.let_go import let_go
 from janitor.journeys.sweep import Report, sweep
 from janitor.journeys.tell import tell
 from janitor.journeys.track import track
+from janitor.journeys.unmanage import unmanage
 
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)
 """A Monday. All instants here are whole minutes, since notices tell no seconds."""
@@ -55,6 +62,50 @@ class View:
     """When each stack may have been deployed last."""
     failed: Mapping[str, frozenset[tuple[str, str]]]
     """The resources, by both their ids, that CloudFormation has failed to delete in each stack."""
+    leases: Mapping[str, Lease]
+    """The open leases, for the tags that each remembers."""
+    accepted: Terms | None
+    """By which policy was last accepted."""
+    taken_out: frozenset[str]
+
+
+class Regions:
+    """When each region was listed, and since when notices there are void."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, datetime] = {}
+        self.certain: dict[str, datetime] = {}
+        self.longest: dict[str, timedelta] = {}
+        self.void: dict[str, datetime] = {}
+
+    def listed(self, region: str, now: datetime, *, certain: bool) -> bool:
+        """Note that a region may have been listed; return whether it was away for too long.
+
+        The ledger notes it every twelve hours at the least, and what fails is not noted at all:
+        this is true only where it is beyond doubt.
+        """
+        last = self.last.get(region)
+        self.last[region] = now
+        if last is None:
+            self.certain[region] = now
+            return False
+        usual = self.longest.get(region, timedelta()) + timedelta(hours=12)
+        is_void = now - last > max(timedelta(days=4), 3 * usual)
+        if is_void:
+            self.void[region] = now
+        if certain:
+            gap = now - self.certain[region]
+            self.longest[region] = max(gap, self.longest.get(region, gap))
+            self.certain[region] = now
+        return is_void
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an operator was shown as held: the name of the set, and what is in it."""
+
+    name: str
+    content: frozenset[tuple[str, str]]
 
 
 @dataclass
@@ -69,6 +120,18 @@ class Swept:
     refused: frozenset[str]
     calls_by_plan: int
     undisturbed: bool
+    view: View
+    """How things stood before."""
+
+    @property
+    def terms(self) -> Terms:
+        """Return the policy in force."""
+        return self.view.terms
+
+    @property
+    def mode(self) -> Mode:
+        """Return the mode in force."""
+        return self.view.mode
 
 
 class World:
@@ -93,15 +156,19 @@ class World:
         self.message: Queued | None = None
         self.sweeps = 0
         self.commits: list[Entry[Any]] = []
+        self.commits_of: dict[str, list[Entry[Any]]] = {}
         self.told: list[Told] = []
+        self.told_of: dict[str, list[Told]] = {}
         self.texts: list[str] = []
         self.deployed: dict[str, datetime] = {}
         self.maybe_deployed: dict[str, set[datetime]] = {}
         self.extended: dict[str, datetime] = {}
-        self.lifted_until = START
+        self.accepted: Terms | None = None
+        self.regions = Regions()
+        self.shown: Shown | None = None
+        self.taken_out: set[str] = set()
         self.mutations = 0
         self.puts = 0
-        self.in_line = 0
         self.seen: Counter[str] = Counter()
 
     # The ports, as the journeys get them.
@@ -167,7 +234,21 @@ class World:
             for stack_id, stack in self.stacks.stacks.items()
             if stack.status == "DELETE_FAILED"
         }
-        return View(dict(self.stacks.stacks), self.terms, self.mode, deployed, failed)
+        leases = {
+            key: one
+            for key, one in self.ledger.records.items()
+            if isinstance(one, Lease) and one.state.is_open
+        }
+        return View(
+            dict(self.stacks.stacks),
+            self.terms,
+            self.mode,
+            deployed,
+            failed,
+            leases,
+            self.accepted,
+            frozenset(self.taken_out),
+        )
 
     @property
     def writes(self) -> int:
@@ -184,6 +265,8 @@ class World:
         """
         self.sweeps += 1
         self.ledger.lag = lag
+        self.observer.before_sweep(self)
+        view = self.view()
         before, queued, commits = self.mutations, len(self.queue), len(self.commits)
         planned, _ = self.run("plan", Schedule(), lambda: self._sweep(apply=False))
         assert planned is not None
@@ -192,7 +275,11 @@ class World:
         self.ledger.lag = False
         decided = report.plan.decisions if report else ()
         self.seen["held up"] += sum("and stays" in str(decision.reason) for decision in decided)
-        self.in_line = sum("in line" in str(decision.reason) for decision in decided)
+        if self.mode is not Mode.OFF:
+            for region in {*REGIONS} - self.stacks.refused_in_list:
+                self.seen["region away"] += self.regions.listed(
+                    region, self.now, certain=not schedule.hit and not lag
+                )
         new = tuple(self.queue[queued:])
         if isinstance(end, Crash):
             kept = {"lost": [], "kept": self.queue, "twice": [*self.queue, *self.queue]}
@@ -206,6 +293,7 @@ class World:
             frozenset(self.stacks.refused_in_list),
             by_plan,
             not schedule.hit and not lag,
+            view,
         )
 
     def _sweep(self, *, apply: bool) -> Report:
@@ -275,7 +363,7 @@ class World:
                 lease, end = self.run("extend", schedule, act)
                 if isinstance(end, ExtensionRefused):
                     raise end
-        except (ExtensionRefused, StackNotFound):
+        except (ExtensionRefused, StackNotFound, UnreadableRecord):
             self.seen["extension refused"] += 1
             return
         if lease is not None and lease.expires_at is not None:
@@ -302,7 +390,7 @@ class World:
             lease, end = (act(), None) if self.doing else self.run("let go", schedule, act)
             if isinstance(end, ExtensionRefused | StackNotFound):
                 raise end
-        except (ExtensionRefused, StackNotFound):
+        except (ExtensionRefused, StackNotFound, UnreadableRecord):
             self.seen["letting go refused"] += 1
             return
         if lease is not None:
@@ -320,16 +408,59 @@ class World:
             self.seen["click"] += 1
             self.extend(claims.stack_id, 1, Schedule(), claims.generation)
 
-    def lift(self, schedule: Schedule) -> None:
-        """Let an operator lift the breaker."""
+    def show(self) -> Report:
+        """Let an operator look at what is held."""
+        report = self.run("plan", Schedule(), lambda: self._sweep(apply=False))[0]
+        assert report is not None
+        self.shown = _shown(report) or self.shown
+        return report
+
+    def lift(self, schedule: Schedule, *, stale: bool) -> None:
+        """Let an operator accept what is held, as it is shown now or was the last time."""
+        before_that, plan = self.shown, self.show()
+        now = _shown(plan)
+        shown = before_that if stale else now
+        if shown is None:
+            return
         ledger: Any = faulty(self.ledger, lambda: self.schedule)
-        self.run(
-            "lift",
-            schedule,
-            lambda: lift_breaker(
-                actor=OPERATOR, reason="", now=self.now, policy=self.policy(), ledger=ledger
-            ),
-        )
+        before = self.ledger.account().seq
+
+        def act() -> Account:
+            return lift(
+                plan.plan,
+                shown=shown.name,
+                actor=OPERATOR,
+                reason="the team asked for it",
+                now=self.now,
+                policy=self.policy(),
+                ledger=ledger,
+            )
+
+        _, end = self.run("lift", schedule, act)
+        if self.ledger.account().seq > before:
+            self.observer.on_lifted(shown, now, self)
+        elif isinstance(end, LiftRefused):
+            self.seen["lift refused"] += 1
+
+    def take_out(self, stack_id: str, schedule: Schedule, *, undo: bool) -> None:
+        """Let an operator take a stack out for good, or put it back."""
+        lease = self.ledger.records.get(stack_id)
+        if not isinstance(lease, Lease):
+            return
+        ledger: Any = faulty(self.ledger, lambda: self.schedule)
+
+        def act() -> Account:
+            return unmanage(
+                lease,
+                actor=OPERATOR,
+                reason="it is no feature",
+                now=self.now,
+                ledger=ledger,
+                undo=undo,
+            )
+
+        self.run("unmanage", schedule, act)
+        self.taken_out = {key for key, _ in self.ledger.account().taken_out}
 
     # Owners and their deployments.
 
@@ -358,6 +489,18 @@ class World:
         if stack.updated == self.now:
             self.now += timedelta(minutes=1)
         if self.stacks.stacks[stack.stack_id].status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            if tags not in (None, self.stacks.stacks[stack.stack_id].tags):
+                self.observer.on_retagged(stack.stack_id)
             self.stacks.redeploy(stack.stack_id, tags)
             self.deployed[stack.stack_id] = self.now
             self.maybe_deployed.pop(stack.stack_id, None)
+
+
+def _shown(report: Report) -> Shown | None:
+    surprise = report.plan.surprise
+    if surprise is None:
+        return None
+    moves = {(le.stack_id, str(le.moved.to)) for le in surprise.leases if le.moved}
+    new = {(stack_id, "new") for stack_id in surprise.new}
+    policy = {("policy", surprise.policy_version)}
+    return Shown(surprise.set_id, frozenset(moves | new | policy))

@@ -15,6 +15,9 @@ from botocore.stub import Stubber
 
 from janitor.adapters.clients import CLIENT_CONFIG, read_timestamp, speed_up_timestamps
 from janitor.adapters.cloudformation import CAPABILITIES, CloudFormation
+from janitor.adapters.reasons import LONGEST, capped
+from janitor.adapters.stack_reading import stacks_of
+from janitor.core.causes import Cause, cause_of, cause_of_refusal
 from janitor.core.errors import (
     ConfigurationError,
     DeleteRefused,
@@ -23,11 +26,12 @@ from janitor.core.errors import (
     TagRefused,
 )
 from janitor.core.families import with_families
-from janitor.core.ladder import Cause, Rung, Step, cause_of
+from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
 from janitor.core.resources import (
     MOST_NESTED,
     NESTED,
+    Count,
     Resource,
     Snapshot,
     whole,
@@ -104,6 +108,27 @@ def test_all_that_we_know_of_a_stack_comes_from_the_answer(
     )
 
 
+def outputs(*names: str) -> list[dict[str, str]]:
+    """Make outputs of these names."""
+    return [{"OutputKey": name, "OutputValue": "v"} for name in names]
+
+
+def test_a_listing_tells_a_bootstrap_stack_of_any_name_by_its_outputs(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """An app has the version as a parameter. Fails if `_stack` leaves out `toolkit`."""
+    version = {"ParameterKey": "BootstrapVersion", "ParameterValue": "/cdk-bootstrap/x/version"}
+    answer = page(
+        raw(Outputs=outputs("BucketName", "BootstrapVersion")),
+        raw(Outputs=outputs("BucketName", "Url"), Parameters=[version]),
+        raw(Outputs=outputs("SourceBucket"), Description="Managed Stack for AWS SAM CLI"),
+        raw(),
+    )
+    aws.add_response("describe_stacks", answer, {})
+    (listing,) = stacks.list_all(["eu-central-1"])
+    assert [stack.toolkit for stack in listing.stacks] == ["AWS CDK", "", "AWS SAM CLI", ""]
+
+
 def test_a_region_that_refuses_a_later_page_is_refused_whole(
     aws: Stubber, stacks: CloudFormation
 ) -> None:
@@ -113,6 +138,55 @@ def test_a_region_that_refuses_a_later_page_is_refused_whole(
     (listing,) = stacks.list_all(["eu-central-1"])
     assert listing.stacks == ()
     assert listing.error == "listing eu-central-1 failed: AccessDenied: not authorized"
+
+
+NEXT = ARN.replace("feat", "next")
+ODD: list[tuple[dict[str, Any], str, str]] = [
+    ({"StackId": None}, "feat", "'NoneType' object has no attribute 'split'"),
+    ({"StackId": "feat"}, "feat", "'feat' is no stack id"),
+    ({"StackName": ...}, ARN, "it has no StackName"),
+    ({"StackStatus": ...}, ARN, "it has no StackStatus"),
+    ({"CreationTime": ...}, ARN, "it has no CreationTime"),
+    ({"CreationTime": "yesterday"}, ARN, "CreationTime is 'yesterday', which is no instant"),
+    ({"LastUpdatedTime": "soon"}, ARN, "LastUpdatedTime is 'soon', which is no instant"),
+    ({"Tags": [{"Key": "owner"}]}, ARN, "it has no Value"),
+    ({"Tags": "owner"}, ARN, "string indices must be integers, not 'str'"),
+    ({"StackId": ..., "StackName": ...}, "", "it has no StackId"),
+]
+
+
+@pytest.mark.parametrize("changes, key, why", ODD)
+def test_one_stack_that_cannot_be_read_is_named_and_the_region_listed(
+    changes: dict[str, Any], key: str, why: str
+) -> None:
+    """It is there, so neither new nor gone; what is beside it is seen as ever.
+
+    Fails without `except ODD` in stack_reading.py.
+    """
+    odd = {k: v for k, v in raw(**changes).items() if v is not ...}
+    stacks, unread = stacks_of("eu-central-1", [odd, raw(StackId=NEXT, StackName="next")])
+    assert [stack.name for stack in stacks] == ["next"]
+    assert [(one.stack_id or one.name, one.why) for one in unread] == [(key, why)]
+
+
+def test_whatever_stands_in_a_page_is_no_reason_to_lose_it() -> None:
+    """Not even what is no stack at all."""
+    stacks, unread = stacks_of("eu-central-1", [None, 5, "feat", [], {}, raw()])
+    assert [stack.name for stack in stacks] == ["feat"]
+    assert len(unread) == 5
+    assert {one.key for one in unread} == {"a stack without id or name"}
+
+
+def test_what_is_wrong_in_the_lister_itself_is_told_from_a_region_that_refuses() -> None:
+    """A bug: its region is left alone as any, and its traceback travels along."""
+
+    def clients(region: str) -> Any:
+        raise AttributeError("no such thing")
+
+    (listing,) = CloudFormation(clients).list_all(["eu-central-1"])
+    assert listing.error == "a bug in janitor: AttributeError: no such thing"
+    assert isinstance(listing.bug, AttributeError)
+    assert listing.bug.__traceback__
 
 
 def test_a_region_that_cannot_be_reached_does_not_keep_the_others_waiting() -> None:
@@ -399,7 +473,7 @@ def test_a_refusal_to_delete_says_what_decides_what_comes_next(
     aws.add_client_error("delete_stack", code, message)
     with pytest.raises(DeleteRefused, match="will not delete feat: ") as refused:
         stacks.delete(ARN, "token-1")
-    assert cause_of(refused.value.said, ("feat", ARN)) is cause
+    assert cause_of_refusal(refused.value.said) is cause
     assert message in str(refused.value)
 
 
@@ -467,6 +541,12 @@ def test_a_timestamp_is_the_same_instant_in_utc_whatever_its_form(value: object)
     """What botocore reads, we read."""
     assert read_timestamp(value) == CREATED
     assert read_timestamp(value).tzinfo is UTC
+
+
+@pytest.mark.parametrize("value", ["yesterday", "", "2026-13-01", "1e400", None, {}])
+def test_a_timestamp_that_cannot_be_read_comes_back_as_it_is(value: Any) -> None:
+    """Whoever needs it refuses the one thing that has it, and not the whole answer."""
+    assert read_timestamp(value) == value
 
 
 def test_a_timestamp_without_a_zone_is_utc(
@@ -563,6 +643,47 @@ def test_fates_are_read_back_to_where_the_stack_was_last_at_rest(
     aws.add_response("describe_stack_events", {"StackEvents": older}, {**BY_ID, "NextToken": "n"})
     found = {one.logical_id: one.status for one in stacks.fates(ARN)}
     assert found == {"Data": "DELETE_SKIPPED", "Queue": "DELETE_COMPLETE"}
+
+
+def test_reasons_are_capped_when_they_are_read(aws: Stubber, stacks: CloudFormation) -> None:
+    """Their end is kept, where the codes stand.
+
+    Fails without `capped` in `_resource`, or in `_stack`.
+    """
+    long = "x" * 3_500 + " (RequestToken: 1-2, HandlerErrorCode: Throttling)"
+    aws.add_response(
+        "describe_stack_events",
+        {
+            "StackEvents": [
+                event("Api", "DELETE_FAILED", reason=long),
+                event("feat", "DELETE_IN_PROGRESS", ARN),
+                event("feat", "CREATE_COMPLETE", ARN),
+            ]
+        },
+        BY_ID,
+    )
+    (fate,) = stacks.fates(ARN)
+    aws.add_response("describe_stacks", page(raw(StackStatusReason=long)), BY_ID)
+    stack = stacks.describe(ARN)
+    assert stack is not None
+    for reason in (fate.reason, stack.status_reason):
+        assert len(reason) == LONGEST
+        assert reason.startswith("xxx")
+        assert cause_of(reason) is Cause.THROTTLED
+    assert capped("x" * LONGEST) == "x" * LONGEST
+
+
+def test_a_throttled_deletion_is_refused_whatever_the_status(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """AWS took nothing of it, so no outcome is waited for.
+
+    Fails if `is_broken_off` does not ask `is_throttled`.
+    """
+    aws.add_client_error("delete_stack", "Throttling", "Rate exceeded", http_status_code=503)
+    with pytest.raises(DeleteRefused) as refused:
+        stacks.delete(ARN, "token-1")
+    assert cause_of_refusal(refused.value.said) is Cause.THROTTLED
 
 
 CHILD = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat-Child/2"
@@ -738,7 +859,7 @@ def test_a_nested_stack_that_cannot_be_read_for_good_holds_nothing_up(
 ) -> None:
     """It is said; the root's own resources count all the same.
 
-    Fails without the look at `is_nested` in `_snapshot`.
+    Fails without the look at `is_nested` in `_consists_of`.
     """
     consists_of(aws, ARN, listed("Child", NESTED, CHILD))
     aws.add_client_error("get_template", code, said, expected_params={"StackName": CHILD})
@@ -754,7 +875,7 @@ def test_a_nested_stack_that_cannot_be_read_just_now_is_an_error(
 ) -> None:
     """As of the root: the next sweep tries again.
 
-    Fails without the look at `_is_for_good` in `_snapshot`.
+    Fails without the look at `_is_for_good` in `_consists_of`.
     """
     consists_of(aws, ARN, listed("Child", NESTED, CHILD))
     aws.add_response("get_template", {"TemplateBody": "{}"}, {"StackName": CHILD})
@@ -763,10 +884,30 @@ def test_a_nested_stack_that_cannot_be_read_just_now_is_an_error(
         stacks.snapshot(seen())
 
 
+def test_counting_looks_for_apis_in_nested_stacks_and_at_no_template(
+    aws: Stubber, stacks: CloudFormation
+) -> None:
+    """What the owner is told of are the root's own; what is deleted one at a time is all.
+
+    Fails if `count` reads the root alone.
+    """
+    answers = {
+        ARN: (listed("Child", NESTED, CHILD), listed("Api", "AWS::ApiGateway::RestApi", "a")),
+        CHILD: (
+            listed("Domain", "AWS::ApiGateway::DomainName", "d"),
+            listed("Http", "AWS::ApiGatewayV2::Api", "h"),
+        ),
+    }
+    for stack_id, resources in answers.items():
+        answer = {"StackResourceSummaries": list(resources)}
+        aws.add_response("list_stack_resources", answer, {"StackName": stack_id})
+    assert stacks.count(ARN) == Count(resources=2, paced=2)
+
+
 def test_the_root_must_be_listed(aws: Stubber, stacks: CloudFormation) -> None:
     """No evidence, no deletion.
 
-    Fails if `_snapshot` takes every stack for a nested one.
+    Fails if `_consists_of` takes every stack for a nested one.
     """
     aws.add_response("get_template", {"TemplateBody": "{}"}, BY_ID)
     aws.add_client_error("list_stack_resources", "AccessDenied", "not authorized")

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from janitor.core.expiry import (
     Deadline,
     Unreadable,
-    Window,
     asked_deadline,
     effective_deadline,
     parse_duration,
@@ -19,6 +18,7 @@ from janitor.core.expiry import (
     parse_ttl,
     shown,
 )
+from janitor.core.window import Window
 
 CREATED = datetime(2026, 5, 1, 8, tzinfo=UTC)
 TTL_HELP = "; for instance 90m, 36h, 3d or 2w"
@@ -27,6 +27,9 @@ UTC_ZONE = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
 AUCKLAND = ZoneInfo("Pacific/Auckland")
 NEW_YORK = ZoneInfo("America/New_York")
+SANTIAGO = ZoneInfo("America/Santiago")
+CAIRO = ZoneInfo("Africa/Cairo")
+NUUK = ZoneInfo("America/Nuuk")
 
 
 def ttl(text: str, days: float) -> tuple[dict[str, str], ZoneInfo, datetime]:
@@ -37,6 +40,25 @@ def ttl(text: str, days: float) -> tuple[dict[str, str], ZoneInfo, datetime]:
 def bad_ttl(text: str, why: str) -> tuple[dict[str, str], ZoneInfo, str]:
     """Pair a `janitor:ttl` with what its owner is told."""
     return {"janitor:ttl": text}, UTC_ZONE, f"tag janitor:ttl {why}{TTL_HELP}"
+
+
+def no_unit(text: str, example: str) -> tuple[dict[str, str], ZoneInfo, str]:
+    """Pair a number alone with what its owner is told."""
+    quoted = f"'{text[:59]}…'" if len(text) > 60 else f"'{text}'"
+    said = f"tag janitor:ttl {quoted} has no unit; for instance {example}"
+    return {"janitor:ttl": text}, UTC_ZONE, said
+
+
+def unequal(text: str) -> tuple[dict[str, str], ZoneInfo, str]:
+    """Pair a lifetime in months or years with what its owner is told."""
+    why = "months and years differ in length, write days; for instance 30d or P30D"
+    return {"janitor:ttl": text}, UTC_ZONE, f"tag janitor:ttl '{text}': {why}"
+
+
+def endless(text: str) -> tuple[dict[str, str], ZoneInfo, str]:
+    """Pair a word for no end with the word that is read."""
+    why = "is not a lifetime; the word for no end is never, where the policy allows it"
+    return bad_ttl(text, f"'{text}' {why}")
 
 
 def expires(
@@ -66,16 +88,71 @@ TABLE = [
     ttl("0000000000000000003d", 3),
     ttl("36500d", 36_500),
     bad_ttl("90M", "'90M': M could be minutes or months"),
-    bad_ttl("3min", "'3min': the unit is not m, h, d or w"),
-    bad_ttl("3days", "'3days': the unit is not m, h, d or w"),
-    bad_ttl("3y", "'3y': the unit is not m, h, d or w"),
+    unequal("3y"),
+    unequal("3mo"),
+    bad_ttl("3sec", "'3sec': the unit is not m, h, d or w"),
     bad_ttl("3s", "'3s': the unit is not m, h, d or w"),
     bad_ttl("3hH", "'3hH': the unit is not m, h, d or w"),
-    bad_ttl("3", "'3' is not a lifetime"),
+    # a number alone
+    no_unit("30", "30d"),
+    no_unit("3", "3d"),
+    no_unit("0", "30d"),
+    no_unit("1780300800", "30d"),
+    # words
+    *(ttl(text, 90 * HOUR / 60) for text in ("90min", "90 mins", "90 minute", "90 Minutes")),
+    *(ttl(text, 36 * HOUR) for text in ("36hr", "36 hrs", "36 hour", "36HOURS", "36 h")),
+    ttl("1 hour", HOUR),
+    *(ttl(text, 3) for text in ("3day", "3 days", "3days", "3 DAYS", "3 d", "3  d")),
+    *(ttl(text, 14) for text in ("2week", "2weeks", "2 wk", "2wks", "2 Weeks")),
+    ttl("3\N{NO-BREAK SPACE}days", 3),
+    unequal("1 month"),
+    unequal("2 Years"),
+    bad_ttl("three days", "'three days' is not a lifetime"),
+    bad_ttl("3 days 2 hours", "'3 days 2 hours' is not a lifetime"),
+    bad_ttl("3 days.", "'3 days.' is not a lifetime"),
+    bad_ttl("3 fortnights", "'3 fortnights': the unit is not m, h, d or w"),
+    # ISO 8601
+    ttl("P7D", 7),
+    ttl("p7d", 7),
+    ttl("P2W", 14),
+    ttl("PT36H", 1.5),
+    ttl("PT90M", 1.5 * HOUR),
+    ttl("P1DT12H", 1.5),
+    ttl("P1W2DT3H4M", 9 + 3 * HOUR + 4 * HOUR / 60),
+    ttl("P7DT0H0M0S", 7),
+    ttl("P0Y0M7D", 7),
+    ttl("PT7200S", 2 * HOUR),
+    unequal("P1Y"),
+    unequal("P1M"),
+    unequal("p6m"),
+    unequal("P1Y2M3DT4H"),
+    (
+        {"janitor:ttl": "PT90S"},
+        UTC_ZONE,
+        "tag janitor:ttl 'PT90S' is not in whole minutes; for instance PT90M or 90m",
+    ),
+    *(
+        bad_ttl(text, f"'{text}' is not a lifetime")
+        for text in (
+            "P",
+            "PT",
+            "P1DT",
+            "P1",
+            "P1H",
+            "PT1D",
+            "P-1D",
+            "-P1D",
+            "P1.5D",
+            "P1D2W",
+        )
+    ),
+    bad_ttl("P0D", "'P0D' is no time at all"),
+    bad_ttl("P36500DT1H", "'P36500DT1H' is longer than a hundred years"),
+    bad_ttl("P9999999999999W", "'P9999999999999W' is longer than a hundred years"),
+    # other things
     bad_ttl("d", "'d' is not a lifetime"),
     bad_ttl("d3", "'d3' is not a lifetime"),
     bad_ttl("tomorrow", "'tomorrow' is not a lifetime"),
-    bad_ttl("P3D", "'P3D' is not a lifetime"),
     bad_ttl("1d12h", "'1d12h' is not a lifetime"),
     bad_ttl("1d 12h", "'1d 12h' is not a lifetime"),
     bad_ttl("1.5d", "'1.5d' is not a lifetime"),
@@ -92,7 +169,7 @@ TABLE = [
     bad_ttl("36501d", "'36501d' is longer than a hundred years"),
     bad_ttl("99999999w", "'99999999w' is longer than a hundred years"),
     bad_ttl("9999999999999d", "'9999999999999d' is longer than a hundred years"),
-    bad_ttl("9" * 256, f"'{'9' * 59}…' is not a lifetime"),
+    no_unit("9" * 256, "30d"),
     bad_ttl("9" * 255 + "d", f"'{'9' * 59}…' is longer than a hundred years"),
     # blanks and spaces
     bad_ttl("", "is empty"),
@@ -102,7 +179,6 @@ TABLE = [
     ttl("\t3d\n", 3),
     ttl("\N{NO-BREAK SPACE}3d\N{NO-BREAK SPACE}", 3),
     ttl("\N{IDEOGRAPHIC SPACE}3d", 3),
-    bad_ttl("3 d", "'3 d' is not a lifetime"),
     bad_ttl("3\td", "'3·d' is not a lifetime"),
     bad_ttl("3d\N{ZERO WIDTH SPACE}", "'3d·' is not a lifetime"),
     bad_ttl("\N{RIGHT-TO-LEFT OVERRIDE}3d", "'·3d' is not a lifetime"),
@@ -116,6 +192,7 @@ TABLE = [
     bad_ttl("never", "'never' is not allowed by the policy"),
     bad_ttl("NeVeR", "'never' is not allowed by the policy"),
     bad_ttl("nevermore", "'nevermore' is not a lifetime"),
+    *map(endless, ("forever", "Permanent", "infinite", "unlimited")),
     # dates: the end of that day in the policy's zone
     expires("2026-06-01", "2026-06-01T23:59:59+00:00"),
     expires("20260601", "2026-06-01T23:59:59+00:00"),
@@ -132,6 +209,15 @@ TABLE = [
     expires("2026-03-07", "2026-03-08T04:59:59+00:00", NEW_YORK),
     expires("2026-03-08", "2026-03-09T03:59:59+00:00", NEW_YORK),
     expires("2026-11-01", "2026-11-02T04:59:59+00:00", NEW_YORK),
+    # clocks that go back at midnight: the day ends at the later of two such instants
+    expires("2026-04-03", "2026-04-04T02:59:59+00:00", SANTIAGO),
+    expires("2026-04-04", "2026-04-05T03:59:59+00:00", SANTIAGO),
+    expires("2026-04-05", "2026-04-06T03:59:59+00:00", SANTIAGO),
+    expires("2026-10-28", "2026-10-28T20:59:59+00:00", CAIRO),
+    expires("2026-10-29", "2026-10-29T21:59:59+00:00", CAIRO),
+    expires("2026-04-05", "2026-04-05T21:59:59+00:00", CAIRO),
+    expires("2026-03-28", "2026-03-29T00:59:59+00:00", NUUK),  # its last hour is skipped
+    expires("2026-10-24", "2026-10-25T01:59:59+00:00", NUUK),
     expires("1901-01-01", "1901-01-01T23:59:59+00:00"),
     expires("9998-12-31", "9998-12-31T23:59:59+00:00"),
     bad_expires("2026-02-30", "'2026-02-30': no such date or time"),
@@ -234,6 +320,47 @@ def test_an_unreadable_expires_is_not_papered_over_by_a_good_ttl(text: str) -> N
         asked({"janitor:expires": text, "janitor:ttl": "3d"}, days=1)
 
 
+def test_the_keys_are_those_of_the_policy_in_its_order() -> None:
+    """What other keys say is not read, whatever it is.
+
+    Fails with the constants in place of the parameters.
+    """
+
+    def read(tags: dict[str, str]) -> Deadline:
+        return asked_deadline(
+            tags,
+            counts_from=CREATED,
+            rule_ttl=timedelta(days=1),
+            allow_never=False,
+            zone=UTC_ZONE,
+            ttl_tags=("janitor:ttl", "ttl"),
+            expires_tags=("expires", "enddate"),
+        )
+
+    assert read({"ttl": "72h"}) == Deadline(CREATED + timedelta(days=3), "tag ttl=72h")
+    assert read({"ttl": "72h", "janitor:ttl": "2d"}).source == "tag janitor:ttl=2d"
+    both = {"ttl": "72h", "enddate": "2026-06-01", "expires": "2026-06-02"}
+    assert read(both).source == "tag expires=2026-06-02"
+    assert read({"janitor:expires": "2026-06-01"}).source == "the rule's ttl"
+    assert read({"TTL": "72h"}).source == "the rule's ttl"
+    with pytest.raises(Unreadable, match=r"^tag ttl '30' has no unit; for instance 30d$"):
+        read({"ttl": "30"})
+
+
+@pytest.mark.parametrize("zone", [SANTIAGO, CAIRO, NUUK, BERLIN, ZoneInfo("Asia/Beirut")], ids=str)
+@pytest.mark.parametrize("year", [2011, 2024, 2026])
+def test_a_date_lasts_until_its_day_has_ended_by_the_calendar(zone: ZoneInfo, year: int) -> None:
+    """One second more, and it is another day; for each day of the year.
+
+    Fails without the fold in `END_OF_DAY`.
+    """
+    for number in range(365):
+        day = date(year, 1, 1) + timedelta(days=number)
+        end = parse_instant(day.isoformat(), zone)
+        assert end.astimezone(zone).date() == day
+        assert (end + timedelta(seconds=1)).astimezone(zone).date() == day + timedelta(days=1)
+
+
 def test_an_unreadable_ttl_does_not_fall_back_to_the_rule() -> None:
     """A rule's ttl may be shorter than what the owner meant."""
     with pytest.raises(Unreadable, match=r"^tag janitor:ttl '3x': the unit"):
@@ -293,7 +420,12 @@ def test_no_text_at_all_breaks_the_reading(text: str) -> None:
             assert value is None or isinstance(value, datetime | timedelta)
 
 
-@given(st.from_regex(r"[0-9]{1,14}[mhdwMHDWs]?", fullmatch=True))
+@given(
+    st.from_regex(
+        r"[0-9]{1,14}( ?(days?|hrs?|wks?)|[mhdwMHDWs])?|P([0-9]{1,7}W)?([0-9]{1,7}D)?(T[0-9]{1,9}[HMS])?",
+        fullmatch=True,
+    )
+)
 def test_a_duration_that_is_read_is_never_negative_nor_over_a_hundred_years(text: str) -> None:
     """So that no sum with it can overflow."""
     with contextlib.suppress(Unreadable):

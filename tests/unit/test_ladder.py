@@ -1,29 +1,31 @@
 """Which rung comes next, how long to wait, when to stop, and what it is called in plain words."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from janitor.core.causes import Cause, cause_of
 from janitor.core.ladder import (
-    Cause,
+    PURGEABLE,
+    TOLD_AFTER,
     Rung,
     Step,
     back_off,
     back_off_refused,
-    cause_of,
-    cause_of_failure,
-    failure_text,
+    failed_stage,
     is_an_attempt,
+    is_failing,
     most_attempts,
     next_step,
-    plain_words,
     purge_words,
 )
 from janitor.core.model import Lease, LeaseState, Stack
 from janitor.core.notices import stuck_since
 from janitor.core.policy import Limits, Terms
+from janitor.core.purge_tag import PurgeWords, read_purge
 from janitor.core.records import lease_from
 from janitor.core.resources import Resource
 
@@ -143,7 +145,8 @@ def test_the_next_rung(
         ("s3", (), {"s3"}),
         (" S3, ecr", (), {"s3", "ecr"}),
         ("everything", (), set()),
-        ("s3;ecr", (), set()),
+        *((f"s3{apart}ecr", (), {"s3", "ecr"}) for apart in (" ", ",", ";", "/", "+", ":", "; ")),
+        ("s3-ecr", (), set()),
         ("", ("ecr",), {"ecr"}),
         ("s3", ("ecr",), {"s3", "ecr"}),
     ],
@@ -152,6 +155,13 @@ def test_what_may_be_emptied(tag: str, policy: Any, words: set[str]) -> None:
     """Words that are not known opt into nothing."""
     stack = a_stack(tags={"janitor:purge": tag})
     assert purge_words(stack, Terms(purge=policy)) == words
+
+
+def test_words_of_the_purge_tag_that_nobody_knows_are_returned() -> None:
+    """As they are written and each once, so that the owner can be told."""
+    read = read_purge("S3; buckets/Logs+buckets", PURGEABLE.values())
+    assert read == PurgeWords(frozenset({"s3"}), ("buckets", "Logs"))
+    assert read_purge(" ;, ", PURGEABLE.values()) == PurgeWords()
 
 
 def test_how_often_and_how_far_apart() -> None:
@@ -167,48 +177,16 @@ def test_how_often_and_how_far_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "said,cause",
-    [
-        ("Export net cannot be deleted as it is in use by feat-b", Cause.IN_USE),
-        ("Export net is imported by stack feat-b", Cause.IN_USE),
-        (GONE, Cause.ROLE_GONE),
-        ("API: s3:DeleteBucket Access Denied", Cause.DENIED),
-        ("User: x is not authorized to perform: y", Cause.DENIED),
-        ("Rate exceeded", Cause.THROTTLED),
-        ("Throttling: too many calls", Cause.THROTTLED),
-        ("refused (Status Code: 400; Error Code: ThrottlingException)", Cause.THROTTLED),
-        ("The following resource(s) failed to delete: [Throttling, AccessDenied]", Cause.OTHER),
-        ("arn:aws:iam::1:role/throttling/x is busy", Cause.OTHER),
-        ("feat-throttling has dependencies, and throttler-1 too", Cause.OTHER),
-        ("network interface eni-1 is currently in use", Cause.OTHER),
-    ],
-)
-def test_what_cloudformation_says_is_classed(said: str, cause: Cause) -> None:
-    """As far as it decides what comes next."""
-    assert cause_of(said) is cause
-
-
-def test_names_are_no_words_of_cloudformations() -> None:
-    """Whoever writes a template names its resources, and the stack, as they like.
-
-    Fails if `cause_of_failure` gives `cause_of` no names.
-    """
-    stack = replace(HALF, name="throttling", status_reason="throttling: deletion has failed")
-    named = Resource("AccessDenied", "AWS::SNS::Topic", "throttled", reason="throttled is busy")
-    denied = Resource("Page", "AWS::S3::Bucket", "page", reason="AccessDenied is busy")
-    assert cause_of_failure(stack, (named, denied)) is Cause.OTHER
-    said = Resource("Queue", "AWS::SQS::Queue", "queue", reason="Rate exceeded for queue")
-    assert cause_of_failure(stack, (named, said)) is Cause.THROTTLED
-
-
-@pytest.mark.parametrize(
     "cause,refusals,counts",
     [
         (Cause.OTHER, 0, True),
         (Cause.DENIED, 0, True),
+        (Cause.FULL, 0, True),
+        (Cause.IN_THE_WAY, 0, True),
         (Cause.IN_USE, 99, False),
-        (Cause.THROTTLED, 4, False),
-        (Cause.THROTTLED, 5, True),
+        (Cause.THROTTLED, 99, False),
+        (Cause.NOT_BEGUN, 4, False),
+        (Cause.NOT_BEGUN, 5, True),
     ],
 )
 def test_which_failures_count(cause: Cause, refusals: int, counts: bool) -> None:
@@ -216,64 +194,56 @@ def test_which_failures_count(cause: Cause, refusals: int, counts: bool) -> None
     assert is_an_attempt(cause, a_lease(refusals=refusals, cause=cause.value)) is counts
 
 
-def test_one_throttled_call_after_other_refusals_is_no_attempt() -> None:
-    """Only throttling that lasts is. Fails without `lease.cause` in `is_an_attempt`."""
+def test_one_call_that_began_nothing_is_no_attempt_after_other_refusals() -> None:
+    """Only what lasts is. Fails without `lease.cause` in `is_an_attempt`."""
     paused = a_lease(refusals=9, cause=Cause.IN_USE.value)
-    assert not is_an_attempt(Cause.THROTTLED, paused)
-
-
-def test_a_record_without_a_cause_has_it_in_words() -> None:
-    """It was written before the cause was kept. Fails without `or cause_of` in `_role`."""
-    lease = a_lease(attempts=1, last_error=GONE)
-    step = next_step(lease, OWNED, (QUEUE,), Terms(cleanup_role=CLEANUP), LIMITS)
-    assert step == Step(Rung.ROLE, role=CLEANUP)
+    assert not is_an_attempt(Cause.NOT_BEGUN, paused)
 
 
 @pytest.mark.parametrize(
-    "kind,reason,words",
+    "refusals,rung,cause,stage",
     [
-        ("AWS::S3::Bucket", "The bucket you tried to delete is not empty", "janitor:purge=s3"),
-        ("AWS::ECR::Repository", "The repository is not empty", "janitor:purge=ecr"),
-        ("AWS::EC2::SecurityGroup", "resource sg-1 has a dependent object", "still uses it"),
-        ("AWS::RDS::DBInstance", "Cannot delete: Deletion Protection is on", "of its own"),
-        ("Custom::X", "Received response status [FAILED]", "behind this custom resource"),
-        ("AWS::IAM::Role", "AccessDenied", "permission to delete it is missing"),
-        ("AWS::X::Y", "", "CloudFormation gave no reason"),
-        ("AWS::X::Y", "odd", "X (AWS::X::Y id): odd"),
+        (TOLD_AFTER, "", Cause.THROTTLED, "failed-throttled"),
+        (TOLD_AFTER - 1, "", Cause.THROTTLED, ""),
+        (TOLD_AFTER, "", Cause.IN_USE, ""),
+        (TOLD_AFTER, "purge", Cause.FULL, "failed-purge"),
+        (0, "plain", Cause.OTHER, "failed-plain"),
     ],
 )
-def test_reasons_in_plain_words(kind: str, reason: str, words: str) -> None:
-    """With what to do, where that is known."""
-    assert words in plain_words(Resource("X", kind, "id", reason=reason))
+def test_throttling_that_lasts_is_told_as_that(
+    refusals: int, rung: str, cause: Cause, stage: str
+) -> None:
+    """And neither is the first of it, nor what another stage tells.
 
-
-def test_hostile_reasons_are_cleaned_and_cut() -> None:
-    """They come from whoever wrote the template."""
-    text = plain_words(Resource("X", "T", "i\u202e\n", reason="a\nb" + "c" * 9999))
-    assert "\n" not in text
-    assert "\u202e" not in text
-    assert len(text) < 600
-
-
-def test_many_failed_resources_are_counted() -> None:
-    """Nobody reads a hundred lines."""
-    text = failure_text("DELETE_FAILED: x.", (QUEUE,) * 14)
-    assert text.startswith("DELETE_FAILED: x | Queue (AWS::SQS::Queue queue)")
-    assert text.endswith(" | and 4 more")
-
-
-def test_what_was_begun_is_never_called_not_begun() -> None:
-    """A cluster may have a termination protection of its own, and an update a reason in the status.
-
-    Fails if `cause_of_failure` says what `cause_of` does.
+    Fails if `is_failing` does not ask `_is_throttled`, or if that does not look at the cause.
     """
-    cluster = replace(QUEUE, reason="Cluster j-1 has termination protection enabled")
-    assert cause_of(cluster.reason) is Cause.NOT_BEGUN
-    assert cause_of_failure(a_stack(status="DELETE_FAILED"), (cluster,)) is Cause.OTHER
-    denied = replace(cluster, reason=f"AccessDenied; {cluster.reason}")
-    assert cause_of_failure(a_stack(status="DELETE_FAILED"), (denied,)) is Cause.DENIED
-    going = "Stack cannot be deleted while in status DELETE_IN_PROGRESS"
-    assert cause_of(going) is Cause.OTHER
+    lease = a_lease(
+        state=LeaseState.FAILED, attempts=1, refusals=refusals, rung=rung, cause=cause.value
+    )
+    assert (failed_stage(lease) if is_failing(lease) else "") == stage
+
+
+RATE = replace(QUEUE, logical_id="Api", reason="Too Many Requests (Service: X, Status Code: 429)")
+USED = replace(QUEUE, logical_id="Out", reason="Export net is imported by stack app")
+
+
+def test_what_only_waits_is_never_left_behind() -> None:
+    """A service that throttled will delete it another time, and an importer will go.
+
+    Fails if `next_step` does not ask `stuck`.
+    """
+    terms, lease = Terms(last_resort="retain"), a_lease(attempts=3)
+    assert next_step(lease, HALF, (RATE, USED), terms, LIMITS) == Step()
+    mixed = next_step(lease, HALF, (RATE, QUEUE, USED), terms, LIMITS)
+    assert mixed == Step(Rung.RETAIN, retain=(QUEUE,))
+    nested = (NESTED, replace(RATE, stack_id="arn:child"))
+    assert next_step(lease, HALF, nested, terms, LIMITS) == Step()
+
+
+def test_what_is_full_is_emptied_beside_what_was_throttled() -> None:
+    """The remedy is right for the one, whatever is said of the other."""
+    step = next_step(a_lease(attempts=1), HALF, (RATE, BUCKET), Terms(purge=("s3",)), LIMITS)
+    assert step == Step(Rung.PURGE, (BUCKET,))
 
 
 @pytest.mark.parametrize(
@@ -316,7 +286,7 @@ def test_a_lease_of_before_the_ladder_still_loads() -> None:
         "attempts": 2,
         "last_error": "DELETE_FAILED: x",
     }
-    lease = lease_from(document)
+    lease = lease_from(json.dumps(document))
     assert (lease.rung, lease.asked_at, lease.refusals, lease.retained) == ("", None, 0, ())
     assert (lease.cause, lease.half_deleted) == ("", False)
     assert next_step(lease, HALF, (BUCKET,), Terms(), LIMITS) == Step()

@@ -7,19 +7,13 @@ import pytest
 from msgspec.structs import replace
 
 from janitor.core.decisions import TagChange
-from janitor.core.lease import (
-    deadline_text,
-    deployed_at,
-    first_lease,
-    is_told,
-    observe,
-    promise,
-    told_at,
-)
+from janitor.core.ground import Ground
+from janitor.core.lease import deadline_text, is_told, promise, told_at
 from janitor.core.mirror import tag_change, tag_instant
 from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, LeaseState, Notice, Stack
 from janitor.core.policy import Policy, default_policy
 from janitor.core.policy_file import parse_policy
+from janitor.core.refresh import deployed_at, first_lease, refresh
 
 POLICY = default_policy()
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -48,7 +42,8 @@ def opened(stack: Stack | None = None, policy: Policy = POLICY) -> Lease:
 
 def seen(stack: Stack, lease: Lease, policy: Policy = POLICY) -> tuple[Lease, tuple[str, ...]]:
     """Look at a stack again."""
-    return observe(stack, lease, policy.rules[0], policy)
+    found = refresh(stack, lease, policy.rules[0], CREATED, Ground(policy))
+    return found.lease, found.changes
 
 
 def notice(stage: str, deadline: datetime | None = EXPIRES, **values: Any) -> Notice:
@@ -106,16 +101,23 @@ def test_notices_that_spoke_of_the_new_deadline_are_kept() -> None:
 def test_the_same_deadline_from_another_tag_is_no_new_generation() -> None:
     """What counts is when, not how it was written."""
     now, changes = seen(a_stack({**TAGS, "janitor:expires": "20260604T080000Z"}), opened())
-    assert (now.generation, changes) == (1, ())
+    assert (now.generation, changes) == (1, ("its tags say the same in other words",))
     assert now.deadline_source == "tag janitor:expires=20260604T080000Z"
+    assert dict(now.tags)["janitor:expires"] == "20260604T080000Z"
 
 
 def test_an_extension_survives_the_loss_of_all_tags_but_the_rule() -> None:
-    """A redeploy with --tags replaces every tag there was."""
+    """A redeploy with --tags replaces every tag there was; the dropped ones hold, if remembered."""
     policy = parse_policy("rules: [{name: default, select: {name: '*'}, ttl: 1d}]", "p")
     until = CREATED + 6 * DAY
     lease = replace(opened(), extended_until=until, expires_at=until, generation=2)
     now, changes = seen(a_stack({}), lease, policy)
+    assert (now.expires_at, now.deadline_source) == (until, "an extension")
+    assert now.generation == 2
+    dropped = "a deployment dropped its tags janitor:owner, janitor:ttl; they still hold"
+    assert changes == (dropped,)
+    assert (now.contacts, now.ownerless) == ((ANA,), False)
+    now, changes = seen(a_stack({}), replace(lease, tags=()), policy)
     assert (now.expires_at, now.deadline_source) == (until, "an extension")
     assert now.generation == 2
     assert changes == ("owner is now operators",)

@@ -110,6 +110,7 @@ GONE = a_stack(status="DELETE_COMPLETE")
 NESTED = a_stack(parent_id="arn:aws:cloudformation:eu-central-1:1:stack/parent/1")
 JANITOR = a_stack({**TAGS, "janitor:self": "1"})
 TOOLKIT = a_stack(name="CDKToolkit")
+RENAMED = a_stack(name="deploy-base", toolkit="AWS CDK")
 TAGGED = a_stack({**TAGS, **MARKED_TAGS})
 BUSY = a_stack(status="UPDATE_IN_PROGRESS")
 HALF = a_stack(status="DELETE_FAILED")
@@ -138,6 +139,9 @@ AHEAD = "(tag janitor:ttl=3d)"
 LATER = "(tag janitor:ttl=5d)"
 PROTECTED = "protected by tag janitor:protect: demo on Friday"
 LOCK = "protected by CloudFormation's termination protection"
+BOOTSTRAP = (
+    "it is the bootstrap stack of AWS CDK, as its outputs show: other stacks are deployed by it"
+)
 NEXT_DAY = f"expired 1 day 2 hours ago {AHEAD}, told, and the grace is over"
 
 BRANCHES: list[tuple[Stack | None, Lease | None, datetime, str, str]] = [
@@ -148,7 +152,8 @@ BRANCHES: list[tuple[Stack | None, Lease | None, datetime, str, str]] = [
     (BARE, None, CREATED, "ignore", "no rule of the policy selects it"),
     (NESTED, None, CREATED, "ignore", "nested stack: it lives and goes with its parent"),
     (JANITOR, None, CREATED, "ignore", "tag janitor:self: the janitor never looks at itself"),
-    (TOOLKIT, None, CREATED, "ignore", "its name is on the never-delete list (CDKToolkit)"),
+    (TOOLKIT, None, CREATED, "ignore", "its name is on the never-delete list (*CDKToolkit*)"),
+    (RENAMED, None, CREATED, "ignore", BOOTSTRAP),
     *[
         (GOING, lease, CREATED, "ignore", "being deleted already, and no lease is open on it")
         for lease in (None, CLOSED)
@@ -157,7 +162,8 @@ BRANCHES: list[tuple[Stack | None, Lease | None, datetime, str, str]] = [
     (BARE, MARKED, DELETABLE_AT, "close", "no rule of the policy selects it"),
     (NESTED, MARKED, DELETABLE_AT, "close", "nested stack: it lives and goes with its parent"),
     (JANITOR, MARKED, EXPIRES, "close", "tag janitor:self: the janitor never looks at itself"),
-    (TOOLKIT, FAILED, EXPIRES, "close", "its name is on the never-delete list (CDKToolkit)"),
+    (TOOLKIT, FAILED, EXPIRES, "close", "its name is on the never-delete list (*CDKToolkit*)"),
+    (RENAMED, MARKED, DELETABLE_AT, "close", BOOTSTRAP),
     *[
         (
             stack,

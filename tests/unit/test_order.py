@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from janitor.core.conditions import Kind, Who
 from janitor.core.decisions import Blocked, Decision, Delete, Ignore, Reason, Wait
 from janitor.core.model import OPERATORS, Lease, LeaseState, Stack
-from janitor.core.order import Imports, by_others, in_order, unknown
+from janitor.core.order import Imports, by_others, in_order
 from janitor.core.policy import default_policy
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -26,41 +28,41 @@ def going(number: int, exports: tuple[str, ...]) -> Delete:
 edges = st.sets(st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1)), max_size=14)
 
 
-@given(edges, st.integers(1, COUNT))
-def test_whoever_goes_is_imported_by_nobody_and_as_many_go_as_may(
-    uses: set[tuple[int, int]], most: int
-) -> None:
-    """For any graph: asked step by step, nobody is asked twice or in vain.
+@given(edges)
+def test_whoever_goes_is_imported_by_nobody_and_all_of_those_go(uses: set[tuple[int, int]]) -> None:
+    """For any graph: nobody else goes, and nobody else is held up.
 
-    Fails if `unknown` counts those that are held up.
+    Fails if `in_order` lets one go whose importers leave, too, but later.
     """
     uses = {(a, b) for a, b in uses if a != b}
     line = [going(n, (f"e{n}",)) for n in range(COUNT)]
     truth = {n: tuple(f"s{a}" for a, b in sorted(uses) if b == n) for n in range(COUNT)}
-    imports: dict[str, Imports] = {}
-    asked: list[str] = []
-    while more := unknown(line, imports, most):
-        for stack in more:
-            assert stack.stack_id not in imports
-            asked.append(stack.name)
-            imports[stack.stack_id] = Imports({f"e{stack.name[1:]}": truth[int(stack.name[1:])]})
+    imports = {f"arn:s{n}": Imports({f"e{n}": names}) for n, names in truth.items()}
     decided = in_order(line, imports, default_policy())
-    free = [f"s{n}" for n in range(COUNT) if not truth[n]]
     gone = [d.stack.name for d in decided if isinstance(d, Delete) and d.stack]
-    known = [name for name in gone if f"arn:{name}" in imports]
-    assert known == free[:most]
-    last = free[most - 1] if len(free) >= most else f"s{COUNT - 1}"
-    assert asked == [f"s{n}" for n in range(int(last[1:]) + 1)]
+    assert gone == [f"s{n}" for n in range(COUNT) if not truth[n]]
+    for decision in decided:
+        unmet = decision.unmet
+        assert isinstance(decision, Delete) or (unmet and unmet.kind is Kind.RELEASED_BY_OTHERS)
 
 
-def test_a_stack_that_exports_nothing_is_never_asked_about() -> None:
-    """There is nothing to import."""
-    assert unknown([going(1, ())], {}, 5) == ()
-
-
-def test_zero_means_that_nobody_goes_and_nobody_is_asked() -> None:
-    """Zero is zero, never unlimited."""
-    assert unknown([going(1, ("e1",))], {}, 0) == ()
+@pytest.mark.parametrize(
+    "found, who, by_itself",
+    [
+        (Imports(error="throttled"), Who.AWS, True),
+        (Imports({"e1": ("s2",)}), Who.NOBODY, True),
+        (Imports({"e1": ("stranger",)}), Who.OTHERS, False),
+    ],
+)
+def test_what_holds_it_up_says_who_can_change_that(
+    found: Imports, who: Who, by_itself: bool
+) -> None:
+    """Waiting is enough for one that goes first, and not for one that stays."""
+    line = [going(1, ("e1",)), going(2, ())]
+    held, _ = in_order(line, {"arn:s1": found}, default_policy())
+    assert held.unmet is not None
+    assert (held.unmet.kind, held.unmet.is_met) == (Kind.RELEASED_BY_OTHERS, False)
+    assert (held.unmet.who, held.unmet.comes_by_itself) == (who, by_itself)
 
 
 def test_an_importer_that_is_not_in_the_listing_holds_up() -> None:

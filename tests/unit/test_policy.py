@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from janitor.core.durations import duration_text, hours_text
 from janitor.core.errors import PolicyError
 from janitor.core.examples import why_nothing_goes
-from janitor.core.expiry import Window
 from janitor.core.model import Mode, Stack
-from janitor.core.policy import Policy, Rule, Selector, default_policy
+from janitor.core.policy import Policy, Rule, default_policy
 from janitor.core.policy_file import parse_policy, read_document
+from janitor.core.selector import Selector
+from janitor.core.window import Window
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 RULE = "rules:\n- name: a\n  select: {tag: x}\n"
@@ -59,6 +60,8 @@ def test_the_default_policy_is_what_the_readme_promises() -> None:
     assert rule.max_lifetime == timedelta(days=30)
     assert rule.allow_never is False
     assert rule.tagging == "on"
+    assert rule.adoption == timedelta(days=3)
+    assert policy.limits.max_deleting is None
     window = policy.window.window
     assert window == Window(frozenset({0, 1, 2, 3, 4}), time(9), time(17), window.zone)
     assert window.zone.key == "UTC"
@@ -120,18 +123,20 @@ WRONG = {
         "6: rules[0].reminders[1]: must be longer than zero; for instance 24h"
     ],
     RULE + "  reminders: 48h": ["4: rules[0].reminders: '48h' is not a list; for instance [a, b]"],
-    "limits:\n  max_due: -1": ["2: limits.max_due: -1: input should be greater than or equal to 0"],
-    "limits:\n  max_due: 1.5": [
+    "limits:\n  max_deleting: -1": [
+        "2: limits.max_deleting: -1: input should be greater than or equal to 0"
+    ],
+    "limits:\n  max_deleting: 1.5": [
         (
-            "2: limits.max_due: 1.5: input should be a valid integer,"
+            "2: limits.max_deleting: 1.5: input should be a valid integer,"
             " got a number with a fractional part"
         )
     ],
-    "limits: {max_deletes_fraction: 25}": [
-        "1: limits.max_deletes_fraction: 25: input should be less than or equal to 1"
-    ],
-    "limits: {max_deletes_fraction: nan}": [
-        "1: limits.max_deletes_fraction: 'nan': input should be less than or equal to 1"
+    "limits: {max_deleting: unlimited}": [
+        (
+            "1: limits.max_deleting: 'unlimited': input should be a valid integer, unable to parse"
+            " string as an integer"
+        )
     ],
     "limits: {max_attempts: 0}": [
         "1: limits.max_attempts: 0: input should be greater than or equal to 1"
@@ -188,7 +193,12 @@ WRONG = {
     "windows: {}": ["1: windows: no such field; did you mean window?"],
     "zzzzzz: 1": ["1: zzzzzz: no such field"],
     "tagging: off": ["1: tagging: no such field"],
-    "limits:\n  max_dues: 1": ["2: limits.max_dues: no such field; did you mean max_due?"],
+    "limits:\n  max_deletings: 1": [
+        "2: limits.max_deletings: no such field; did you mean max_deleting?"
+    ],
+    # of an earlier release: there is no breaker that counts what is due any more
+    "limits:\n  breaker_floor: 5": ["2: limits.breaker_floor: no such field"],
+    "limits:\n  max_deletes_per_sweep: 5": ["2: limits.max_deletes_per_sweep: no such field"],
     "window:\n  hour: 09:00-17:00": ["2: window.hour: no such field; did you mean hours?"],
     RULE + "  gracee: 1d": ["4: rules[0].gracee: no such field; did you mean grace?"],
     "rules:\n- name: a\n  select:\n    any:\n    - all:\n      - tagg: x": [
@@ -229,20 +239,49 @@ WRONG = {
         "6: rules[0].grace: '4q': the unit is not m, h, d or w; for instance 90m, 36h, 3d or 2w",
     ],
     # several at once, each on its line
-    "mode: on\nlimits:\n  max_due: x\nwindow:\n  zone: Moon": [
+    "mode: on\nlimits:\n  max_deleting: x\nwindow:\n  zone: Moon": [
         "1: mode: 'on': input should be 'off', 'observe', 'notify' or 'enforce'",
         (
-            "3: limits.max_due: 'x': input should be a valid integer, unable to parse string as an"
-            " integer"
+            "3: limits.max_deleting: 'x': input should be a valid integer, unable to parse string"
+            " as an integer"
         ),
         "5: window.zone: 'Moon' is unknown; for instance Europe/Berlin",
     ],
     # written twice
     "mode: off\nmode: notify": ["2: mode: is written twice"],
-    "limits:\n  max_due: 1\n  max_due: 2": ["3: max_due: is written twice"],
+    "limits:\n  max_deleting: 1\n  max_deleting: 2": ["3: max_deleting: is written twice"],
+    # keys of tags
+    "defaults: {ttl_tags: []}": ["1: defaults.ttl_tags: must list at least one"],
+    "defaults: {ttl_tags: ttl}": [
+        "1: defaults.ttl_tags: 'ttl' is not a list; for instance [a, b]",
+    ],
+    "defaults: {expires_tags: [' ']}": [
+        "1: defaults.expires_tags[0]: ' ' is no key of a tag; for instance ttl"
+    ],
+    "defaults: {ttl_tags: [ttl, '']}": [
+        "1: defaults.ttl_tags[1]: '' is no key of a tag; for instance ttl"
+    ],
+    "defaults: {protect_tags: ['AWS:x']}": [
+        (
+            "1: defaults.protect_tags[0]: 'AWS:x': keys that begin with aws: belong to AWS;"
+            " for instance ttl"
+        )
+    ],
+    f"defaults: {{ttl_tags: [{'x' * 129}]}}": [
+        "1: defaults.ttl_tags[0]: a key has 128 letters at most; for instance ttl"
+    ],
+    "operators: {channel: CUSTOMERS}": [
+        "1: operators.channel: 'CUSTOMERS' is no Slack channel; for instance #platform or C012AB3CD"
+    ],
+    "operators: {members: [U012AB3]}": [
+        "1: operators.members[0]: 'U012AB3' is no id of a Slack user; for instance U012AB3CD"
+    ],
     # JSON
     '{"rules":\n [{"name": "a", "select": {"tag": "x"},\n "ttl": "5y"}]}': [
-        "3: rules[0].ttl: '5y': the unit is not m, h, d or w; for instance 90m, 36h, 3d or 2w"
+        (
+            "3: rules[0].ttl: '5y': months and years differ in length, write days;"
+            " for instance 30d or P30D"
+        )
     ],
     # not a mapping
     "- mode": ["1: must be a mapping of fields; for instance mode: observe"],
@@ -267,7 +306,7 @@ UNREADABLE = {
         "could not determine a constructor for the tag 'tag:yaml.org,2002:python/object:os.system'",
     ),
     "? [a]\n: b": (1, "found unhashable key"),
-    "limits: {max_due: " + "9" * 5000 + "}": (
+    "limits: {max_deleting: " + "9" * 5000 + "}": (
         1,
         (
             "Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits;"
@@ -319,7 +358,7 @@ def test_any_bytes_are_a_policy_or_a_policy_error(text: str) -> None:
         assert line.startswith("policy.yaml:")
 
 
-FIELDS = [*Policy.model_fields, *Rule.model_fields, "zone", "days", "hours", "max_due", "any"]
+FIELDS = [*Policy.model_fields, *Rule.model_fields, "zone", "days", "hours", "max_deleting", "any"]
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
@@ -363,9 +402,9 @@ def test_times_of_day_are_text_and_not_numbers_to_the_base_of_sixty() -> None:
 
 def test_json_is_read_as_well() -> None:
     """A parameter is often written by a program."""
-    text = '{"mode": "enforce", "limits": {"max_due": 0}, "regions": ["eu-central-1"]}'
+    text = '{"mode": "enforce", "limits": {"max_deleting": 0}, "regions": ["eu-central-1"]}'
     policy = parse_policy(text, "p")
-    assert (policy.mode, policy.limits.max_due, policy.regions) == (
+    assert (policy.mode, policy.limits.max_deleting, policy.regions) == (
         Mode.ENFORCE,
         0,
         ("eu-central-1",),
@@ -450,15 +489,18 @@ def test_a_selector_matches_by_tag_value_or_name(
 @pytest.mark.parametrize(
     "name, pattern",
     [
-        ("CDKToolkit", "CDKToolkit"),
-        ("aws-sam-cli-managed-default", "aws-sam-cli-managed-default"),
+        ("CDKToolkit", "*CDKToolkit*"),
+        ("CDKToolkit-team-a", "*CDKToolkit*"),
+        ("team-a-CDKToolkit", "*CDKToolkit*"),
+        ("aws-sam-cli-managed-default", "aws-sam-cli-managed-*"),
+        ("aws-sam-cli-managed-dev-pipeline-resources", "aws-sam-cli-managed-*"),
         ("StackSet-x-1", "StackSet-*"),
         ("SC-123-pp-abc", "SC-*"),
         ("AWSControlTowerBP", "AWSControlTower*"),
         ("awseb-e-1", "awseb-*"),
         ("prod-db", "prod-*"),
         ("feat", None),
-        ("CDKToolkit2", None),
+        ("my-cdk-toolkit", None),
     ],
 )
 @pytest.mark.parametrize("globs", ["[prod-*]", "['prod-*', '!CDKToolkit', '']"])
@@ -492,17 +534,41 @@ def test_the_version_is_the_same_for_the_same_policy() -> None:
     assert len(one) == 12
 
 
+def test_the_rule_of_an_unwritten_policy_selects_by_the_keys_that_are_read() -> None:
+    """A stack that says how long it is needed is meant, under whichever of the keys.
+
+    Fails if `_default_rule` takes the constants.
+    """
+    policy = parse_policy("defaults: {ttl_tags: [janitor:ttl, ttl], expires_tags: [until]}", "p")
+    assert policy.rules[0].ttl_tags == ("janitor:ttl", "ttl")
+    for key, is_meant in (("ttl", True), ("janitor:ttl", True), ("until", True), ("env", False)):
+        assert (policy.rule_for(a_stack("feat", **{key: "72h"})) is not None) is is_meant
+    assert policy.rule_for(a_stack("feat", **{"janitor:expires": "72h"})) is None
+    usual = default_policy()
+    assert usual.rules[0].protect_tags == ("janitor:protect", "DoNotDelete", "do-not-delete")
+    assert usual.rule_for(a_stack("feat", **{"janitor:expires": "2026-06-01"}))
+    assert usual.rule_for(a_stack("feat", ttl="3d")) is None
+
+
+def test_policies_take_the_same_durations_as_tags() -> None:
+    """And write them in the usual way."""
+    terms = parse_policy("defaults: {ttl: 3 days, grace: PT36H, max_lifetime: P4W}", "p").defaults
+    document = terms.model_dump(mode="json")
+    assert (document["ttl"], document["grace"], document["max_lifetime"]) == ("3d", "36h", "28d")
+
+
 def test_the_version_does_not_change_between_runs() -> None:
     """It stands in every event: a change of this line is a change for auditors."""
-    assert default_policy().version == "d7486edbb988"
+    assert default_policy().version == "21086c33f183"
 
 
 @pytest.mark.parametrize(
     "text",
     [
         "mode: enforce",
-        "limits: {max_due: 51}",
-        "limits: {max_deletes_fraction: 0.26}",
+        "limits: {max_deleting: 51}",
+        "limits: {max_deleting: 0}",
+        "defaults: {adoption: 4d}",
         "window: {zone: Europe/Berlin}",
         "window: {hours: 09:00-17:01}",
         "never_delete: [x]",
@@ -548,21 +614,17 @@ def test_durations_are_written_back_as_people_write_them(
     "text, why",
     [
         ("mode: enforce", ""),
-        ("mode: enforce\nlimits: {max_deletes_fraction: 0, breaker_floor: 2}", ""),
+        ("mode: enforce\nlimits: {max_deleting: 1}", ""),
         ("", "its mode is observe (another one may be given where it runs)"),
         ("mode: notify", "its mode is notify (another one may be given where it runs)"),
         ("mode: off", "mode off stops every sweep"),
+        ("mode: enforce\nlimits: {max_deleting: 0}", "limits.max_deleting is 0"),
         (
-            "mode: enforce\nlimits: {max_deletes_per_sweep: 0}",
-            "limits.max_deletes_per_sweep is 0",
-        ),
-        (
-            "mode: enforce\nlimits: {max_due: 0}",
-            "limits.max_due is 0, so the breaker trips at the first due stack",
-        ),
-        (
-            "mode: enforce\nlimits: {max_deletes_fraction: 0, breaker_floor: 0}",
-            "limits.max_deletes_fraction is 0, so the breaker trips at the first due stack",
+            "limits: {max_deleting: 0}",
+            (
+                "its mode is observe (another one may be given where it runs), and"
+                " limits.max_deleting is 0"
+            ),
         ),
     ],
 )

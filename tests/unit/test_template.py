@@ -28,7 +28,7 @@ OUTPUTS = {
 SETTINGS = {
     "Sweep": {"NOTICE_QUEUE", "DELETION_QUEUE"},
     "Notify": {"NOTIFY", "NOTICE_QUEUE", "LINK_SECRET", "LINK_BASE", "SLACK_SECRET"},
-    "Delete": set(),
+    "Delete": {"DELETION_QUEUE"},
     "Track": {"NOTICE_QUEUE"},
     "Digest": {"NOTICE_QUEUE"},
     "Api": {"LINK_SECRET", "NOTICE_QUEUE", "SLACK_SIGNING_SECRET"},
@@ -212,6 +212,7 @@ def test_there_is_an_alarm_for_everything_that_must_not_go_unseen() -> None:
         "ArchiveDeadLettersAlarm", "ArchiveAgeAlarm", "JournalTamperedAlarm",
         "NoticeAgeAlarm", "DeletionAgeAlarm", "DeletionsFailedAlarm", "NoticesFailedAlarm",
         "BreakerAlarm", "RegionsAlarm", "NoSweepAlarm", "ApiFaultsAlarm",
+        "OutcomesFailedAlarm", "RecordsUnreadableAlarm", "BugsAlarm",
     }  # fmt: skip
     assert all(
         one["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopic"}] for one in alarms.values()

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from janitor.core.decisions import Reason
 from janitor.core.journal import Actor, Draft, Event, Target, entry
 from janitor.core.labels import labels_of
-from janitor.core.model import OPERATORS, Account, Contact, ContactKind, Lease, LeaseState, Notice
+from janitor.core.model import (
+    OPERATORS,
+    Account,
+    Contact,
+    ContactKind,
+    Hold,
+    Lease,
+    LeaseState,
+    Notice,
+)
+from janitor.core.policy import default_policy
 from janitor.core.weekly import Week, week_of, weekly
 from janitor.core.weekly_wording import weekly_wording
 
@@ -21,6 +31,7 @@ SINCE = NOW - timedelta(days=7)
 DAY = timedelta(days=1)
 MARKED = LeaseState.MARKED
 BERLIN = ZoneInfo("Europe/Berlin")
+POLICY = default_policy()
 ANA = Contact(ContactKind.EMAIL, "ana@x.org")
 JANITOR = Actor("janitor", "janitor", "sweep")
 
@@ -98,6 +109,7 @@ In short
   6 stacks under lease; in this week 1 extended, 1 let go and 5 deleted, 1 of
     them with leftovers.
   Saved: 113.50 EUR and 40.00 USD a month; the cost of 1 of 5 is unknown.
+  Never deleted as things stand: 1 with tags that cannot be read.
 
 Could not be deleted (1)
   They wait for another try, or for you.
@@ -154,14 +166,14 @@ Oldest stacks (5)
 
 def test_a_week_is_told_with_what_needs_somebody_first() -> None:
     """Then what happened, then what has been there for long."""
-    words = weekly_wording(weekly(EVENTS, LEASES, Account(), SINCE, NOW), BERLIN)
+    words = weekly_wording(weekly(EVENTS, LEASES, Account(), SINCE, NOW, POLICY), BERLIN)
     assert words.subject == "[janitor] the week: 5 deleted, 1 extended, 1 in trouble"
     assert words.text == TEXT
 
 
 def test_a_quiet_week_is_short() -> None:
     """Empty lists are left out."""
-    words = weekly_wording(weekly([], [], Account(), SINCE, NOW), BERLIN)
+    words = weekly_wording(weekly([], [], Account(), SINCE, NOW, POLICY), BERLIN)
     assert words.text == (
         "To the operators of the janitor: the week from Mon 1 Jun 2026 10:00 CEST to\n"
         "Mon 8 Jun 2026 10:00 CEST.\n\n"
@@ -189,15 +201,17 @@ STUCK = [
     a_lease("runs"),
 ]
 STUCK_TEXT = """\
-The breaker has stopped all deletions
-  Since Tue 2 Jun 2026 10:00 CEST (6 days ago), as too many stacks are due at
-    once. 2 stacks wait for it.
-  Look at `janitor plan`. If all may go, `janitor breaker lift` lets it go for
-    one day.
+Something is held
+  Since Tue 2 Jun 2026 10:00 CEST (6 days ago): tags brought forward the
+    deadlines of 9 stacks.
+  `janitor breaker show` lists it; `janitor breaker lift` accepts exactly
+    that.
 
 In short
   8 stacks under lease, 4 of them due and held up; in this week 0 extended, 0
     let go and 0 deleted.
+  Never deleted as things stand: 1 protected by a tag, 1 with termination
+    protection.
 
 Regions that cannot be listed (1)
   Nothing there is marked or deleted meanwhile. Look at `janitor doctor`.
@@ -212,7 +226,7 @@ Due, and held up (4)
   exporter (eu-central-1), ana@x.org: due since Fri 5 Jun 2026 10:00 CEST;
     feat-z of eve@x.org imports Bus
   untold (eu-central-1), ana@x.org: due since Sat 6 Jun 2026 10:00 CEST; its
-    final notice could not be delivered yet
+    final notice is not delivered: not yet to ana@x.org
 
 Could not be deleted (1)
   They wait for another try, or for you.
@@ -221,14 +235,15 @@ Could not be deleted (1)
 
 
 def test_what_is_stuck_is_told_with_its_reason_and_counted() -> None:
-    """The breaker first, since when and how to lift it; then each stack that is due and stays.
+    """What is held first, since when and how to accept it; then each stack that is due and stays.
 
-    Fails without `_stopped` and `_held_by`: `0 in trouble` was said of all that.
+    Fails without `_held_back` and `_held_by`: `0 in trouble` was said of all that.
     """
-    account = Account(breaker_tripped_at=NOW - 6 * DAY, refused_regions=("us-east-1",))
-    words = weekly_wording(weekly([], STUCK, account, SINCE, NOW), BERLIN)
+    hold = Hold(NOW - 6 * DAY, "tags brought forward the deadlines of 9 stacks.")
+    account = Account(hold=hold, refused_regions=("us-east-1",))
+    words = weekly_wording(weekly([], STUCK, account, SINCE, NOW, POLICY), BERLIN)
     assert words.subject == (
-        "[janitor] the week: all deletions stopped, 0 deleted, 0 extended, 5 in trouble"
+        "[janitor] the week: something is held, 0 deleted, 0 extended, 5 in trouble"
     )
     assert STUCK_TEXT in words.text
     assert max(map(len, words.text.split("\n"))) <= 78
@@ -237,7 +252,7 @@ def test_what_is_stuck_is_told_with_its_reason_and_counted() -> None:
 def test_a_deadline_that_has_passed_does_not_read_as_one_to_come() -> None:
     """Fails with `ends` for each of the oldest."""
     leases = [a_due_lease("late", 8), a_lease("runs"), a_lease("never", expires_at=None)]
-    text = weekly_wording(weekly([], leases, Account(), SINCE, NOW), BERLIN).text
+    text = weekly_wording(weekly([], leases, Account(), SINCE, NOW, POLICY), BERLIN).text
     flat = " ".join(text.split())
     assert "late (eu-central-1), ana@x.org: created 20 days ago, due since Sun 31 May 2026" in flat
     assert "never (eu-central-1), ana@x.org: created 5 days ago, has no end" in flat
@@ -246,20 +261,20 @@ def test_a_deadline_that_has_passed_does_not_read_as_one_to_come() -> None:
 
 def test_costs_that_nobody_told_are_no_savings_of_zero() -> None:
     """Unknown is said to be unknown."""
-    words = weekly_wording(weekly(gone("feat-a"), [], Account(), SINCE, NOW), BERLIN)
+    words = weekly_wording(weekly(gone("feat-a"), [], Account(), SINCE, NOW, POLICY), BERLIN)
     assert "Saved: unknown, as no tag janitor:monthly-cost says what they cost." in words.text
 
 
 def test_the_order_does_not_depend_on_the_order_of_the_leases() -> None:
     """The same week makes the same text."""
-    forth = weekly(EVENTS, LEASES, Account(), SINCE, NOW)
-    assert weekly(EVENTS, LEASES[::-1], Account(), SINCE, NOW) == forth
+    forth = weekly(EVENTS, LEASES, Account(), SINCE, NOW, POLICY)
+    assert weekly(EVENTS, LEASES[::-1], Account(), SINCE, NOW, POLICY) == forth
 
 
 def test_a_long_list_is_cut_and_counted() -> None:
     """A message has its limits, and the command line has them all."""
     leases = [a_lease(f"feat-{n:02}", problem="x") for n in range(25)]
-    words = weekly_wording(weekly([], leases, Account(), SINCE, NOW), BERLIN)
+    words = weekly_wording(weekly([], leases, Account(), SINCE, NOW, POLICY), BERLIN)
     (unreadable,) = [e for e in words.entries if e.name == "Lifetimes to put right (25)"]
     assert len(unreadable.lines) == 11
     assert unreadable.lines[-1] == "and 15 more"
@@ -301,7 +316,7 @@ def test_whatever_tags_and_aws_say_is_harmless_in_the_week(a: str, b: str, c: st
         an_event("notice.delivered", a, facts={"to": b, "fallback": c}),
         *gone(b, a, "leftovers", c),
     ]
-    words = weekly_wording(weekly(events, [lease], Account(), SINCE, NOW), BERLIN)
+    words = weekly_wording(weekly(events, [lease], Account(), SINCE, NOW, POLICY), BERLIN)
     for entry_ in words.entries:
         assert all(line.isprintable() and len(line) <= 240 for line in entry_.lines)
     assert words.subject.isprintable()
@@ -310,4 +325,6 @@ def test_whatever_tags_and_aws_say_is_harmless_in_the_week(a: str, b: str, c: st
 
 def test_an_event_that_was_tampered_with_stops_nothing() -> None:
     """What cannot be read any more is an event without content."""
-    assert weekly([Event("arn", 1, {}, "", "")], [], Account(), SINCE, NOW) == Week(SINCE, NOW, 0)
+    assert weekly([Event("arn", 1, {}, "", "")], [], Account(), SINCE, NOW, POLICY) == Week(
+        SINCE, NOW, 0
+    )

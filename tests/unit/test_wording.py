@@ -130,7 +130,7 @@ def test_a_problem_says_what_is_wrong_and_what_is_right() -> None:
 @pytest.mark.parametrize(
     "tags, said",
     [
-        ({"janitor:ttl": "3 days"}, "its tag janitor:ttl is put right"),
+        ({"janitor:ttl": "three days"}, "its tag janitor:ttl is put right"),
         ({"janitor:ttl": "never"}, "its tag janitor:ttl is put right"),
         ({"janitor:expires": "soon", "janitor:ttl": "3d"}, "its tag janitor:expires is put right"),
         ({"owner": "ana"}, "it has a tag janitor:ttl"),
@@ -176,18 +176,67 @@ def test_a_stack_that_will_not_go_is_handed_to_a_person(attempts: int, text: str
     )
 
 
-def test_operators_are_told_of_the_breaker() -> None:
-    """What stopped, and what to do."""
-    why = "51 stacks are due for deletion, and max_due is 50"
+def test_operators_are_told_of_what_is_held() -> None:
+    """What would come earlier, what is kept meanwhile, and what to do."""
+    why = "tags brought forward the deadlines of 9 stacks within a day. All else goes on."
     assert letter(Item("breaker", None, why), to=OPERATORS) == (
-        "[janitor] deletions are stopped: too many stacks are due",
+        "[janitor] held: too many deadlines would come earlier at once",
         (
             "To the operators of the janitor:\n\n"
-            f"Nothing is being deleted: {why}.\n"
-            "  Look at `janitor plan`. If all of that may go, `janitor breaker lift` lets\n"
-            "    it go for one day."
+            "Too many deadlines would come earlier at once\n"
+            "  Tags brought forward the deadlines of 9 stacks within a day. All else goes\n"
+            "    on.\n"
+            "  `janitor breaker show` lists what is held.\n"
+            "  `janitor breaker lift` accepts exactly that, if all of it is meant."
         ),
     )
+
+
+def test_the_owner_of_a_stack_that_was_there_before_is_told_what_the_janitor_is() -> None:
+    """When it goes at the earliest, why it is told so, and both ways to keep it."""
+    after = CREATED + timedelta(days=6)
+    subject, text = letter(Item("adopted", a_lease(adopted_at=NOW), delete_after=after))
+    assert subject == "[janitor] feat-basket is looked after by the janitor from now on"
+    assert text == (
+        f"{TO_ANA}feat-basket  (eu-central-1)\n"
+        "  It will be deleted, at the earliest on Sun 7 Jun 2026 08:00 UTC (in 4 days),\n"
+        "    and not before a final notice.\n"
+        "  The janitor looks after temporary stacks in this account: it reminds their\n"
+        "    owners, and deletes what nobody extends. This stack was here before it was\n"
+        "    looked after.\n"
+        "  Why: tag janitor:ttl=3d.\n"
+        "  To keep it longer, extend it, or tag it janitor:expires with a date. To keep\n"
+        "    it for good, tag it janitor:protect with the reason.\n"
+        f"  To keep it: janitor extend feat-basket --by 3d --reason '...'{FOOT}"
+    )
+    endless = a_lease(adopted_at=NOW, expires_at=None, deadline_source="tag janitor:ttl=never")
+    assert "It has no deadline, so nothing happens to it." in letter(Item("adopted", endless))[1]
+
+
+def test_the_owner_of_a_stack_that_lost_its_tags_is_told_every_way_out() -> None:
+    """That all stays as it was, how tags are kept, and who can let it be."""
+    subject, text = letter(Item("tags-dropped", a_lease(tags_dropped_at=NOW), NOW.isoformat()))
+    assert subject == "[janitor] feat-basket has lost its tags, and they still hold"
+    assert text == (
+        f"{TO_ANA}feat-basket  (eu-central-1)\n"
+        "  A deployment dropped its tags. Its deadline, its owners and its protection\n"
+        "    stay as they were.\n"
+        "  It ends Thu 4 Jun 2026 08:00 UTC (in 1 day).\n"
+        f"  {WHY}\n"
+        "  To keep the tags, set them where each deployment finds them: in the template\n"
+        "    or the CDK code, in samconfig.toml, or with --tags at every deployment.\n"
+        "  To keep the stack for good, tag it janitor:protect with the reason.\n"
+        "  If the janitor is to leave it alone, an operator runs: janitor unmanage\n"
+        "    feat-basket --reason '...'"
+    )
+
+
+def test_who_owned_it_until_lately_hears_of_the_mark_and_is_offered_nothing() -> None:
+    """Neither a link nor a command: the say is another's now."""
+    bo = Contact(ContactKind.EMAIL, "bo@example.com")
+    text = letter(Item("final", a_lease(), delete_after=NOW, is_former=True), to=bo)[1]
+    assert "You owned it until some days ago. Owner: ana@example.com." in text
+    assert "To keep it" not in text
 
 
 def test_a_digest_begins_with_what_is_most_urgent() -> None:
@@ -211,7 +260,8 @@ def test_a_digest_begins_with_what_is_most_urgent() -> None:
 
 def test_the_first_line_of_a_digest_sums_it_up() -> None:
     """Every stage that is not a reminder is named as what it is."""
-    stages = [*ABOUT_AN_OUTCOME, "failed-again", "failed-purge", "final", "settled", "1h", "1h"]
+    stages = [*ABOUT_AN_OUTCOME, "failed-again", "failed-purge", "final", "adopted", "settled"]
+    stages += ["1h", "1h"]
     items = [Item(stage, a_lease(f"feat-{n}"), "x", NOW) for n, stage in enumerate(stages)]
     summed = worded(*items).greeting.partition("of yours: ")[2]
     assert set(summed.rstrip(".").split(", ")) == {
@@ -222,6 +272,9 @@ def test_the_first_line_of_a_digest_sums_it_up() -> None:
         "1 needs its lifetime tag put right",
         "1 is held up by another stack",
         "1 is due and protected",
+        "1 has lost its tags",
+        "1 is looked after from now on",
+        "1 is kept",
         "2 expire soon",
         "1 has been deleted",
         "1 needs nothing any more",
@@ -364,7 +417,10 @@ def test_plain_text_needs_no_wide_window(count: int) -> None:
     assert not any(line != line.rstrip() for line in words.text.split("\n"))
 
 
-TRIPPED = "28 of 90 managed stacks are due for deletion, more than 25% (max_deletes_fraction)"
+TRIPPED = (
+    "policy 1234567890ab would bring forward the deadlines of 28 of 90 managed stacks, and 9 is the"
+    " most that goes without a question. All else goes on."
+)
 REFUSED = "us-east-1 (AccessDenied: User: arn:aws:sts::1:x is not authorized to perform: a:b)"
 MATTERS = [Item("breaker", None, TRIPPED), Item("region", None, REFUSED)]
 sentences = st.lists(st.text("ab:(%", min_size=1, max_size=100), max_size=20).map(" ".join)
@@ -375,7 +431,7 @@ told_to_operators = st.one_of(
         lambda stage, name, text, source: Item(
             stage, a_lease(name, deadline_source=source, last_error=text), text, NOW
         ),
-        st.sampled_from([*sorted(ABOUT_AN_OUTCOME), "failed-plain", "final", "24h"]),
+        st.sampled_from([*sorted(ABOUT_AN_OUTCOME), "failed-plain", "final", "adopted", "24h"]),
         st.text("abc-", min_size=1, max_size=128),
         sentences,
         sentences,
@@ -388,7 +444,7 @@ told_to_operators = st.one_of(
 def test_operators_need_no_wide_window_either(chosen: list[Item]) -> None:
     """Only what has no blanks is longer, the line of a stack's name, and what is to be copied.
 
-    Fails if the first line of an entry is not wrapped: the breaker's has 108 columns.
+    Fails if the first line of an entry is not wrapped: a region's has more than a hundred columns.
     """
     names = {f"{item.lease.name}  (eu-central-1)" for item in chosen if item.lease}
     for line in worded(*chosen, to=OPERATORS).text.split("\n"):

@@ -12,6 +12,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from janitor.core.causes import THROTTLED_CODES
 from janitor.core.errors import ConfigurationError, JanitorError
 
 AwsError = (ClientError, BotoCoreError)
@@ -53,29 +54,14 @@ _DENIED_CODES = frozenset(
         "UnauthorizedOperation",
     }
 )
-_TRANSIENT_CODES = frozenset(
-    {
-        "InternalError",
-        "InternalFailure",
-        "InternalServerError",
-        "LimitExceededException",
-        "OperationInProgressException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestTimeout",
-        "ServiceUnavailable",
-        "SlowDown",
-        "Throttled",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)
+_TRANSIENT_CODES = THROTTLED_CODES | {
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+    "OperationInProgressException",
+    "RequestTimeout",
+    "ServiceUnavailable",
+}
 
 
 def code_of(error: Exception) -> str:
@@ -108,9 +94,18 @@ def is_denied(error: Exception) -> bool:
     return code_of(error) in _DENIED_CODES
 
 
+def is_throttled(error: Exception) -> bool:
+    """Tell whether AWS took no such call for now, as there were too many."""
+    return code_of(error) in THROTTLED_CODES
+
+
 def is_broken_off(error: ClientError) -> bool:
-    """Tell whether AWS failed amid the call, and so may have done what was asked all the same."""
-    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+    """Tell whether AWS failed amid the call, and so may have done what was asked all the same.
+
+    Not where it only throttled, which some services say with a status of 503.
+    """
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 and not is_throttled(error)
 
 
 def is_transient(error: Exception) -> bool:

@@ -36,16 +36,30 @@ def config_of(service: str) -> Config:
     return CLIENT_CONFIG.merge(Config(retries=BRIEF_RETRIES))
 
 
-def read_timestamp(value: Any) -> datetime:
-    """Return a timestamp of an AWS answer as an instant in UTC."""
+def read_timestamp(value: Any) -> Any:
+    """Return a timestamp of an AWS answer as an instant in UTC.
+
+    One that cannot be read comes back as it is: of the thing that has it nothing is then
+    believed (`instant_of`), and the rest of the answer is.
+    """
     try:
         parsed = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         # RFC 822, and epoch seconds as number or text: botocore knows them.
-        parsed = DEFAULT_TIMESTAMP_PARSER(value)
+        try:
+            parsed = DEFAULT_TIMESTAMP_PARSER(value)
+        except (ValueError, TypeError, OverflowError, OSError, RuntimeError):
+            return value
     if parsed.tzinfo is None:
         return parsed.replace(tzinfo=UTC)
     return parsed.astimezone(UTC)
+
+
+def instant_of(value: Any, name: str) -> datetime:
+    """Return a timestamp in UTC. Raises `ValueError` for what is none."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    raise ValueError(f"{name} is {str(value)[:60]!r}, which is no instant")
 
 
 def speed_up_timestamps(session: Session) -> None:

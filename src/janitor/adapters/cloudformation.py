@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -18,16 +18,20 @@ from janitor.adapters.aws_errors import (
     message_of,
     translated,
 )
+from janitor.adapters.clients import instant_of
 from janitor.adapters.stack_deletions import StackDeletions, is_unknown
+from janitor.adapters.stack_reading import ODD, stack_of, stacks_of, why_odd
 from janitor.adapters.stack_rules import region_of, tags_to_send
-from janitor.core.errors import TagRefused
+from janitor.core.errors import JanitorError, TagRefused
+from janitor.core.failures import bug_text
 from janitor.core.model import Stack
 from janitor.core.plan import Listing
+from janitor.core.unread import Unread
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.literals import CapabilityType
-    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+    from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
 
 CAPABILITIES: "tuple[CapabilityType, ...]" = (
     "CAPABILITY_IAM",
@@ -75,15 +79,15 @@ class CloudFormation(StackDeletions):
 
     def describe(self, stack_id: str) -> Stack | None:
         """Describe one stack by its id."""
-        region = region_of(stack_id)
         raw = self._describe(stack_id)
         if raw is None:
             return None
         drift: dict[str, Any] = dict(raw.get("DriftInformation") or {})
         return replace(
-            _stack(region, raw),
+            _read(stack_id, raw),
             outputs={
-                out["OutputKey"]: out.get("OutputValue", "") for out in raw.get("Outputs", ())
+                out.get("OutputKey", ""): out.get("OutputValue", "")
+                for out in raw.get("Outputs", ())
             },
             drift=drift.get("StackDriftStatus", ""),
         )
@@ -102,7 +106,7 @@ class CloudFormation(StackDeletions):
         raw = self._describe(stack_id)
         if raw is None:
             raise TagRefused(f"{stack.name} does not exist")
-        fresh = _stack(region, raw)
+        fresh = _read(stack_id, raw)
         full = tags_to_send(fresh, stack, put, remove)
         if full == fresh.tags:
             return None
@@ -136,7 +140,7 @@ class CloudFormation(StackDeletions):
     def own_update(self, stack_id: str, token: str) -> datetime | None:
         """Read the events back to where the last operation began; all of it has one token."""
         raw = self._describe(stack_id)
-        updated = _utc(raw.get("LastUpdatedTime")) if raw else None
+        updated = _read(stack_id, raw).updated if raw else None
         client = self._clients(region_of(stack_id))
         pages = client.get_paginator("describe_stack_events").paginate(StackName=stack_id)
         try:
@@ -146,7 +150,7 @@ class CloudFormation(StackDeletions):
                 if updated is None or event.get("ClientRequestToken") != token:
                     return None
                 if event.get("ResourceStatus") == "UPDATE_IN_PROGRESS":
-                    is_of_it = abs(event["Timestamp"] - updated) <= _BEGUN_WITHIN
+                    is_of_it = abs(_begun(event) - updated) <= _BEGUN_WITHIN
                     return updated if is_of_it else None
         except AwsError as error:
             raise translated(error, f"reading the events of {stack_id}") from error
@@ -164,31 +168,41 @@ class CloudFormation(StackDeletions):
             except queue.Empty:
                 return
             try:
-                done.put(Listing(region, self._list(region, stop)))
+                done.put(self._list(region, stop))
+            except AwsError as error:
+                done.put(Listing(region, error=str(translated(error, f"listing {region}"))))
+            except JanitorError as error:
+                done.put(Listing(region, error=f"listing {region} failed: {error}"))
             except Exception as error:
                 # Whatever it was, the region is not known in full, and the rest goes on.
-                done.put(Listing(region, error=str(translated(error, f"listing {region}"))))
+                done.put(Listing(region, error=bug_text(error), bug=error))
 
-    def _list(self, region: str, stop: threading.Event) -> tuple[Stack, ...]:
+    def _list(self, region: str, stop: threading.Event) -> Listing:
         stacks: list[Stack] = []
+        unread: list[Unread] = []
         for page in self._clients(region).get_paginator("describe_stacks").paginate():
-            stacks += [_stack(region, raw) for raw in page["Stacks"]]
+            some, odd = stacks_of(region, page["Stacks"])
+            stacks += some
+            unread += odd
             if self._on_page:
                 self._on_page(region, len(stacks))
             if stop.is_set():
                 break  # Nobody will take the listing.
-        return tuple(stacks)
+        return Listing(region, tuple(stacks), unread=tuple(unread))
 
     def _describe(self, stack_id: str) -> "StackTypeDef | None":
         region = region_of(stack_id)
         try:
-            return self._clients(region).describe_stacks(StackName=stack_id)["Stacks"][0]
+            found = self._clients(region).describe_stacks(StackName=stack_id)["Stacks"]
         except ClientError as error:
             if is_unknown(error):
                 return None
             raise translated(error, f"describing {stack_id}") from error
         except AwsError as error:
             raise translated(error, f"describing {stack_id}") from error
+        if not found:
+            raise JanitorError(f"describing {stack_id} failed: CloudFormation named no stack")
+        return found[0]
 
     def _moved(self, stack_id: str, before: datetime | None) -> datetime | None:
         """Wait a moment for LastUpdatedTime to leave `before`; None if it never does."""
@@ -196,7 +210,7 @@ class CloudFormation(StackDeletions):
             if seconds:
                 self._pause(seconds)
             raw = self._describe(stack_id)
-            after = _utc(raw.get("LastUpdatedTime")) if raw else None
+            after = _read(stack_id, raw).updated if raw else None
             if after is not None and after != before:
                 return after
         return None
@@ -212,25 +226,15 @@ def _taken(
         stop.set()
 
 
-def _stack(region: str, raw: "StackTypeDef") -> Stack:
-    answer: dict[str, Any] = dict(raw)
-    get = answer.get
-    return Stack(
-        stack_id=answer["StackId"],
-        name=answer["StackName"],
-        region=region,
-        status=answer["StackStatus"],
-        created=answer["CreationTime"].astimezone(UTC),
-        updated=_utc(get("LastUpdatedTime")),
-        tags={tag["Key"]: tag["Value"] for tag in get("Tags", ())},
-        status_reason=get("StackStatusReason", ""),
-        parent_id=get("ParentId"),
-        termination_protection=get("EnableTerminationProtection", False),
-        exports=tuple([out["ExportName"] for out in get("Outputs", ()) if "ExportName" in out]),
-        reads_ssm=any("ResolvedValue" in parameter for parameter in get("Parameters", ())),
-        role=get("RoleARN", ""),
-    )
+def _read(stack_id: str, raw: "StackTypeDef") -> Stack:
+    try:
+        return stack_of(region_of(stack_id), dict(raw))
+    except ODD as error:
+        raise JanitorError(f"describing {stack_id} failed: {why_odd(error)}") from error
 
 
-def _utc(when: datetime | None) -> datetime | None:
-    return when.astimezone(UTC) if when else None
+def _begun(event: "StackEventTypeDef") -> datetime:
+    try:
+        return instant_of(event["Timestamp"], "Timestamp")
+    except ODD as error:
+        raise JanitorError(f"an event of {event.get('StackName')}: {why_odd(error)}") from error

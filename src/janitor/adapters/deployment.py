@@ -1,17 +1,30 @@
 """A deployed copy as its CloudFormation stack shows it: outputs, parameters, queues, schedule."""
 
 import json
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
 
 from janitor.adapters.aws_errors import AwsError, code_of, translated
-from janitor.core.errors import ConfigurationError, StackNotFound
+from janitor.adapters.clients import instant_of
+from janitor.core.errors import ConfigurationError, JanitorError, StackNotFound
 
 QUIET_FOR = timedelta(days=2)
 """How far back to look for a completed sweep."""
+
+
+@contextmanager
+def _translating(doing: str) -> Iterator[None]:
+    """Say what AWS did not like, or that its answer is none that anything can be made of."""
+    try:
+        yield
+    except AwsError as error:
+        raise translated(error, doing) from error
+    except (LookupError, TypeError, ValueError) as error:
+        raise JanitorError(f"{doing} failed: the answer cannot be read: {error!r}") from error
 
 
 class Deployment(Struct, frozen=True):
@@ -32,6 +45,8 @@ class Deployment(Struct, frozen=True):
             if code_of(error) == "ValidationError":
                 raise StackNotFound(f"there is no stack {self.name}") from error
             raise translated(error, f"describing the stack {self.name}") from error
+        except ValueError as error:
+            raise JanitorError(f"CloudFormation named no one stack for {self.name}") from error
         outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
         return {**outputs, "StackStatus": stack["StackStatus"]}
 
@@ -48,17 +63,24 @@ class Deployment(Struct, frozen=True):
     def resources(self) -> list[tuple[str, str, str]]:
         """Return type, logical and physical id of everything in the stack."""
         self.outputs()  # raises what is to be raised where there is no such stack
-        pages = self.clients("cloudformation").get_paginator("list_stack_resources")
         return [
             (
                 str(resource["ResourceType"]),
                 str(resource["LogicalResourceId"]),
                 str(resource["PhysicalResourceId"]),
             )
-            for page in pages.paginate(StackName=self.name)
-            for resource in page["StackResourceSummaries"]
+            for resource in self._resources()
             if "PhysicalResourceId" in resource
         ]
+
+    def _resources(self) -> list[dict[str, Any]]:
+        pages = self.clients("cloudformation").get_paginator("list_stack_resources")
+        with _translating(f"listing the resources of {self.name}"):
+            return [
+                resource
+                for page in pages.paginate(StackName=self.name)
+                for resource in page["StackResourceSummaries"]
+            ]
 
     def remove(self) -> None:
         """Delete the stack and wait until it is gone."""
@@ -74,52 +96,60 @@ class Deployment(Struct, frozen=True):
     def subscriptions(self, topic: str) -> tuple[int, int]:
         """Return how many subscriptions a topic has, and how many wait to be confirmed."""
         pages = self.clients("sns").get_paginator("list_subscriptions_by_topic")
-        arns = [
-            subscription["SubscriptionArn"]
-            for page in pages.paginate(TopicArn=topic)
-            for subscription in page["Subscriptions"]
-        ]
+        with _translating("listing the subscriptions of the notices"):
+            arns = [
+                subscription["SubscriptionArn"]
+                for page in pages.paginate(TopicArn=topic)
+                for subscription in page["Subscriptions"]
+            ]
         return len(arns), sum(not arn.startswith("arn:") for arn in arns)
 
     def schedules(self) -> Mapping[str, str]:
         """Return the schedules of the stack and the state of each."""
         found = {}
-        pages = self.clients("cloudformation").get_paginator("list_stack_resources")
-        for page in pages.paginate(StackName=self.name):
-            for resource in page["StackResourceSummaries"]:
-                if resource["ResourceType"] == "AWS::Scheduler::Schedule":
-                    name = resource["PhysicalResourceId"].rpartition("/")[2]
+        for resource in self._resources():
+            if resource["ResourceType"] == "AWS::Scheduler::Schedule":
+                name = resource["PhysicalResourceId"].rpartition("/")[2]
+                with _translating(f"asking for the schedule {name}"):
                     state = self.clients("scheduler").get_schedule(Name=name)["State"]
-                    found[name] = str(state)
+                found[name] = str(state)
         return found
 
     def waiting(self, queue_url: str) -> int:
         """Return how many messages a queue holds."""
-        answer = self.clients("sqs").get_queue_attributes(
-            QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"]
-        )
+        with _translating(f"asking the queue {queue_url.rpartition('/')[2]}"):
+            answer = self.clients("sqs").get_queue_attributes(
+                QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     def checked(self, function: str) -> str:
         """Let the deployed check function look, under its own role; return what is wrong."""
-        answer = self.clients("lambda").invoke(FunctionName=function, Payload=b"{}")
-        payload = json.loads(answer["Payload"].read() or b"{}")
+        with _translating(f"asking the function {function}"):
+            answer = self.clients("lambda").invoke(FunctionName=function, Payload=b"{}")
+            payload = json.loads(answer["Payload"].read() or b"{}")
         if "FunctionError" in answer:
             return str(payload.get("errorMessage", "the check function failed"))
         return str(payload.get("reason", ""))
 
     def last_sweep(self, stage: str, now: datetime) -> datetime | None:
         """Return the end of the last hour in which a sweep completed, if there was one."""
-        answer = self.clients("cloudwatch").get_metric_statistics(
-            Namespace="janitor",
-            MetricName="SweepCompleted",
-            Dimensions=[{"Name": "service", "Value": "janitor"}, {"Name": "stage", "Value": stage}],
-            StartTime=now - QUIET_FOR,
-            EndTime=now,
-            Period=3600,
-            Statistics=["Sum"],
-        )
-        hours: list[datetime] = [
-            point["Timestamp"].astimezone(UTC) for point in answer["Datapoints"] if point["Sum"] > 0
-        ]
+        with _translating("asking for the last sweeps"):
+            answer = self.clients("cloudwatch").get_metric_statistics(
+                Namespace="janitor",
+                MetricName="SweepCompleted",
+                Dimensions=[
+                    {"Name": "service", "Value": "janitor"},
+                    {"Name": "stage", "Value": stage},
+                ],
+                StartTime=now - QUIET_FOR,
+                EndTime=now,
+                Period=3600,
+                Statistics=["Sum"],
+            )
+            hours: list[datetime] = [
+                instant_of(point["Timestamp"], "Timestamp")
+                for point in answer["Datapoints"]
+                if point["Sum"] > 0
+            ]
         return max(hours, default=None)

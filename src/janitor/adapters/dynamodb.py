@@ -4,7 +4,6 @@ What many threads write or read at the same time goes in few calls, each record'
 its events still whole or not at all (docs/adr/0012).
 """
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,15 +13,17 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
 from janitor.adapters.aws_errors import AwsError, code_of, is_denied, message_of, translated
 from janitor.adapters.batches import MOST_TOGETHER, read_together, write_together
+from janitor.adapters.ports import OpenRecords
+from janitor.adapters.rows import account_of, event_of, lease_of, open_records_of
 from janitor.adapters.tables import DAY_INDEX, IS_OPEN, OPEN_INDEX, AnyEntry, entry_writes
 from janitor.adapters.together import Together
 from janitor.core.errors import ConfigurationError, Conflict
 from janitor.core.journal import Event, instant
 from janitor.core.model import ACCOUNT_KEY, Account, Lease
-from janitor.core.records import SCHEMA, account_from, event_from, lease_from
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -56,42 +57,33 @@ class DynamoLedger:
             self._get_alone, self._get_together, MOST_TOGETHER, _AT_ONCE
         )
 
-    def open_records(self) -> tuple[Account, dict[str, Lease]]:
+    def open_records(self) -> OpenRecords:
         """Read everything open in one paged query of the sparse index."""
-        account: Account | None = None
-        leases: dict[str, Lease] = {}
         rows = self._query(
             self._leases,
             IndexName=OPEN_INDEX,
             KeyConditionExpression="#open = :yes",
-            ProjectionExpression="doc, #schema",
+            ProjectionExpression="stack_id, doc, #schema",
             ExpressionAttributeNames={"#open": "open", "#schema": "schema"},
             ExpressionAttributeValues={":yes": {"S": IS_OPEN}},
         )
-        for row in rows:
-            document = self._document(row)
-            # The account is the one record without an id of its own.
-            if "stack_id" in document:
-                lease = lease_from(document)
-                leases[lease.stack_id] = lease
-            else:
-                account = account_from(document)
+        account, found = open_records_of(rows, self._leases)
         # The index may lag behind `janitor init` by a moment.
-        return account or self.account(), leases
+        return found if account else replace(found, account=self.account())
 
     def lease(self, stack_id: str) -> Lease | None:
         """Read one lease, consistently."""
-        document = self._get(stack_id)
-        return None if document is None else lease_from(document)
+        row = self._get(stack_id)
+        return None if row is None else lease_of(stack_id, row)
 
     def account(self) -> Account:
         """Read the janitor's own record, consistently."""
-        document = self._get(ACCOUNT_KEY)
-        if document is None:
+        row = self._get(ACCOUNT_KEY)
+        if row is None:
             raise ConfigurationError(
                 f"the table {self._leases} is not initialised: run `janitor init`"
             )
-        return account_from(document)
+        return account_of(row, self._leases)
 
     def commit(self, entry: AnyEntry) -> None:
         """Write record and events in one transaction.
@@ -135,7 +127,7 @@ class DynamoLedger:
             ConsistentRead=True,
             ExpressionAttributeValues={":key": {"S": key}},
         )
-        return (self._event(row) for row in rows)
+        return map(event_of, rows)
 
     def chain_keys(self) -> Iterator[str]:
         """Scan the journal for its keys: for an audit, not for a sweep."""
@@ -162,7 +154,7 @@ class DynamoLedger:
                 },
             )
             # The index leaves open in which order events of one instant come.
-            for at, same in groupby(map(self._event, rows), key=lambda event: event.occurred_at):
+            for at, same in groupby(map(event_of, rows), key=lambda event: event.occurred_at):
                 if at != last:
                     yield from sorted(same, key=lambda event: (event.key, event.seq))
             day += timedelta(days=1)
@@ -173,18 +165,17 @@ class DynamoLedger:
             Key={"stack_id": {"S": event.key}, "seq": {"N": str(event.seq)}},
             ConsistentRead=True,
         )
-        return "Item" in answer and self._event(answer["Item"]) == event
+        return "Item" in answer and event_of(answer["Item"]) == event
 
     def _get_alone(self, key: str) -> dict[str, Any] | None:
         with self._translating(f"reading {self._leases}"):
             answer = self._client.get_item(
                 TableName=self._leases, Key={"stack_id": {"S": key}}, ConsistentRead=True
             )
-        return self._document(answer["Item"]) if "Item" in answer else None
+        return answer.get("Item")
 
     def _get_together(self, keys: Sequence[str]) -> dict[int, dict[str, Any] | None]:
-        rows = read_together(self._client, self._leases, keys)
-        return {place: row and self._document(row) for place, row in rows.items()}
+        return read_together(self._client, self._leases, keys)
 
     def _keys(self, table: str, **only: Any) -> Iterator[str]:
         pages = self._client.get_paginator("scan").paginate(
@@ -200,31 +191,6 @@ class DynamoLedger:
         with self._translating(f"reading {table}"):
             for page in pages:
                 yield from page["Items"]
-
-    def _document(self, row: dict[str, Any]) -> dict[str, Any]:
-        found = row["schema"]["N"]
-        if found != str(SCHEMA):
-            raise ConfigurationError(
-                f"the table {self._leases} holds records of schema {found}, "
-                f"and this janitor reads schema {SCHEMA}: use the release that wrote them"
-            )
-        document: dict[str, Any] = json.loads(row["doc"]["S"])
-        return document
-
-    def _event(self, row: dict[str, Any]) -> Event:
-        """Read a row; one that was tampered with beyond reading is an event without content.
-
-        Its hash then fits nothing, and a check of the chain names it.
-        """
-        seq = int(row["seq"]["N"])
-        tampered = Event(row["stack_id"]["S"], seq, {}, "", "")
-        try:
-            event = event_from(json.loads(row["doc"]["S"]), seq=seq)
-            filed_under = row["day"]["S"], row["at"]["S"]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return tampered
-        is_in_place = filed_under == (event.occurred_at[:10], event.occurred_at)
-        return event if is_in_place else tampered
 
     @contextmanager
     def _translating(self, doing: str) -> Iterator[None]:

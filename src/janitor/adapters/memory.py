@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.core.errors import Conflict, JanitorError
+from janitor.adapters.ports import OpenRecords
+from janitor.core.errors import Conflict, JanitorError, UnreadableRecord
 from janitor.core.journal import Entry, Event, instant
 from janitor.core.model import ACCOUNT_KEY, Account, Contact, Lease, Mode
 from janitor.core.policy import Policy
@@ -23,9 +24,11 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.records: dict[str, Lease | Account] = {ACCOUNT_KEY: Account()}
         self.journal: dict[str, list[Event]] = {}
+        self.spoiled: dict[str, str] = {}
+        """Records of which nothing can be made, and why."""
         self._lock = threading.Lock()
 
-    def open_records(self) -> tuple[Account, dict[str, Lease]]:
+    def open_records(self) -> OpenRecords:
         """Return the account and the open leases."""
         with self._lock:
             leases = {
@@ -33,10 +36,13 @@ class MemoryLedger:
                 for key, record in self.records.items()
                 if isinstance(record, Lease) and record.state.is_open
             }
-            return self._account(), leases
+            unreadable = {key: why for key, why in self.spoiled.items() if leases.pop(key, None)}
+            return OpenRecords(self._account(), leases, unreadable)
 
     def lease(self, stack_id: str) -> Lease | None:
         """Return one lease, open or closed."""
+        if why := self.spoiled.get(stack_id):
+            raise UnreadableRecord(stack_id, why)
         record = self.records.get(stack_id)
         return record if isinstance(record, Lease) else None
 

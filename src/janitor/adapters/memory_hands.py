@@ -7,8 +7,10 @@ from msgspec.structs import replace
 
 from janitor.adapters.memory_resources import MemoryResources
 from janitor.adapters.ports import Clock
+from janitor.adapters.reasons import capped
 from janitor.core.model import Stack
 from janitor.core.resources import NESTED, Resource
+from janitor.core.toolkits import toolkit_of
 
 GONE = "DELETE_COMPLETE"
 _ID = "arn:aws:cloudformation:{}:123456789012:stack/{}/00000000-0000-4000-8000-{:012d}"
@@ -47,6 +49,7 @@ class Hands:
         parent_id: str | None = None,
         termination_protection: bool = False,
         exports: tuple[str, ...] = (),
+        outputs: tuple[str, ...] = (),
         imports: tuple[str, ...] = (),
         role: str = "",
         resources: tuple[Resource, ...] | None = None,
@@ -65,7 +68,8 @@ class Hands:
             termination_protection=termination_protection,
             exports=exports,
             role=role,
-            outputs={name: f"value of {name}" for name in exports},
+            outputs={name: f"value of {name}" for name in (*exports, *outputs)},
+            toolkit=toolkit_of(outputs, ""),
         )
         self.stacks[stack_id] = stack
         self.imports[stack_id] = imports
@@ -86,7 +90,8 @@ class Hands:
 
     def set(self, stack_id: str, status: str, reason: str = "") -> Stack:
         """Bring a stack into a status."""
-        self.stacks[stack_id] = replace(self.stacks[stack_id], status=status, status_reason=reason)
+        stack = replace(self.stacks[stack_id], status=status, status_reason=capped(reason))
+        self.stacks[stack_id] = stack
         return self.stacks[stack_id]
 
     def lock(self, stack_id: str, *, on: bool = True) -> None:

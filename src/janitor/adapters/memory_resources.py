@@ -6,12 +6,15 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from janitor.adapters.ports import Purged
+from janitor.adapters.reasons import capped
 from janitor.core.ladder import PURGEABLE, Rung, Step
 from janitor.core.resources import NESTED, RETAINED, Resource, Snapshot, whole, with_nested
 
 NOT_EMPTY = {
     "AWS::S3::Bucket": "The bucket you tried to delete is not empty",
     "AWS::ECR::Repository": "The repository cannot be deleted because it still contains images",
+    "AWS::Athena::WorkGroup": "WorkGroup is not empty (Service: Athena, Status Code: 400)",
+    "AWS::Backup::BackupVault": "Backup vault cannot be deleted because it contains recovery points.",
 }
 BATCH = 1000
 
@@ -21,7 +24,9 @@ class MemoryResources:
 
     def __init__(self) -> None:
         self.contents: dict[str, int] = defaultdict(int)
-        """What is in a bucket or repository, by physical id."""
+        """What is in a bucket, repository and the like, by physical id."""
+        self.says: dict[str, str] = {}
+        """What AWS says of one that it does not delete, by physical id, for as long as it stands here."""
         self.made_for: dict[str, str] = {}
         """The other stack that a name has passed on to, by physical id."""
         self.needs: dict[str, str] = {}
@@ -94,7 +99,7 @@ class MemoryResources:
                 failed.append(one.logical_id)
             else:
                 status = "DELETE_COMPLETE"
-            fates[one.logical_id] = replace(one, status=status, reason=why)
+            fates[one.logical_id] = replace(one, status=status, reason=capped(why))
             if status == "DELETE_FAILED":
                 there[one.logical_id] = fates[one.logical_id]
             else:
@@ -113,7 +118,9 @@ class MemoryResources:
     def _hindrance(self, one: Resource, role: str) -> str:
         if role and role in self.denied_to:
             return f"AccessDenied: {role} is not authorized to delete {one.physical_id}"
-        return NOT_EMPTY[one.type] if self.contents.get(one.physical_id) else ""
+        if self.contents.get(one.physical_id):
+            return NOT_EMPTY[one.type]
+        return self.says.get(one.physical_id, "")
 
 
 def _forces(step: Step) -> bool:

@@ -12,7 +12,7 @@ from janitor.core.errors import DeleteRefused, JanitorError, StackNotFound, TagR
 from janitor.core.ladder import Step
 from janitor.core.model import Stack
 from janitor.core.plan import Listing
-from janitor.core.resources import Resource, Snapshot
+from janitor.core.resources import Count, Resource, Snapshot
 
 
 class MemoryStacks(Hands):
@@ -77,7 +77,9 @@ class MemoryStacks(Hands):
         if found.status in (GONE, "DELETE_IN_PROGRESS") or token in self._tokens:
             return request_id
         if found.termination_protection:
-            raise DeleteRefused(f"{found.name} has termination protection")
+            raise DeleteRefused(
+                f"Stack [{stack_id}] cannot be deleted while TerminationProtection is enabled"
+            )
         if found.status.endswith("_IN_PROGRESS") and found.status != "REVIEW_IN_PROGRESS":
             raise DeleteRefused(f"{found.name} cannot be deleted while in status {found.status}")
         if step.rung.is_last_resort and found.status != "DELETE_FAILED":
@@ -101,10 +103,10 @@ class MemoryStacks(Hands):
         found = self._find(stack_id)
         return self.importing(found, export) if found else ()
 
-    def count(self, stack_id: str) -> int:
+    def count(self, stack_id: str) -> Count:
         self.calls.append(("count", stack_id))
         self._find(stack_id)
-        return len(self.resources.of(stack_id))
+        return Count.of(self.resources.snapshot(stack_id, lambda: True))
 
     def snapshot(self, stack: Stack, may_go_on: Callable[[], bool] = lambda: True) -> Snapshot:
         """Return what a stack consists of."""

@@ -8,14 +8,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from janitor.core.journal import Entry, Event
 from janitor.core.ladder import Step
 from janitor.core.model import Account, Lease, Mode, Stack
 from janitor.core.policy import Policy
 from janitor.core.requests import AnswerRequest, DeletionRequest, Message, Sent, Telling
-from janitor.core.resources import Resource, Snapshot
+from janitor.core.resources import Count, Resource, Snapshot
 
 if TYPE_CHECKING:  # the extension page needs neither plan nor archive, and a person waits for it
     from janitor.core.archive import ArchiveObject, Began, Trace
@@ -89,8 +89,8 @@ class Stacks(Protocol):
         """Return the names of the stacks that import what this one exports, in its region."""
         ...
 
-    def count(self, stack_id: str) -> int:
-        """Return how many resources a stack has."""
+    def count(self, stack_id: str) -> Count:
+        """Return how many resources a stack has, and how many of them AWS deletes one at a time."""
         ...
 
     def snapshot(self, stack: Stack, may_go_on: Callable[[], bool] = ...) -> Snapshot:
@@ -133,19 +133,31 @@ class Purger(Protocol):
         ...
 
 
+class OpenRecords(Struct, frozen=True):
+    """The account and everything that is open, by stack id."""
+
+    account: Account
+    leases: Mapping[str, Lease]
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Leases that are there, of which nothing can be made, and why: neither new nor gone."""
+
+
 class Ledger(Protocol):
     """Leases and journal."""
 
-    def open_records(self) -> tuple[Account, dict[str, Lease]]:
-        """Return the account and all open leases by stack id (may lag by a moment)."""
+    def open_records(self) -> OpenRecords:
+        """Return the account and all open leases (may lag by a moment).
+
+        Raises `ConfigurationError` where the account cannot be read, or no lease at all.
+        """
         ...
 
     def lease(self, stack_id: str) -> Lease | None:
-        """Return one lease, open or closed, as it is now."""
+        """Return one lease, open or closed, as it is now. Raises `UnreadableRecord`."""
         ...
 
     def account(self) -> Account:
-        """Return the janitor's own record as it is now."""
+        """Return the janitor's own record as it is now. Raises `ConfigurationError`."""
         ...
 
     def commit(self, entry: Entry[Lease] | Entry[Account]) -> None:

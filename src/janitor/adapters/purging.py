@@ -1,14 +1,15 @@
 """Emptying what keeps a stack from going: S3 buckets with all versions, ECR repositories."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from janitor.adapters.aws_errors import AwsError, code_of, translated
+from janitor.adapters.aws_errors import AwsError, code_of, is_throttled, translated
 from janitor.adapters.ports import Purged
 from janitor.adapters.stack_rules import account_of, prefix_of, region_of
+from janitor.core.causes import THROTTLED_CODES
 from janitor.core.resources import Resource
 
 BATCH = 1000
@@ -61,9 +62,7 @@ class BucketPurger:
                     errors = answer.get("Errors", ())
                     counts[_KINDS[kind]] += len(batch) - len(errors)
                     if errors:
-                        first = errors[0]
-                        why = f"{first.get('Key')}: {first.get('Message') or first.get('Code')}"
-                        return Purged(counts, is_empty=False, problem=f"{len(errors)} stay, {why}")
+                        return Purged(counts, is_empty=False, problem=_why_some_stay(errors))
             return self._abort_uploads(client, whose, counts, may_go_on)
         except AwsError as error:
             return _ended(error, f"emptying the bucket {resource.physical_id}", counts)
@@ -80,6 +79,15 @@ class BucketPurger:
                 client.abort_multipart_upload(**key, **whose)
                 counts["unfinished uploads"] += 1
         return Purged(counts, is_empty=True)
+
+
+def _why_some_stay(errors: Sequence[Mapping[str, str]]) -> str:
+    """Say why objects were not deleted; nothing if S3 only throttled, and the next run goes on."""
+    wrong = [one for one in errors if one.get("Code") not in THROTTLED_CODES]
+    if not wrong:
+        return ""
+    first = wrong[0]
+    return f"{len(errors)} stay, {first.get('Key')}: {first.get('Message') or first.get('Code')}"
 
 
 _KINDS = {"Versions": "object versions", "DeleteMarkers": "delete markers"}
@@ -149,4 +157,6 @@ def _ended(error: Exception, doing: str, counts: Counter[str]) -> Purged:
     """Say what was done until AWS said no, since it is done."""
     if code_of(error) in _MISSING:
         return Purged(counts, is_empty=True)
+    if is_throttled(error):  # The next run goes on with it, and no attempt is spent.
+        return Purged(counts, is_empty=False)
     return Purged(counts, is_empty=False, problem=str(translated(error, doing)))

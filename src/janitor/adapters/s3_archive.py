@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from janitor.adapters.aws_errors import AwsError, code_of, is_denied, message_of, translated
+from janitor.adapters.clients import instant_of
 from janitor.core.archive import ArchiveObject, Began, Trace, UnreadableArchive, told_by
 from janitor.core.audit import Finding
 from janitor.core.errors import ConfigurationError, JanitorError
@@ -75,7 +77,7 @@ class S3Archive:
         try:
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
                 entries = [
-                    (str(one["Key"]), one["LastModified"], str(one["VersionId"]), hides)
+                    (str(one["Key"]), _written(one), str(one["VersionId"]), hides)
                     for kind, hides in (("Versions", False), ("DeleteMarkers", True))
                     for one in page.get(kind, ())
                 ]
@@ -103,6 +105,13 @@ class S3Archive:
                 f"permission is missing for {doing} in {where}: {message_of(error)}"
             )
         return translated(error, f"{doing} in {where}")
+
+
+def _written(version: Any) -> datetime:
+    try:
+        return instant_of(version.get("LastModified"), "LastModified")
+    except ValueError as error:
+        raise JanitorError(f"the archive cannot be listed: {version['Key']}: {error}") from error
 
 
 def _traces(key: str, body: bytes) -> Iterable[Told]:

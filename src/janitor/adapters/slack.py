@@ -12,14 +12,18 @@ from janitor.adapters.slack_errors import (
     BEYOND_CHANGING,
     CLOSED,
     TOO_LONG,
+    UNKNOWN,
     UNREACHABLE,
     Failed,
+    NotSlack,
+    asked,
     code_of,
     header_of,
     lasting,
     translated,
     wait_of,
 )
+from janitor.core.addresses import like_an_id
 from janitor.core.errors import ConfigurationError, DeliveryFailed, Undeliverable
 from janitor.core.letter import Wording
 from janitor.core.model import Contact, ContactKind
@@ -33,7 +37,7 @@ SCOPES = frozenset({"chat:write", "users:read", "users:read.email"})
 """What the app needs; docs/slack.md says what for."""
 
 KNOWN_FOR, UNKNOWN_FOR = 6 * 3600.0, 15 * 60.0
-"""Seconds for which the user behind an address, or that there is none, is remembered."""
+"""Seconds for which who is behind an address, or that there is nobody, is remembered."""
 MOST_KNOWN = 2_000
 
 
@@ -55,7 +59,7 @@ class SlackChannel:
         self._client = client
         self._token = token
         self._clock = clock
-        self._users: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._found: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._no_lookup_before = 0.0
 
     def send(self, message: Message) -> Sent:
@@ -73,10 +77,11 @@ class SlackChannel:
         try:
             self._laid_out(
                 message.words,
-                lambda **laid: self._client.chat_update(channel=channel, ts=ts, **laid),
+                lambda **laid: asked(self._client.chat_update, channel=channel, ts=ts, **laid),
             )
             if said:
-                self._client.chat_postMessage(
+                asked(
+                    self._client.chat_postMessage,
                     channel=channel,
                     thread_ts=ts,
                     text=escaped(said),
@@ -91,8 +96,11 @@ class SlackChannel:
     def answer(self, request: AnswerRequest) -> None:
         self._client.token = self._token()
         try:
-            self._client.chat_postEphemeral(
-                channel=request.channel_id, user=request.contact.address, text=escaped(request.text)
+            asked(
+                self._client.chat_postEphemeral,
+                channel=request.channel_id,
+                user=request.contact.address,
+                text=escaped(request.text),
             )
         except Failed as error:
             # Who has left the channel meanwhile is told nothing there.
@@ -103,7 +111,7 @@ class SlackChannel:
         """Raise `ConfigurationError` if the token is not good for what the janitor does."""
         self._client.token = self._token()
         try:
-            answer = self._client.auth_test()
+            answer = asked(self._client.auth_test)
         except Failed as error:
             raise ConfigurationError(str(translated(error))) from error
         granted = {name.strip() for name in header_of(answer, "x-oauth-scopes").split(",")}
@@ -119,50 +127,72 @@ class SlackChannel:
         """
         match contact.kind:
             case ContactKind.EMAIL:
-                user = self._user_of(contact.address)
+                user = self._known(contact.address, self._user_of)
+                if not user:
+                    raise Undeliverable(UNREACHABLE["users_not_found"])
                 return user, user
             case ContactKind.SLACK_USER:
                 return contact.address, contact.address
             case ContactKind.SLACK_CHANNEL:
                 return contact.address, ""
             case ContactKind.NAME:
+                if (like := like_an_id(contact.address)) and self._known(like, self._with_id):
+                    return like, like if like[0] in "UW" else ""
                 raise Undeliverable("the owner tag names somebody, but gives no address")
             case ContactKind.OPERATORS:
                 raise Undeliverable("the policy names no Slack channel of the operators")
 
-    def _user_of(self, address: str) -> str:
-        """Look up who has an e-mail address; what was found is remembered for a while."""
+    def _known(self, address: str, look_up: Callable[[str], str]) -> str:
+        """Look up who or what has an address; what was found is remembered for a while."""
         now = self._clock()
-        user, until = self._users.get(address, ("", 0.0))
+        found, until = self._found.get(address, ("", 0.0))
         if now >= until:
             if now < self._no_lookup_before:  # asking on would only make the wait longer
                 wait = int(self._no_lookup_before - now) + 1
                 raise DeliveryFailed("Slack limits look-ups just now", retry_after=wait)
-            user = self._looked_up(address)
-            self._users[address] = user, now + (KNOWN_FOR if user else UNKNOWN_FOR)
-            self._users.move_to_end(address)
-            if len(self._users) > MOST_KNOWN:
-                self._users.popitem(last=False)
-        if not user:
-            raise Undeliverable(UNREACHABLE["users_not_found"])
-        return user
+            found = self._looked_up(address, look_up)
+            self._found[address] = found, now + (KNOWN_FOR if found else UNKNOWN_FOR)
+            self._found.move_to_end(address)
+            if len(self._found) > MOST_KNOWN:
+                self._found.popitem(last=False)
+        return found
 
-    def _looked_up(self, address: str) -> str:
+    def _looked_up(self, address: str, look_up: Callable[[str], str]) -> str:
         try:
-            user: dict[str, Any] = self._client.users_lookupByEmail(email=address)["user"]
+            return look_up(address)
         except SlackApiError as error:
-            if code_of(error) == "users_not_found":
+            if code_of(error) in UNKNOWN:
                 return ""
             if wait := wait_of(error):
                 self._no_lookup_before = self._clock() + wait
             raise
-        return "" if user.get("deleted") else str(user["id"])
+
+    def _user_of(self, address: str) -> str:
+        return _active(asked(self._client.users_lookupByEmail, "user", email=address)["user"])
+
+    def _with_id(self, like: str) -> str:
+        """Ask for a name that could be an id; of channels only where the app may see them."""
+        if like[0] in "UW":
+            return _active(asked(self._client.users_info, "user", user=like)["user"])
+        try:
+            found = asked(self._client.conversations_info, "channel", channel=like)["channel"]
+        except SlackApiError as error:
+            if code_of(error) == "missing_scope":  # nothing else needs that one
+                return ""
+            raise
+        return str(found["id"]) if isinstance(found, dict) and found.get("id") else ""
 
     def _post(self, to: str, words: Wording) -> "SlackResponse":
         return self._laid_out(
             words,
-            lambda **laid: self._client.chat_postMessage(
-                channel=to, mrkdwn=False, unfurl_links=False, unfurl_media=False, **laid
+            lambda **laid: asked(
+                self._client.chat_postMessage,
+                *("channel", "ts"),
+                channel=to,
+                mrkdwn=False,
+                unfurl_links=False,
+                unfurl_media=False,
+                **laid,
             ),
         )
 
@@ -176,3 +206,10 @@ class SlackChannel:
             if code_of(error) not in TOO_LONG:
                 raise
         return put(text=summary_of(words), blocks=blocks_of(words, compact=True))
+
+
+def _active(user: Any) -> str:
+    """Return the id of a user; nothing of one that was switched off."""
+    if not isinstance(user, dict) or not user.get("id"):
+        raise NotSlack("a user without an id")
+    return "" if user.get("deleted") else str(user["id"])

@@ -1,8 +1,9 @@
 """What Slack's refusals mean: for one contact, for everybody, or for this time alone."""
 
 import re
+from collections.abc import Callable
 from http.client import HTTPException
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slack_sdk.errors import SlackApiError, SlackClientError
 
@@ -29,6 +30,9 @@ UNREACHABLE = {
     "restricted_action_thread_only_channel": "the channel takes replies alone",
 }
 """Refusals that concern one contact, and will not pass by themselves."""
+
+UNKNOWN = frozenset({"users_not_found", "user_not_found", "user_not_visible", "channel_not_found"})
+"""What is said of whom Slack does not know, where it is asked before anything is sent."""
 
 _NEW_TOKEN = "put the token of an installed app into the secret SlackSecretArn"  # noqa: S105 - advice
 CLOSED = {
@@ -60,22 +64,51 @@ USUAL_WAIT = 30
 """Seconds to wait where Slack does not say for how long."""
 
 
+class NotSlack(ValueError):
+    """What answered is not Slack, or not all of its answer came through."""
+
+    def __init__(self, seen: str) -> None:
+        super().__init__(
+            f"what answered is not Slack ({seen}); is JANITOR_SLACK_URL or a proxy in the way?"
+        )
+
+
 class SlackClosed(Undeliverable):
     """Slack takes nothing from the janitor any more, from whomever and to whomever."""
 
 
+def asked(call: Callable[..., "SlackResponse"], *needs: str, **given: Any) -> "SlackResponse":
+    """Make a call, and return its answer if that has all that it `needs`. Raises `Failed`."""
+    try:
+        answer = call(**given)
+    except (AttributeError, TypeError) as error:  # the client, on JSON that is no object
+        raise NotSlack(type(error).__name__) from error
+    if not isinstance(answer.data, dict):
+        raise NotSlack("no JSON")
+    if missing := [name for name in needs if not answer.get(name)]:
+        raise NotSlack(f"without {', '.join(missing)}")
+    return answer
+
+
 def code_of(error: Exception) -> str:
     """Return Slack's word for what is wrong; nothing if it is none of Slack's."""
-    said = str(error.response.get("error", "")) if isinstance(error, SlackApiError) else ""
+    answer = error.response if isinstance(error, SlackApiError) else None
+    said = str(answer.get("error", "")) if answer else ""
     return said if re.fullmatch(r"[a-z_]+", said) else ""
 
 
 def wait_of(error: SlackApiError) -> int:
     """Return for how many seconds Slack wants to be left alone; 0 if it does not."""
+    if not error.response:
+        return 0
     if error.response.status_code != 429 and code_of(error) not in LIMITED:
         return 0
     said = header_of(error.response, "retry-after")
     return max(1, int(said)) if said.isascii() and said.isdigit() else USUAL_WAIT
+
+
+def _is_json(error: SlackApiError) -> bool:
+    return bool(error.response) and "json" in header_of(error.response, "content-type")
 
 
 def header_of(response: "SlackResponse", name: str) -> str:
@@ -96,8 +129,12 @@ def translated(error: Exception) -> JanitorError:
     if isinstance(error, SlackApiError):
         if wait := wait_of(error):
             return DeliveryFailed("Slack takes no more just now", retry_after=wait)
-        said = code or f"HTTP {error.response.status_code}"
+        said = code or f"HTTP {getattr(error.response, 'status_code', 'without a word')}"
+        if not code and not _is_json(error):
+            return DeliveryFailed(str(NotSlack(said)))
         return DeliveryFailed(f"Slack did not take it: {said}")
+    if isinstance(error, NotSlack):
+        return DeliveryFailed(str(error))
     return DeliveryFailed(f"Slack cannot be reached: {clean(str(error)) or type(error).__name__}")
 
 

@@ -1,6 +1,7 @@
 """Notices to an SNS topic, with attributes that subscriptions may filter by."""
 
 import json
+import unicodedata
 from typing import TYPE_CHECKING
 
 from janitor.adapters.aws_errors import AwsError, message_of
@@ -40,7 +41,8 @@ class SnsChannel:
         attributes: dict[str, MessageAttributeValueTypeDef] = {
             "owner": {
                 "DataType": "String",
-                "StringValue": one_line(message.contact.address, _MAX_ATTRIBUTE) or "unknown",
+                "StringValue": one_line(message.contact.address, _MAX_ATTRIBUTE).lower()
+                or "unknown",
             }
         }
         for name, values in (("kind", message.kinds), ("region", message.regions)):
@@ -49,7 +51,7 @@ class SnsChannel:
         try:
             answer = self._client.publish(
                 TopicArn=self._topic_arn,
-                Subject=one_line(message.subject, MAX_SUBJECT) or "janitor",
+                Subject=one_line(plain(message.subject), MAX_SUBJECT) or "janitor",
                 Message=text or message.subject or "janitor",
                 MessageAttributes=attributes,
             )
@@ -65,10 +67,17 @@ class SnsChannel:
 
 
 def one_line(text: str, longest: int) -> str:
-    """Return `text` without control characters or line breaks, in at most `longest`.
-
-    SNS wants a subject of ASCII, so other letters become question marks.
-    """
+    """Return `text` without control characters or line breaks, in at most `longest`."""
     printable = "".join(letter if letter.isprintable() else " " for letter in text)
-    line = " ".join(printable.split()).encode("ascii", "replace").decode()
+    line = " ".join(printable.split())
     return line if len(line) <= longest else line[: longest - 3] + "..."
+
+
+def plain(text: str) -> str:
+    """Return `text` in ASCII: letters without their accents, others as question marks.
+
+    SNS takes UTF-8 in the text and in attributes; of a subject its documentation said for long
+    that it has to be ASCII, and a refusal would hold up the whole notice.
+    """
+    letters = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return "".join(letters).encode("ascii", "replace").decode()

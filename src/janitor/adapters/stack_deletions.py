@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -19,12 +20,13 @@ from janitor.adapters.aws_errors import (
     translated,
 )
 from janitor.adapters.ports import PLAIN
+from janitor.adapters.stack_reading import resource_of
 from janitor.adapters.stack_rules import region_of
 from janitor.core.errors import DeleteRefused, StackNotFound
 from janitor.core.evidence import SNAPSHOT
 from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
-from janitor.core.resources import NESTED, Resource, Snapshot, whole, with_nested
+from janitor.core.resources import NESTED, Count, Resource, Snapshot, whole, with_nested
 from janitor.core.statuses import IN_REVIEW
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _NOT_IMPORTED = "is not imported by any stack"
 _SNAPSHOT_HINTS = (SNAPSHOT, "AWS::RDS::DB", NESTED)
 """A YAML template without these has nothing that would leave a snapshot: not worth reading."""
+_NO_POLICIES: Mapping[str, str] = MappingProxyType({})
 
 
 class StackDeletions:
@@ -83,11 +86,10 @@ class StackDeletions:
         except AwsError as error:
             raise translated(error, f"asking who imports {export} in {region}") from error
 
-    def count(self, stack_id: str) -> int:
-        try:
-            return sum(len(page["StackResourceSummaries"]) for page in self._resources(stack_id))
-        except AwsError as error:
-            raise translated(error, f"counting the resources of {_name(stack_id)}") from error
+    def count(self, stack_id: str) -> Count:
+        return Count.of(
+            whole(stack_id, lambda one: self._consists_of(one, is_nested=one != stack_id))
+        )
 
     def snapshot(self, stack: Stack, may_go_on: Callable[[], bool] = lambda: True) -> Snapshot:
         if stack.status == IN_REVIEW:
@@ -96,12 +98,23 @@ class StackDeletions:
         return whole(root, lambda one: self._snapshot(one, is_nested=one != root), may_go_on)
 
     def _snapshot(self, stack_id: str, *, is_nested: bool) -> Snapshot:
-        """Read one stack; that a nested one cannot be read for good is said, and holds nothing up."""
+        """Read one stack with its template."""
         template, policies = self._template(stack_id)
+        return self._consists_of(stack_id, template, policies, is_nested=is_nested)
+
+    def _consists_of(
+        self,
+        stack_id: str,
+        template: str = "",
+        policies: Mapping[str, str] = _NO_POLICIES,
+        *,
+        is_nested: bool,
+    ) -> Snapshot:
+        """List one stack; that a nested one cannot be read for good is said, and holds nothing up."""
         try:
             return Snapshot(
                 tuple(
-                    _resource({**raw}, policies)
+                    resource_of({**raw}, policies)
                     for page in self._resources(stack_id)
                     for raw in page["StackResourceSummaries"]
                 ),
@@ -137,7 +150,7 @@ class StackDeletions:
                         if not status.startswith("DELETE_"):
                             return tuple(last.values())
                     elif status.startswith("DELETE_"):
-                        one = _resource({**event}, {})
+                        one = resource_of({**event}, {})
                         last.setdefault((one.logical_id, one.physical_id), one)
         except AwsError as error:
             raise translated(error, f"reading the events of {_name(stack_id)}") from error
@@ -216,19 +229,6 @@ def _read_yaml(text: str) -> object:
         return cast("object", yaml.load(text, _Template))  # noqa: S506 - a SafeLoader it is
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
-
-
-def _resource(raw: Mapping[str, Any], policies: Mapping[str, str]) -> Resource:
-    get = raw.get
-    name = get("LogicalResourceId", "")
-    return Resource(
-        logical_id=name,
-        type=get("ResourceType", ""),
-        physical_id=get("PhysicalResourceId", ""),
-        status=get("ResourceStatus", ""),
-        reason=get("ResourceStatusReason", ""),
-        policy=policies.get(name, ""),
-    )
 
 
 def _name(stack_id: str) -> str:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from janitor.adapters.aws_errors import AwsError, code_of, message_of, translated
 from janitor.core.journal import Entry, Event
 from janitor.core.model import Account, Lease, LeaseState
-from janitor.core.records import SCHEMA, account_document, event_document, lease_document
+from janitor.core.records import SCHEMA, event_document, record_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -70,12 +70,11 @@ def record_row(record: Lease | Account) -> dict[str, Any]:
     The record is one JSON text, as botocore takes some 40 times as long to read the same
     thing as attributes. Only what DynamoDB itself looks at stands beside it.
     """
-    document = lease_document(record) if isinstance(record, Lease) else account_document(record)
     row: dict[str, Any] = {
         "stack_id": {"S": record.key},
         "version": {"N": str(record.version)},
         "schema": {"N": str(SCHEMA)},
-        "doc": {"S": json.dumps(document, separators=(",", ":"))},
+        "doc": {"S": record_text(record)},
     }
     if isinstance(record, Account) or record.state.is_open:
         row["open"] = {"S": IS_OPEN}
@@ -157,7 +156,9 @@ def put_account(client: "DynamoDBClient", lease_table: str) -> None:
         )
     except ClientError as error:
         if code_of(error) != "ConditionalCheckFailedException":
-            raise
+            raise translated(error, f"writing the account to {lease_table}") from error
+    except AwsError as error:
+        raise translated(error, f"writing the account to {lease_table}") from error
 
 
 def _create(client: "DynamoDBClient", name: str, definition: dict[str, Any]) -> bool:

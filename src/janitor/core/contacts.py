@@ -2,18 +2,34 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
+from msgspec import Struct
+
+from janitor.core.addresses import Word, is_channel, says_nothing, words_of
 from janitor.core.model import OPERATORS, Contact, ContactKind, Lease
 from janitor.core.policy import Terms
 
-_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-_SLACK_USER = re.compile(r"@?([UW][A-Z0-9]{6,20})")
-_CHANNEL = re.compile(r"#[a-z0-9_-]{1,80}|[CG][A-Z0-9]{8,20}")
-_SEPARATORS = re.compile(r"[\s,;]+")
-_COMMAS = re.compile(r"[,;]")
+_COMMAS = re.compile("([,;\N{FULLWIDTH COMMA}\N{FULLWIDTH SEMICOLON}\N{IDEOGRAPHIC COMMA}])")
+_TOGETHER = re.compile(
+    r"\"[^\"]*\"|\([^()]*\)"
+    "|\N{LEFT DOUBLE QUOTATION MARK}[^\N{RIGHT DOUBLE QUOTATION MARK}]*"
+    "\N{RIGHT DOUBLE QUOTATION MARK}"
+)
+_FIRST_NAME = re.compile(r"[^\W\d_][\w .'-]*+[\"'\N{RIGHT SINGLE QUOTATION MARK}]?\s*[<(]")
+MOST_REMEMBERED = 2048
+"""Tags whose reading is remembered: an account has fewer owners than stacks."""
 MOST = 5
 """More owners than this in one tag is a mistake, and would be a way to flood people."""
+
+
+class Owners(Struct, frozen=True):
+    """Who owns a stack by one tag, and how many more it named."""
+
+    contacts: tuple[Contact, ...] = ()
+    cut: int = 0
+    """Owners beyond `MOST`: nobody tells them anything."""
 
 
 def clean(text: str) -> str:
@@ -25,51 +41,93 @@ def clean(text: str) -> str:
 
 
 def contact_from(text: str) -> Contact | None:
-    """Read one address: e-mail, Slack user or channel, or else a plain name; None if blank."""
-    address = clean(text)
-    if not address:
-        return None
-    if _EMAIL.fullmatch(address):
-        return Contact(ContactKind.EMAIL, address.lower())
-    if user := _SLACK_USER.fullmatch(address):
-        return Contact(ContactKind.SLACK_USER, user[1])
-    if _CHANNEL.fullmatch(address):
-        return Contact(ContactKind.SLACK_CHANNEL, address)
-    return Contact(ContactKind.NAME, address)
+    """Read whom a text that is to name one contact names; None if it says nothing."""
+    return next(iter(contacts_from(text)), None)
 
 
 def contacts_from(text: str) -> tuple[Contact, ...]:
-    """Read the owners in one tag: several addresses, or with an e-mail address among them also names.
+    """Read the owners in one tag, `MOST` at most."""
+    return owners_in(text).contacts
 
-    Words before an e-mail address (`Ana Doe ana@example.com`) only say whose it is. A text
-    with names alone is one name, commas and all.
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def owners_in(text: str) -> Owners:
+    """Read the owners in one tag: each address in it, whatever stands around.
+
+    Words beside an address only say whose it is (`Ana Doe ana@example.com`); behind a comma or
+    semicolon they are an owner of that name. A text without any address is one name, commas
+    and all, and a placeholder (`unknown`, `N/A`) is nobody. Names are cut before addresses.
     """
-    words = _read(_SEPARATORS.split(text))
-    if all(word.kind is not ContactKind.NAME for word in words):
-        owners = words
-    elif any(word.kind is ContactKind.EMAIL for word in words):
-        owners = [owner for entry in _COMMAS.split(text) for owner in _owners_in(entry)]
-    else:
-        owners = _read([text])
-    return tuple(sorted(set(owners)))[:MOST]
+    text = unicodedata.normalize("NFC", clean(text))
+    if says_nothing(text):
+        return Owners()
+    entries = _entries(text)
+    if not any(_has_address(words) for _, words in entries):
+        return Owners((Contact(ContactKind.NAME, text),))
+    found = {owner for entry, words in entries for owner in _owners_of_entry(entry, words)}
+    kept = sorted(found, key=lambda owner: (owner.kind is ContactKind.NAME, owner))[:MOST]
+    return Owners(tuple(sorted(kept)), len(found) - len(kept))
 
 
-def _owners_in(entry: str) -> list[Contact]:
-    """Read what stands between two commas; what is meant for an address stays an owner."""
-    words = [(word, owner) for word in entry.split() if (owner := contact_from(word))]
-    if not any(owner.kind is ContactKind.EMAIL for _, owner in words):
-        return _read([entry])
-    return [owner for word, owner in words if _is_meant(word, owner)]
+def _entries(text: str) -> list[tuple[str, tuple[Word, ...]]]:
+    """Return what stands between commas and semicolons, each with its words.
+
+    A comma inside quotes or brackets is a part of what they hold, and so is that of
+    `Lovelace, Ada <ada@example.com>`.
+    """
+    entries: list[tuple[str, tuple[Word, ...]]] = []
+    separator = ""
+    for part in _COMMAS.split(_TOGETHER.sub(_without_commas, text)):
+        if _COMMAS.fullmatch(part):
+            separator = part
+            continue
+        entry = clean(part)
+        words = _words(entry)
+        if separator == "," and _FIRST_NAME.match(entry) and _is_surname(*entries[-1]):
+            entries.pop()
+        entries.append((entry, words))
+    return entries
 
 
-def _is_meant(word: str, owner: Contact) -> bool:
-    """Tell an address, or what is to be one, from a word; Slack's ids have digits in them."""
-    is_id = owner.kind is not ContactKind.NAME and any(map(str.isdigit, word))
-    return is_id or "@" in word or word.startswith("#")
+def _words(entry: str) -> tuple[Word, ...]:
+    if is_channel(entry):  # as a whole, also one that is a number
+        return (Word(entry, Contact(ContactKind.SLACK_CHANNEL, entry)),)
+    return words_of(entry)
 
 
-def _read(texts: Iterable[str]) -> list[Contact]:
-    return [contact for text in texts if (contact := contact_from(text))]
+def _without_commas(group: re.Match[str]) -> str:
+    return group[0] if "@" in group[0] or "#" in group[0] else _COMMAS.sub(" ", group[0])
+
+
+def _is_surname(entry: str, words: tuple[Word, ...]) -> bool:
+    """Tell whether the one word before a comma can be a surname; `bo` in lower case is an owner."""
+    is_one = len(words) == 1 and not words[0].is_meant and " " not in entry
+    return is_one and not _has_address(words) and words[0].text[0].isupper()
+
+
+def _has_address(words: tuple[Word, ...]) -> bool:
+    return any(word.address for word in words)
+
+
+def _owners_of_entry(entry: str, words: tuple[Word, ...]) -> Iterator[Contact]:
+    if not _has_address(words):
+        if not says_nothing(entry):
+            yield Contact(ContactKind.NAME, _without_half_a_pair(entry))
+        return
+    for word in words:
+        if word.address:
+            yield word.address
+        elif word.is_meant:
+            yield Contact(ContactKind.NAME, word.text)
+
+
+def _without_half_a_pair(name: str) -> str:
+    """Take away what is left of brackets or quotes around several owners."""
+    if not any(closing in name for closing in ")]}"):
+        name = name.lstrip("([{")
+    if not any(opening in name for opening in "([{"):
+        name = name.rstrip(")]}")
+    return (name.strip('"') if name.count('"') % 2 else name).strip()
 
 
 def owners_of(tags: Mapping[str, str], terms: Terms) -> tuple[tuple[Contact, ...], bool]:
@@ -78,10 +136,14 @@ def owners_of(tags: Mapping[str, str], terms: Terms) -> tuple[tuple[Contact, ...
     The first owner tag that says anything; else the policy's fallback; else the
     operators.
     """
-    for key in terms.owner_tags:
-        if contacts := contacts_from(tags.get(key, "")):
-            return contacts, False
-    return (fallback_of(terms),), True
+    contacts = named_owners(tags, terms).contacts
+    return (contacts, False) if contacts else ((fallback_of(terms),), True)
+
+
+def named_owners(tags: Mapping[str, str], terms: Terms) -> Owners:
+    """Return the owners in the first owner tag that names any; nobody if none does."""
+    read = (owners_in(tags[key]) for key in terms.owner_tags if key in tags)
+    return next((owners for owners in read if owners.contacts), Owners())
 
 
 def fallback_of(terms: Terms) -> Contact:

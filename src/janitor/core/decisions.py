@@ -1,10 +1,13 @@
 """What can become of a stack: the closed set of decisions, each with its reason."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from msgspec import Struct, field
 
+from janitor.core.conditions import Condition
 from janitor.core.model import Contact, Lease, LeaseState, Stack
+from janitor.core.selection import Apart
 
 
 class Reason(Struct, frozen=True):
@@ -37,6 +40,12 @@ class _Decided(Struct, frozen=True):
     lease: Lease | None = None
     changes: tuple[str, ...] = ()
     tags: TagChange | None = None
+    unmet: Condition | None = None
+    """What stands before its deletion first; None where nothing does, or nobody looked."""
+    apart: Apart | None = None
+    """Why it is left alone, where a rule selects it or somebody said so."""
+    owners_before: tuple[Contact, ...] | None = None
+    """Who the lease said owns it, where that has changed."""
 
 
 class Ignore(_Decided, frozen=True):
@@ -79,9 +88,15 @@ class Blocked(_Decided, frozen=True):
 class Delete(_Decided, frozen=True):
     """Told, waited for, and still there: delete."""
 
+    not_before: datetime | None = None
+    """Its turn, where AWS does one after the other."""
+
 
 class Retry(_Decided, frozen=True):
     """An earlier attempt failed and its back-off is over: delete again."""
+
+    not_before: datetime | None = None
+    """As in `Delete`."""
 
 
 class Track(_Decided, frozen=True):

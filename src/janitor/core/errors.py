@@ -25,6 +25,19 @@ class StackNotFound(JanitorError):
     """No stack or lease answers to this name or id."""
 
 
+class UnreadableRecord(JanitorError):
+    """A lease is there, and nothing can be made of it: `why` says so without naming it."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"the lease of {key} cannot be read: {why}")
+        self.key = key
+        self.why = why
+
+
+class UnreadableMessage(JanitorError):
+    """A message of a queue that says nothing the janitor knows."""
+
+
 class TagRefused(JanitorError):
     """CloudFormation will not take the tags; the lease stands all the same."""
 
@@ -35,6 +48,10 @@ class DeleteRefused(JanitorError):
     def __init__(self, message: str, *, said: str = "") -> None:
         super().__init__(message)
         self.said = said or message
+
+
+class TooEarly(JanitorError):
+    """A message goes back to its queue, to come again at its time."""
 
 
 class Undeliverable(JanitorError):
@@ -66,3 +83,7 @@ class ExpiredLink(BadLink):
 
 class ExtensionRefused(JanitorError):
     """The extension is not granted; the text says why and what to do."""
+
+
+class LiftRefused(JanitorError):
+    """What is held is not accepted; the text says why and what to do."""

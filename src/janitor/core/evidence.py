@@ -12,7 +12,7 @@ from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
 from janitor.core.journal import Actor, Draft, about
 from janitor.core.model import Lease, Stack
-from janitor.core.resources import Resource, Snapshot
+from janitor.core.resources import NESTED, Resource, Snapshot
 
 PART_BYTES = 100_000
 """Of facts in one event; the stack's tags, in each event, may take as much again."""
@@ -88,6 +88,11 @@ def _parts(facts: Mapping[str, str]) -> list[dict[str, str]]:
         parts[-1][key] = cut
         size += length
     return parts
+
+
+def part_of_family(stack: Stack) -> Resource:
+    """Return a companion as a part of its parent, as a nested stack is one."""
+    return Resource(stack.name, NESTED, stack.stack_id, stack.status)
 
 
 def snapshots_of(snapshot: Snapshot) -> tuple[str, ...]:

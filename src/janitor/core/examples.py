@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from janitor.core.conditions import Kind, first_unmet
 from janitor.core.decisions import Open
 from janitor.core.lease import promise
 from janitor.core.lifecycle import decide
 from janitor.core.model import PROTECT_TAG, TTL_TAG, Lease, Mode, Stack
-from janitor.core.policy import BUILT_IN_NEVER_DELETE, Policy, Selector
+from janitor.core.policy import BUILT_IN_NEVER_DELETE, Policy
+from janitor.core.selector import Selector
 from janitor.core.times import instant_text
 
 
@@ -29,12 +31,8 @@ def why_nothing_goes(policy: Policy) -> str:
         why.append("mode off stops every sweep")
     elif policy.mode is not Mode.ENFORCE:
         why.append(f"its mode is {policy.mode.value} (another one may be given where it runs)")
-    if not limits.max_deletes_per_sweep:
-        why.append("limits.max_deletes_per_sweep is 0")
-    if not limits.max_due:
-        why.append("limits.max_due is 0, so the breaker trips at the first due stack")
-    elif limits.breaker_floor <= 1 and not limits.max_deletes_fraction:
-        why.append("limits.max_deletes_fraction is 0, so the breaker trips at the first due stack")
+    if limits.max_deleting == 0:
+        why.append("limits.max_deleting is 0")
     return f"As it stands nothing is deleted: {', and '.join(why)}." if why else ""
 
 
@@ -48,7 +46,7 @@ def examples(policy: Policy, now: datetime) -> tuple[Example, ...]:
     name, tags = cases[0]
     cases += [
         (f"{name}-nobodys", {key: value for key, value in tags.items() if key not in owner}),
-        (f"{name}-typo", {**tags, TTL_TAG: "3 days"}),
+        (f"{name}-typo", {**tags, TTL_TAG: "three days"}),
         (f"{name}-forever", {**tags, TTL_TAG: "never"}),
         (f"{name}-kept", {**tags, PROTECT_TAG: "demo on Friday"}),
         (BUILT_IN_NEVER_DELETE[0], tags),
@@ -84,14 +82,16 @@ def _play(policy: Policy, name: str, tags: Mapping[str, str], now: datetime) -> 
     if not isinstance(decision, Open) or decision.lease is None:
         return Example(name, tags, "", f"not managed: {decision.reason}")
     lease = decision.lease
-    if PROTECT_TAG in tags:
-        fate = f"kept: protected by tag {PROTECT_TAG}"
-    elif lease.problem:
-        fate = f"kept, and its owner told once: {lease.problem}"
-    elif lease.expires_at is None:
-        fate = "kept for ever"
-    else:
-        fate = _dates(policy, lease, lease.expires_at)
+    unmet = first_unmet(stack, lease, policy, now)
+    match unmet.kind if unmet else None:
+        case Kind.READABLE:
+            fate = f"kept; its owner is told at once and then every week: {lease.problem}"
+        case Kind.UNPROTECTED:
+            fate = f"kept: {lease.protection}"
+        case _ if lease.expires_at is None:
+            fate = "kept for ever"
+        case _:
+            fate = _dates(policy, lease, lease.expires_at)
     return Example(name, tags, lease.rule, fate)
 
 

@@ -1,29 +1,51 @@
-"""Reading lifetimes and dates from tags, deadline arithmetic, and the deletion window."""
+"""Reading lifetimes and dates as people write them, and the deadline that they make."""
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from janitor.core.errors import JanitorError
 from janitor.core.model import EXPIRES_TAG, TTL_TAG
+from janitor.core.tag_keys import lookup
 
 TTL_EXAMPLE = "for instance 90m, 36h, 3d or 2w"
 EXPIRES_EXAMPLE = "for instance 2026-06-01, 20260601T120000Z or 2026-06-01T12:00:00+02:00"
 LONGEST = timedelta(days=36_500)
-END_OF_DAY = time(23, 59, 59)
 SHOWN = 60
 """So much of a tag's value is repeated in a message; the rest becomes an ellipsis."""
+END_OF_DAY = time(23, 59, 59, fold=1)
+"""The later of two such where clocks go back at midnight, and the last second that there is
+where they go forward before it (`America/Nuuk`)."""
 
+_MINUTE, _HOUR, _DAY, _WEEK = (
+    timedelta(minutes=1),
+    timedelta(hours=1),
+    timedelta(days=1),
+    timedelta(weeks=1),
+)
 _UNITS = {
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), _MINUTE),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), _HOUR),
+    **dict.fromkeys(("d", "day", "days"), _DAY),
+    **dict.fromkeys(("w", "wk", "wks", "week", "weeks"), _WEEK),
 }
-_DURATION = re.compile(r"([0-9]+)([A-Za-z]+)", re.ASCII)
+_UNEQUAL = frozenset({"mo", "mos", "mon", "month", "months", "y", "yr", "yrs", "year", "years"})
+_ENDLESS = frozenset(
+    {"forever", "permanent", "permanently", "infinite", "infinity", "indefinite", "indefinitely"}
+    | {"endless", "unlimited", "always", "eternal"}
+)
+_DURATION = re.compile("([0-9]+)[ \N{NO-BREAK SPACE}]*([A-Za-z]+)")
+_NUMBER = re.compile(r"[0-9]+")
+_ISO = re.compile(
+    r"P(?=.)(?:([0-9]+)Y)?(?:([0-9]+)M)?(?:([0-9]+)W)?(?:([0-9]+)D)?"
+    r"(?:T(?=.)(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)S)?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_ISO_STEPS = (_WEEK, _DAY, _HOUR, _MINUTE, timedelta(seconds=1))
 _DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})", re.ASCII)
 _INSTANT = re.compile(
     r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})[Tt]"
@@ -50,34 +72,75 @@ def shown(value: str) -> str:
     return f"'{text[: SHOWN - 1]}…'" if len(text) > SHOWN else f"'{text}'"
 
 
+@lru_cache(maxsize=1024)
 def parse_duration(value: str) -> timedelta:
-    """Read `90m`, `36h`, `3d`, `2w`; zero is a duration. Raises `Unreadable`."""
+    """Read `90m`, `3d`, `3 days` or `P7D`; zero is a duration. Raises `Unreadable`."""
     text = value.strip()
     if not text:
         raise Unreadable(f"is empty; {TTL_EXAMPLE}")
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise Unreadable(f"{shown(value)} is not a lifetime; {TTL_EXAMPLE}")
-    number, unit = match.groups()
-    if unit == "M":
-        raise Unreadable(f"{shown(value)}: M could be minutes or months; {TTL_EXAMPLE}")
-    if unit.lower() not in _UNITS:
-        raise Unreadable(f"{shown(value)}: the unit is not m, h, d or w; {TTL_EXAMPLE}")
-    step = _UNITS[unit.lower()]
-    # The digits are compared before they are multiplied: a tag may hold 256 of them.
-    if len(number.lstrip("0")) > 12 or int(number) > LONGEST // step:
-        raise Unreadable(f"{shown(value)} is longer than a hundred years; {TTL_EXAMPLE}")
-    return int(number) * step
+    if match := _DURATION.fullmatch(text):
+        return _sum(value, ((match[1], _step(value, match[2])),))
+    if iso := _ISO.fullmatch(text):
+        return _iso(value, iso)
+    if _NUMBER.fullmatch(text):
+        raise Unreadable(f"{shown(value)} has no unit; {_with_unit(text)}")
+    raise Unreadable(f"{shown(value)} is not a lifetime; {TTL_EXAMPLE}")
 
 
 def parse_ttl(value: str) -> timedelta | None:
     """Read the lifetime in a tag: a duration above zero, or None for `never`."""
-    if value.strip().lower() == "never":
+    text = value.strip().lower()
+    if text == "never":
         return None
+    if text in _ENDLESS:
+        why = f"{shown(value)} is not a lifetime; the word for no end is never"
+        raise Unreadable(f"{why}, where the policy allows it; {TTL_EXAMPLE}")
     lifetime = parse_duration(value)
     if not lifetime:
         raise Unreadable(f"{shown(value)} is no time at all; {TTL_EXAMPLE}")
     return lifetime
+
+
+def _step(value: str, unit: str) -> timedelta:
+    if unit == "M":
+        raise Unreadable(f"{shown(value)}: M could be minutes or months; {TTL_EXAMPLE}")
+    if unit.lower() in _UNEQUAL:
+        raise _unequal(value)
+    if unit.lower() not in _UNITS:
+        raise Unreadable(f"{shown(value)}: the unit is not m, h, d or w; {TTL_EXAMPLE}")
+    return _UNITS[unit.lower()]
+
+
+def _iso(value: str, match: re.Match[str]) -> timedelta:
+    years, months, *counts = match.groups()
+    if (years or "").strip("0") or (months or "").strip("0"):
+        raise _unequal(value)
+    parts = zip(counts, _ISO_STEPS, strict=True)
+    total = _sum(value, ((count, step) for count, step in parts if count))
+    if total % _MINUTE:
+        raise Unreadable(f"{shown(value)} is not in whole minutes; for instance PT90M or 90m")
+    return total
+
+
+def _unequal(value: str) -> Unreadable:
+    why = "months and years differ in length, write days"
+    return Unreadable(f"{shown(value)}: {why}; for instance 30d or P30D")
+
+
+def _with_unit(digits: str) -> str:
+    number = digits.lstrip("0")
+    return f"for instance {number}d" if 0 < len(number) <= 4 else "for instance 30d"
+
+
+def _sum(value: str, parts: Iterable[tuple[str, timedelta]]) -> timedelta:
+    """Add up counts of steps. A tag may hold 256 digits: they are compared before multiplied."""
+    total = timedelta(0)
+    for count, step in parts:
+        digits = count.lstrip("0") or "0"
+        if len(digits) > 12 or int(digits) > (LONGEST - total) // step:
+            raise Unreadable(f"{shown(value)} is longer than a hundred years; {TTL_EXAMPLE}")
+        total += int(digits) * step
+    return total
 
 
 def parse_instant(value: str, zone: ZoneInfo, day_at: time = END_OF_DAY) -> datetime:
@@ -128,29 +191,32 @@ def asked_deadline(
     rule_ttl: timedelta | None,
     allow_never: bool,
     zone: ZoneInfo,
+    ttl_tags: Sequence[str] = (TTL_TAG,),
+    expires_tags: Sequence[str] = (EXPIRES_TAG,),
 ) -> Deadline:
     """Return the deadline that tags and rule ask for, before extensions and the cap.
 
-    The first that applies: `janitor:expires`, `janitor:ttl`, the rule's `ttl`. Raises
-    `Unreadable` if the one that applies cannot be read.
+    The first that applies: a tag with a date, one with a lifetime (of each kind the first of
+    the keys that there is), the rule's `ttl`. Raises `Unreadable` if that cannot be read.
     """
-    if (expires := tags.get(EXPIRES_TAG)) is not None:
-        with_source = f"tag {EXPIRES_TAG}={expires.strip()}"
+    if found := lookup(tags, expires_tags):
+        key, expires = found
         try:
-            return Deadline(parse_instant(expires, zone), with_source)
+            return Deadline(parse_instant(expires, zone), f"tag {key}={expires.strip()}")
         except Unreadable as error:
-            raise Unreadable(f"tag {EXPIRES_TAG} {error}") from error
-    if (ttl := tags.get(TTL_TAG)) is not None:
+            raise Unreadable(f"tag {key} {error}") from error
+    if found := lookup(tags, ttl_tags):
+        key, ttl = found
         try:
             lifetime = parse_ttl(ttl)
         except Unreadable as error:
-            raise Unreadable(f"tag {TTL_TAG} {error}") from error
+            raise Unreadable(f"tag {key} {error}") from error
         if lifetime is None and not allow_never:
-            raise Unreadable(f"tag {TTL_TAG} 'never' is not allowed by the policy; {TTL_EXAMPLE}")
+            raise Unreadable(f"tag {key} 'never' is not allowed by the policy; {TTL_EXAMPLE}")
         at = None if lifetime is None else counts_from + lifetime
-        return Deadline(at, f"tag {TTL_TAG}={ttl.strip()}")
+        return Deadline(at, f"tag {key}={' '.join(ttl.split())}")
     if rule_ttl is None:
-        raise Unreadable(f"no tag {TTL_TAG} says how long it is needed; {TTL_EXAMPLE}")
+        raise Unreadable(f"no tag {ttl_tags[0]} says how long it is needed; {TTL_EXAMPLE}")
     return Deadline(counts_from + rule_ttl, "the rule's ttl")
 
 
@@ -166,44 +232,3 @@ def effective_deadline(
     if at > latest:
         at, source = latest, f"max_lifetime, which cuts {source}"
     return Deadline(at, source)
-
-
-class Window(Struct, frozen=True):
-    """When deletions may run: days of the week (0 is Monday) and hours, in a zone.
-
-    `end` at or before `start` means the window runs past midnight and belongs to the
-    day on which it opens; both at midnight is the whole day.
-    """
-
-    days: frozenset[int]
-    start: time
-    end: time
-    zone: ZoneInfo
-
-    def next_open(self, now: datetime) -> datetime:
-        """Return `now` if the window is open, else the instant at which it opens next."""
-        today = now.astimezone(self.zone).date()
-        upcoming = None
-        # The one opening of a week may fall into the hour that summer time skips.
-        for offset in range(-1, 16):
-            day = date.fromordinal(today.toordinal() + offset)
-            if day.weekday() not in self.days:
-                continue
-            opens, closes = self._bounds(day)
-            if opens <= now < closes:
-                return now
-            if now < opens < closes and upcoming is None:
-                upcoming = opens
-        if upcoming is None:
-            raise ValueError("a window has at least one day")
-        return upcoming
-
-    def is_open(self, now: datetime) -> bool:
-        """Tell whether deletions may run at `now`."""
-        return self.next_open(now) == now
-
-    def _bounds(self, day: date) -> tuple[datetime, datetime]:
-        last = day if self.end > self.start else date.fromordinal(day.toordinal() + 1)
-        opens = datetime.combine(day, self.start, tzinfo=self.zone)
-        closes = datetime.combine(last, self.end, tzinfo=self.zone)
-        return opens.astimezone(UTC), closes.astimezone(UTC)

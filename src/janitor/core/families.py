@@ -1,15 +1,16 @@
-"""Families: a root stack and all that is nested in it, which goes when it goes."""
+"""Families: a root stack, all that is nested in it, and its companion, which go when it goes."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
+from janitor.core.companions import with_companions
 from janitor.core.model import Stack
 
 
 def with_families(stacks: Iterable[Stack]) -> list[Stack]:
-    """Return the stacks of one listing, each root with what its nested ones add to it.
+    """Return the stacks of one listing, each root with what the others of its family add to it.
 
     Nested stacks live where their root does. One whose parent is not listed counts as a root.
     """
@@ -20,10 +21,12 @@ def with_families(stacks: Iterable[Stack]) -> list[Stack]:
         root = _root(stack, by_id)
         if root is not stack:
             nested[root.stack_id].append(stack)
-    return [
-        _joined(stack, nested[stack.stack_id]) if stack.stack_id in nested else stack
-        for stack in listed
-    ]
+    return with_companions(
+        [
+            _joined(stack, nested[stack.stack_id]) if stack.stack_id in nested else stack
+            for stack in listed
+        ]
+    )
 
 
 def _root(stack: Stack, by_id: Mapping[str, Stack]) -> Stack:

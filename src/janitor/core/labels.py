@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from janitor.core.contacts import clean
+from janitor.core.tag_keys import BRANCH_TAG, COMMIT_TAG, COST_TAG, PULL_REQUEST_TAG
 
 BRANCH, PULL_REQUEST, COMMIT, COST = "branch", "pull request", "commit", "monthly cost"
 _TAGS = {
-    BRANCH: ("janitor:branch", "branch", "Branch", "git-branch", "git:branch"),
-    PULL_REQUEST: ("janitor:pull-request", "pull-request", "PullRequest", "pr"),
-    COMMIT: ("janitor:commit", "commit", "Commit", "git-commit", "git:commit"),
-    COST: ("janitor:monthly-cost",),
+    BRANCH: (BRANCH_TAG, "branch", "Branch", "git-branch", "git:branch"),
+    PULL_REQUEST: (PULL_REQUEST_TAG, "pull-request", "PullRequest", "pr"),
+    COMMIT: (COMMIT_TAG, "commit", "Commit", "git-commit", "git:commit"),
+    COST: (COST_TAG,),
 }
 """Under which tags each is looked for; the first that says anything counts."""
 

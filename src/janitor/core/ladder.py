@@ -5,16 +5,15 @@ emptied; another role where the stack's own is gone or refused; at the very end,
 policy says so, the stack goes without what cannot be deleted. `docs/adr/0009` has the order.
 """
 
-import re
-from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 
 from msgspec import Struct
 
-from janitor.core.contacts import clean
+from janitor.core.causes import Cause, cause_of_resource, stuck
 from janitor.core.model import FAILED_RUNG, PURGE_TAG, Lease, LeaseState, Stack
 from janitor.core.policy import Limits, Terms
+from janitor.core.purge_tag import read_purge
 from janitor.core.resources import Resource
 from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
 
@@ -25,11 +24,11 @@ LAST_RESORTS = 2
 """Attempts with the last resort: leaving one thing behind may show that another is stuck too."""
 
 MOST_REFUSALS_DOUBLED = 5
-MOST_THROTTLED = 5
-LONGEST_REASON = 400
-MOST_REASONS = 10
-REASONS_APART = " | "
-"""Between what CloudFormation said of the stack and of each resource, in one text."""
+TOLD_AFTER = 5
+"""Refusals for one and the same cause, some 15 hours of them, after which somebody hears of it."""
+
+THROTTLED = "throttled"
+"""In the place of a rung, in the stage of the notice about it."""
 
 PURGEABLE = {"AWS::S3::Bucket": "s3", "AWS::ECR::Repository": "ecr"}
 """What can be emptied, and the word by which policy and tag opt in."""
@@ -60,63 +59,14 @@ class Step(Struct, frozen=True):
     """What stays: named to CloudFormation, or with `force` what it is expected to leave."""
 
 
-class Cause(StrEnum):
-    """Why CloudFormation did not delete, as far as that decides what comes next."""
-
-    IN_USE = "export in use"
-    THROTTLED = "throttled"
-    NOT_BEGUN = "not begun"
-    ROLE_GONE = "role gone"
-    DENIED = "access denied"
-    OTHER = "other"
-
-
-_WORD = r"(?<![\w./-]){}(?![\w/-])"
-"""A word of its own, and no part of somebody's name or path."""
-_LISTED = re.compile(r"\[[^\]]*\]")
-"""Logical ids, and ARNs."""
-_SAID = tuple(
-    (cause, re.compile(_WORD.format(f"(?:{texts})"), re.IGNORECASE))
-    for cause, texts in (
-        (Cause.IN_USE, "as it is in use by|is imported by stack"),
-        (Cause.THROTTLED, "rate exceeded|throttl(?:ing|ed|ingexception)"),
-        (Cause.ROLE_GONE, "is invalid or cannot be assumed"),
-        (Cause.DENIED, "access ?denied|accessdeniedexception|not authorized"),
-        (Cause.NOT_BEGUN, "deleted while in status(?! delete)|termination ?protection"),
-    )
-)
-
-
-def cause_of(said: str, names: Iterable[str] = ()) -> Cause:
-    """Classify what CloudFormation said, in an error or as a status reason.
-
-    `names` in it, of the stack and of what it consists of, are other people's words.
-    """
-    words = _LISTED.sub(" ", said)
-    for name in sorted(filter(None, names), key=len, reverse=True):
-        words = re.sub(_WORD.format(re.escape(name)), " ", words)
-    return next((cause for cause, text in _SAID if text.search(words)), Cause.OTHER)
-
-
-def cause_of_failure(stack: Stack, failed: tuple[Resource, ...]) -> Cause:
-    """Classify why `stack` is still there: by its status reason and by those of `failed`.
-
-    It was begun, whatever a resource says of a protection of its own.
-    """
-    names = [name for one in failed for name in (one.logical_id, one.physical_id)]
-    reasons = (stack.status_reason, *(one.reason for one in failed))
-    cause = cause_of(REASONS_APART.join(reasons), (stack.name, stack.stack_id, *names))
-    return Cause.OTHER if cause is Cause.NOT_BEGUN else cause
-
-
 def is_an_attempt(cause: Cause, lease: Lease) -> bool:
     """Tell whether an attempt that failed so counts as one: no rung helps with the others.
 
-    What does not end counts, throttling or that nothing can be begun, so that a person hears of it.
+    That nothing can be begun counts where it does not end, so that a person is asked.
     """
-    if cause in (Cause.THROTTLED, Cause.NOT_BEGUN):
-        return lease.cause == cause and lease.refusals >= MOST_THROTTLED
-    return cause is not Cause.IN_USE
+    if cause is Cause.NOT_BEGUN:
+        return lease.cause == cause and lease.refusals >= TOLD_AFTER
+    return not cause.only_waits
 
 
 def next_step(
@@ -126,17 +76,19 @@ def next_step(
 
     `failed` are the resources that are DELETE_FAILED now, of this very stack; remedies and
     last resorts are about them alone, and only CloudFormation's word makes them so. What is
-    in a nested stack can be emptied; to be left behind, only the root's own can be named.
+    in a nested stack can be emptied; to be left behind, only the root's own can be named. What
+    only waits, as for a service that throttled, is not left behind either.
     """
     role = _role(lease, stack, terms)
     if stack.status != HALF_DELETED:
         return Step(Rung.ROLE if role else Rung.PLAIN, role=role)
-    if lease.attempts >= limits.max_attempts and failed and terms.last_resort != "none":
-        own = tuple(one for one in failed if not one.stack_id)
+    is_last = lease.attempts >= limits.max_attempts and terms.last_resort != "none"
+    if is_last and (stay := stuck(failed)):
+        own = tuple(one for one in stay if not one.stack_id)
         return Step(Rung(terms.last_resort), role=role, retain=own)
     opted_in = purge_words(stack, terms)
-    stay = (one for one in failed if is_full(one) or not one.reason)
-    if purge := tuple(one for one in stay if PURGEABLE.get(one.type) in opted_in):
+    full = (one for one in failed if not one.reason or cause_of_resource(one) is Cause.FULL)
+    if purge := tuple(one for one in full if PURGEABLE.get(one.type) in opted_in):
         return Step(Rung.PURGE, purge=purge, role=role)
     return Step(Rung.ROLE if role else Rung.PLAIN, role=role)
 
@@ -145,16 +97,13 @@ def _role(lease: Lease, stack: Stack, terms: Terms) -> str:
     """Return the role to pass: only where the stack's own one is gone or refused."""
     if not stack.role or terms.cleanup_role is None:
         return ""
-    # A record from before it was kept has it in words.
-    cause = lease.cause or cause_of(lease.last_error, (stack.name, stack.stack_id))
-    needs_it = cause in (Cause.ROLE_GONE, Cause.DENIED)
+    needs_it = lease.cause in (Cause.ROLE_GONE, Cause.DENIED)
     return terms.cleanup_role if needs_it or stack.role == terms.cleanup_role else ""
 
 
 def purge_words(stack: Stack, terms: Terms) -> frozenset[str]:
     """Return what may be emptied for this stack, by its rule and by its own tag."""
-    words = clean(stack.tags.get(PURGE_TAG, "")).replace(",", " ").lower().split()
-    return frozenset((*terms.purge, *words)) & frozenset(PURGEABLE.values())
+    return read_purge(stack.tags.get(PURGE_TAG, ""), PURGEABLE.values()).known | {*terms.purge}
 
 
 def most_attempts(terms: Terms, limits: Limits, *, half_deleted: bool) -> int:
@@ -193,58 +142,16 @@ def deleted_by(lease: Lease) -> str:
 
 
 def failed_stage(lease: Lease) -> str:
-    """Return the stage of the notice about a failed attempt: one for each rung."""
-    return f"{FAILED_RUNG}{lease.rung or Rung.PLAIN}"
+    """Return the stage of the notice about a failed attempt: one for each rung, one for none."""
+    return f"{FAILED_RUNG}{THROTTLED if _is_throttled(lease) else lease.rung or Rung.PLAIN}"
 
 
 def is_failing(lease: Lease) -> bool:
-    """Tell whether an attempt has failed and another one will come."""
-    return lease.state is LeaseState.FAILED and lease.attempts > 0 and bool(lease.rung)
+    """Tell whether people are to hear of a failure, and another attempt will come."""
+    has_failed = lease.attempts > 0 and bool(lease.rung)
+    return lease.state is LeaseState.FAILED and (has_failed or _is_throttled(lease))
 
 
-_NOT_EMPTY = ("not empty", "notempty", "contains images")
-_PLAIN = (
-    (("accessdenied", "access denied", "not authorized"), "permission to delete it is missing",
-     "delete it by hand, or ask your operators"),
-    (("is invalid or cannot be assumed",), "the role of the stack is gone",
-     "create the role again, or ask your operators for a cleanup_role"),
-    (("deletion protection", "deletionprotection"), "it has a protection against deletion of its own",
-     "switch that off on the resource"),
-    (("custom resource", "custom::", "cloudformation did not receive a response"),
-     "the function behind this custom resource did not delete it",
-     "look at that function's log, or see that it still exists"),
-    (("dependent object", "dependencyviolation", "in use", "has dependencies", "attached"),
-     "something still uses it",
-     "find what does; network interfaces of functions go by themselves within an hour"),
-)  # fmt: skip
-"""What AWS says, what that means, and what helps."""
-
-
-def is_full(resource: Resource) -> bool:
-    """Tell whether it stays because of what is in it: nothing else is helped by emptying."""
-    told = resource.reason.lower()
-    return resource.type in PURGEABLE and any(text in told for text in _NOT_EMPTY)
-
-
-def plain_words(resource: Resource) -> str:
-    """Say why a resource could not be deleted, and what to do, in one line."""
-    said = clean(resource.reason).rstrip(".")[:LONGEST_REASON]
-    told = f"{resource.type} {said}".lower()
-    if is_full(resource):
-        word = PURGEABLE[resource.type]
-        helps = f"empty it, or let the janitor do so: tag the stack {PURGE_TAG}={word}"
-        return f"{clean(str(resource))}: it is not empty ({said}); {helps}"
-    for texts, means, helps in _PLAIN:
-        if any(text in told for text in texts):
-            why = f" ({said})" if said else ""
-            return f"{clean(str(resource))}: {means}{why}; {helps}"
-    return f"{clean(str(resource))}: {said or 'CloudFormation gave no reason'}"
-
-
-def failure_text(said: str, failed: tuple[Resource, ...]) -> str:
-    """Say why an attempt failed, resource by resource."""
-    more = len(failed) - MOST_REASONS
-    reasons = [plain_words(one) for one in failed[:MOST_REASONS]]
-    if more > 0:
-        reasons.append(f"and {more} more")
-    return REASONS_APART.join([clean(said).rstrip("."), *reasons]) if reasons else clean(said)
+def _is_throttled(lease: Lease) -> bool:
+    """Tell whether a service of AWS has throttled for so long that somebody is to look."""
+    return lease.cause == Cause.THROTTLED and not lease.rung and lease.refusals >= TOLD_AFTER

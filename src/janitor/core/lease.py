@@ -1,25 +1,21 @@
-"""A lease beside its stack: deadline and owners as they are now, who was told, which tags."""
+"""A lease by itself: how it ends, who was told of it, and what the final notice promised."""
 
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from janitor.core.contacts import clean, owners_of
-from janitor.core.expiry import Unreadable, asked_deadline, effective_deadline
-from janitor.core.labels import labels_of
+from janitor.core.contacts import clean
 from janitor.core.model import (
     FINAL,
-    IN_USE,
-    PROBLEM,
-    PROTECT_TAG,
+    OF_NO_DEADLINE,
+    PURGE_TAG,
     UNREACHABLE,
     Contact,
     Lease,
     LeaseState,
     Notice,
-    Stack,
 )
-from janitor.core.policy import Policy, Rule, Terms
+from janitor.core.policy import Policy, Terms
 from janitor.core.times import instant_text
 
 AWAITING_DELETION = (LeaseState.MARKED, LeaseState.FAILED)
@@ -32,101 +28,6 @@ LET_GO = "let go"
 def is_let_go(lease: Lease) -> bool:
     """Tell whether the lease ends because somebody let the stack go."""
     return lease.deadline_source.startswith(LET_GO)
-
-
-def deployed_at(stack: Stack, lease: Lease | None) -> datetime:
-    """Return the last deployment; the janitor's own tag update does not count as one."""
-    seen = stack.updated or stack.created
-    if lease is not None and lease.own_update is not None and seen <= lease.own_update:
-        return lease.deployed_at or stack.created
-    return seen
-
-
-def first_lease(stack: Stack, rule: Rule, policy: Policy, now: datetime) -> Lease:
-    """Return the lease with which a stack begins."""
-    blank = Lease(
-        stack_id=stack.stack_id,
-        name=stack.name,
-        region=stack.region,
-        rule=rule.name,
-        created=stack.created,
-        first_seen=now,
-    )
-    return _seen(stack, blank, rule, policy)
-
-
-def observe(
-    stack: Stack, lease: Lease, rule: Rule, policy: Policy
-) -> tuple[Lease, tuple[str, ...]]:
-    """Bring `lease` up to what the stack shows now; say in words what has moved."""
-    seen = _seen(stack, lease, rule, policy)
-    changes = []
-    if seen.expires_at != lease.expires_at:
-        kept = tuple(notice for notice in lease.notices if notice.deadline == seen.expires_at)
-        generation = lease.generation + 1
-        seen = replace(seen, generation=generation, delete_after=None, notices=kept, blocker="")
-        was = instant_text(lease.expires_at, policy.window.window.zone)
-        changes.append(f"deadline moved from {was} to {deadline_text(seen, policy)}")
-    if seen.problem != lease.problem:
-        changes.append(f"kept, since {seen.problem}" if seen.problem else "lifetime is readable")
-    if seen.contacts != lease.contacts:
-        changes.append(f"owner is now {', '.join(c.address for c in seen.contacts)}")
-    if seen.protection != lease.protection:
-        changes.append(seen.protection or f"no longer protected by tag {PROTECT_TAG}")
-    if seen.labels != lease.labels:
-        told = ", ".join(f"{name} {text}" for name, text in seen.labels)
-        changes.append(f"labelled {told}" if told else "no longer labelled")
-    if seen.rule != lease.rule:
-        changes.append(f"falls under rule '{seen.rule}' instead of '{lease.rule}'")
-    return seen, tuple(changes)
-
-
-def _seen(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Lease:
-    contacts, ownerless = owners_of(stack.tags, rule)
-    counts_from, deployed = stack.created, lease.deployed_at
-    if rule.ttl_from == "updated":
-        counts_from = deployed = deployed_at(stack, lease)
-    try:
-        asked = asked_deadline(
-            stack.tags,
-            counts_from=counts_from,
-            rule_ttl=rule.ttl,
-            allow_never=rule.allow_never,
-            zone=policy.window.window.zone,
-        )
-        latest = stack.created + rule.max_lifetime
-        deadline = effective_deadline(asked, lease.extended_until, latest)
-        at, source, problem = deadline.at, deadline.source, ""
-        if (let_go := _let_go(stack, lease)) and (at is None or let_go < at):
-            at, source = let_go, LET_GO
-    except Unreadable as error:
-        at, source, problem = None, "", str(error)
-    return replace(
-        lease,
-        rule=rule.name,
-        contacts=contacts,
-        ownerless=ownerless,
-        labels=labels_of(stack.tags),
-        protection=protection_of(stack),
-        expires_at=at,
-        deadline_source=source,
-        problem=problem,
-        deployed_at=deployed,
-    )
-
-
-def _let_go(stack: Stack, lease: Lease) -> datetime | None:
-    """Return when the owner let it go, if that still holds: whoever deploys again wants it."""
-    said = lease.let_go_at
-    return said if said is not None and deployed_at(stack, lease) < said else None
-
-
-def protection_of(stack: Stack) -> str:
-    """Say in words what tag protects the stack; nothing if none does."""
-    why = stack.tags.get(PROTECT_TAG)
-    if why is None:
-        return ""
-    return f"protected by tag {PROTECT_TAG}" + (f": {clean(why)}" if clean(why) else "")
 
 
 def deadline_text(lease: Lease, policy: Policy) -> str:
@@ -142,6 +43,16 @@ def expiry_text(lease: Lease, policy: Policy) -> str:
     if lease.problem:
         return f"kept until its tags are put right, since {lease.problem}"
     return f"expires {deadline_text(lease, policy)}"
+
+
+def unread_texts(lease: Lease, terms: Terms) -> list[str]:
+    """Say of each tag, or word in one, that counts for nothing which one does."""
+    read = " and ".join((terms.ttl_tags[0], terms.expires_tags[0]))
+    texts = [f"its tag {clean(key)} is not read: {read} are" for key in lease.unread]
+    if lease.unknown_purge:
+        words = ", ".join(map(clean, lease.unknown_purge))
+        texts.append(f"its tag {PURGE_TAG} knows s3 and ecr, and not {words}")
+    return texts
 
 
 def told_at(lease: Lease, stage: str) -> datetime | None:
@@ -174,13 +85,37 @@ def is_named(lease: Lease, owner: Contact) -> bool:
 
 
 def _speaks_of(notice: Notice, lease: Lease, stage: str, contact: Contact) -> bool:
-    return (
-        notice.stage == stage
-        and notice.deadline == lease.expires_at
-        and notice.contact == contact
-        and (stage != PROBLEM or notice.detail == lease.problem)
-        and (stage != IN_USE or notice.detail == lease.blocker)
-    )
+    if notice.stage != stage or notice.contact != contact:
+        return False
+    if stage not in OF_NO_DEADLINE and notice.deadline != lease.expires_at:
+        return False
+    about = about_of(lease, stage)
+    return about is None or notice.detail == about
+
+
+def about_of(lease: Lease, stage: str) -> str | None:
+    """Return what a notice of this stage is about, where another of the stage may be about another."""
+    match stage:
+        case "problem":
+            return lease.problem
+        case "in-use":
+            return lease.blocker
+        case "tags-dropped":
+            return lease.tags_dropped_at.isoformat() if lease.tags_dropped_at else ""
+        case "kept":
+            return lease.protection
+        case _:
+            return None
+
+
+def notices_that_stay(lease: Lease, deadline: datetime | None) -> tuple[Notice, ...]:
+    """Return what was told of `deadline`, and what holds whatever the deadline is."""
+    return tuple(n for n in lease.notices if n.deadline == deadline or n.stage in OF_NO_DEADLINE)
+
+
+def caps_count_from(lease: Lease) -> datetime:
+    """Return from when the longest lifetime counts: creation, or adoption where that was later."""
+    return max(lease.created, lease.adopted_at or lease.created)
 
 
 def grace_of(lease: Lease, terms: Terms) -> timedelta:
@@ -199,6 +134,14 @@ def promise(lease: Lease, policy: Policy, told: datetime) -> datetime:
     return policy.window.window.next_open(given)
 
 
+def after_adoption(lease: Lease, policy: Policy, told: datetime) -> datetime | None:
+    """Return the earliest deletion of an adopted stack whose first notice is delivered at `told`."""
+    if lease.expires_at is None:
+        return None
+    marked = max(lease.expires_at, told + policy.terms(lease.rule).adoption)
+    return promise(lease, policy, marked)
+
+
 def unmarked(lease: Lease) -> Lease:
     """Take back the mark, and the final notice with it: another mark is told anew."""
     return replace(
@@ -214,6 +157,7 @@ def unmarked(lease: Lease) -> Lease:
         blocked=False,
         tag_attempt="",
         rung="",
+        companion="",
         asked_at=None,
         refusals=0,
         blocker="",

@@ -28,6 +28,8 @@ class Item(Struct, frozen=True):
     """Deadlines that the owner may choose."""
     token: str = ""
     """What a button carries, to be signed for what it does; empty without buttons."""
+    is_former: bool = False
+    """Whether the reader owned the stack until some days ago, and has no say any more."""
 
 
 class Choice(Struct, frozen=True):

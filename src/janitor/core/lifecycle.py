@@ -1,15 +1,16 @@
 """What to do with one stack: `decide`, total over every status and lease state.
 
-Deciding is a function of values and `now`. Every branch carries its reason.
+Deciding is a function of values and `now`. Every branch carries its reason. What stands
+before a deletion is listed in `core.conditions`: the first that is not met decides.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from janitor.core.contacts import clean
+from janitor.core.conditions import Condition, Kind, Who, first_unmet
 from janitor.core.decisions import (
     Blocked,
     Close,
@@ -27,31 +28,43 @@ from janitor.core.decisions import (
     Unmark,
     Wait,
 )
-from janitor.core.durations import duration_text
+from janitor.core.dropped_tags import as_it_stood
+from janitor.core.ground import Ground
 from janitor.core.ladder import deleted_by
-from janitor.core.lease import (
-    deadline_text,
-    expiry_text,
-    first_lease,
-    observe,
-    promise,
-    protection_of,
-    told_at,
-)
+from janitor.core.lease import deadline_text, expiry_text, told_at, unread_texts
 from janitor.core.mirror import tag_change
-from janitor.core.model import FINAL, PROBLEM, PROTECT_TAG, Lease, LeaseState, Stack
+from janitor.core.model import (
+    ADOPTED,
+    FINAL,
+    PROBLEM,
+    Lease,
+    LeaseState,
+    Stack,
+)
 from janitor.core.policy import Policy, Rule
-from janitor.core.selection import why_not_managed
-from janitor.core.statuses import BEING_DELETED, DELETABLE, GONE, HALF_DELETED, IN_REVIEW
+from janitor.core.refresh import first_lease, refresh
+from janitor.core.selection import Apart, NotManaged, rule_of, why_not_managed
+from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
 from janitor.core.times import instant_text, relative_text
 
+ADOPTED_AFTER = timedelta(days=7)
+"""A stack older than this when a rule first matches it is adopted."""
 
-def decide(stack: Stack | None, lease: Lease | None, policy: Policy, now: datetime) -> Decision:
+
+def decide(
+    stack: Stack | None,
+    lease: Lease | None,
+    policy: Policy,
+    now: datetime,
+    ground: Ground | None = None,
+) -> Decision:
     """Decide what becomes of one stack.
 
     `stack` is None where a complete listing of its region does not have it; `lease` is
-    None where the janitor has none open (a closed one counts as none).
+    None where the janitor has none open (a closed one counts as none). `ground` is what
+    the account's record adds to the policy.
     """
+    ground = ground or Ground(policy)
     if lease is not None and not lease.state.is_open:
         lease = None
     if stack is None or stack.status == GONE:
@@ -59,26 +72,19 @@ def decide(stack: Stack | None, lease: Lease | None, policy: Policy, now: dateti
     if lease is not None and lease.state is LeaseState.DELETING:
         text = f"deletion under way, CloudFormation says {stack.status}"
         return Track(Reason(text), stack, lease)
-    rule = policy.rule_for(stack)
-    why_not = why_not_managed(stack, policy)
+    standing = as_it_stood(stack, lease, policy).stack if lease else stack
+    rule = rule_of(policy, standing)
+    why_not = why_not_managed(stack, policy, ground.taken_out)
     if rule is None or why_not:
-        reason = Reason(why_not or "no rule of the policy selects it")
-        if lease is None:
-            return Ignore(reason, stack)
-        if lease.unprotected and stack.status != HALF_DELETED:
-            text = f"{reason.sentence}, but its termination protection has to be put back first"
-            return Wait(Reason(text), stack, lease)
-        released = LeaseState.RELEASED
-        tags = tag_change(stack, lease, released, policy, now)
-        return Close(reason, stack, lease, tags=tags, outcome=released)
+        decision = _unmanaged(stack, lease, why_not, policy, now)
+        is_meant = rule is not None or (why_not and why_not.kind in (Apart.SELF, Apart.TAKEN_OUT))
+        return replace(decision, apart=why_not.kind) if why_not and is_meant else decision
     if lease is None:
-        if stack.status == BEING_DELETED:
-            return Ignore(Reason("being deleted already, and no lease is open on it"), stack)
-        opened = first_lease(stack, rule, policy, now)
-        text = f"matches rule '{rule.name}'; {expiry_text(opened, policy)}"
-        return Open(Reason(text), stack, opened)
-    seen, changes = observe(stack, lease, rule, policy)
-    return _Case(stack, seen, changes, rule, policy, now).decide()
+        return _new(stack, rule, ground, now)
+    seen = refresh(stack, lease, rule, now, ground)
+    decision = _Case(stack, seen.lease, seen.changes, rule, policy, now).decide()
+    is_same = seen.lease.contacts == lease.contacts
+    return decision if is_same else replace(decision, owners_before=lease.contacts)
 
 
 def _vanished(stack: Stack | None, lease: Lease | None) -> Decision:
@@ -88,6 +94,47 @@ def _vanished(stack: Stack | None, lease: Lease | None) -> Decision:
         return Track(Reason("no longer listed: the deletion seems to be through"), stack, lease)
     text = f"no longer listed: deleted {deleted_by(lease)}, which its id will confirm"
     return Close(Reason(text), stack, lease, outcome=LeaseState.GONE)
+
+
+def _unmanaged(
+    stack: Stack, lease: Lease | None, why_not: NotManaged | None, policy: Policy, now: datetime
+) -> Decision:
+    """Leave a stack alone, and end its lease if there is one."""
+    reason = Reason(why_not.text if why_not else "no rule of the policy selects it")
+    if lease is None:
+        return Ignore(reason, stack)
+    if lease.unprotected and stack.status != HALF_DELETED:
+        text = f"{reason.sentence}, but its termination protection has to be put back first"
+        return Wait(Reason(text), stack, lease)
+    released = LeaseState.RELEASED
+    tags = tag_change(stack, lease, released, policy, now)
+    return Close(reason, stack, lease, tags=tags, outcome=released)
+
+
+def _new(stack: Stack, rule: Rule, ground: Ground, now: datetime) -> Decision:
+    """Open a lease, unless it is a policy that is not accepted yet that takes the stack in."""
+    if stack.status == BEING_DELETED:
+        return Ignore(Reason("being deleted already, and no lease is open on it"), stack)
+    previous = ground.previous
+    is_taken_in = previous is not None and not _manages(previous, stack)
+    if ground.is_policy_held and is_taken_in:
+        text = (
+            "only the edited policy manages it, and that is held until an operator accepts it"
+            " (`janitor breaker show`)"
+        )
+        unmet = Condition(Kind.NOT_HELD, is_met=False, detail=text, who=Who.OPERATOR)
+        return Wait(Reason(text), stack, unmet=unmet)
+    is_adopted = is_taken_in or now - stack.created > ADOPTED_AFTER
+    opened = first_lease(stack, rule, ground.policy, now, is_adopted=is_adopted)
+    text = f"matches rule '{rule.name}'; {expiry_text(opened, ground.policy)}"
+    text += "".join(f"; {one}" for one in unread_texts(opened, rule))
+    if is_adopted:
+        text += "; adopted, since it was there before: its owner is told first"
+    return Open(Reason(text), stack, opened, unmet=first_unmet(stack, opened, ground.policy, now))
+
+
+def _manages(policy: Policy, stack: Stack) -> bool:
+    return rule_of(policy, stack) is not None and not why_not_managed(stack, policy)
 
 
 class _Case(Struct, frozen=True):
@@ -101,11 +148,12 @@ class _Case(Struct, frozen=True):
     now: datetime
 
     def decide(self) -> Decision:
+        unmet = first_unmet(self.stack, self.lease, self.policy, self.now)
         match self.lease.state:
             case LeaseState.ACTIVE:
-                return self._due() if self._is_due else self._running()
+                return self._active(unmet)
             case LeaseState.MARKED | LeaseState.FAILED | LeaseState.NEEDS_ATTENTION:
-                return self._marked() if self._is_due else self._no_longer_due()
+                return self._marked(unmet)
             case LeaseState.DELETING | LeaseState.DELETED | LeaseState.GONE | LeaseState.RELEASED:
                 raise AssertionError("decided before")
             case _ as unreachable:
@@ -115,103 +163,119 @@ class _Case(Struct, frozen=True):
     def _is_due(self) -> bool:
         return self.lease.expires_at is not None and self.now >= self.lease.expires_at
 
-    @property
-    def _protection(self) -> str:
-        """Say what protects the stack, or nothing."""
-        if by_tag := protection_of(self.stack):
-            return by_tag
-        return "protected by CloudFormation's termination protection" * (
-            self.stack.termination_protection and not self.rule.override_protection
-        )
+    def _active(self, unmet: Condition | None) -> Decision:
+        """Decide on a lease that is not marked: `MARKED` at least is not met."""
+        if unmet is None:
+            raise AssertionError("an active lease lacks its mark")
+        if unmet.kind in (Kind.UNPROTECTED, Kind.UNLOCKED) and self._is_due:
+            return self._due_and_protected(unmet)
+        if unmet.kind is Kind.MARKED:
+            return self._mark(unmet)
+        if leftover := self._leftover_tags(unmet):
+            return leftover
+        if first := self._first_word(unmet):
+            return first
+        match unmet.kind:
+            case Kind.READABLE:
+                return self._unreadable(unmet)
+            case Kind.UNPROTECTED | Kind.UNLOCKED | Kind.ENDS:
+                return self._keep(unmet.detail, unmet)
+            case Kind.NOT_HELD:
+                return self._reminder(unmet) or self._wait(unmet.detail, unmet)
+            case Kind.EXPIRED:
+                return self._reminder(unmet) or self._keep(f"expires {self._deadline}", unmet)
+            case _:
+                return self._wait(unmet.detail, unmet)
 
-    def _running(self) -> Decision:
-        """Decide on an active lease ahead of its deadline."""
-        if leftover := tag_change(self.stack, self.lease, LeaseState.ACTIVE, self.policy, self.now):
-            lease = self.lease
-            until = (
-                expiry_text(lease, self.policy) if lease.problem else f"expires {self._deadline}"
-            )
-            reason = Reason(f"not due, yet tagged as marked; {until}")
-            return Unmark(reason, self.stack, self.lease, self.changes, leftover)
-        if self.lease.problem:
-            reason = Reason(f"kept, since {self.lease.problem}")
-            if told_at(self.lease, PROBLEM) is None:
-                return Remind(reason, self.stack, self.lease, self.changes, stage=PROBLEM)
-            return self._keep(f"{reason.sentence}; the owner has been told")
-        if self._protection:
-            return self._keep(self._protection)
-        if self.lease.expires_at is None:
-            return self._keep(f"never expires ({self.lease.deadline_source})")
-        for lead, stage in self.rule.stages:
-            if self.now >= self.lease.expires_at - lead:
+    def _leftover_tags(self, unmet: Condition) -> Decision | None:
+        """Take away tags of a mark that is none any more."""
+        leftover = tag_change(self.stack, self.lease, LeaseState.ACTIVE, self.policy, self.now)
+        if leftover is None:
+            return None
+        lease = self.lease
+        until = expiry_text(lease, self.policy) if lease.problem else f"expires {self._deadline}"
+        reason = Reason(f"not due, yet tagged as marked; {until}")
+        return Unmark(reason, self.stack, lease, self.changes, leftover, unmet)
+
+    def _first_word(self, unmet: Condition) -> Decision | None:
+        """Tell the owner of a stack that was there before what the janitor is."""
+        lease = self.lease
+        is_kept = unmet.kind in (Kind.READABLE, Kind.UNPROTECTED, Kind.UNLOCKED)
+        if lease.adopted_at and not is_kept and told_at(lease, ADOPTED) is None:
+            text = f"adopted: its owner gets a first notice; {expiry_text(lease, self.policy)}"
+            return self._remind(ADOPTED, text, unmet)
+        return None
+
+    def _unreadable(self, unmet: Condition) -> Decision:
+        if told_at(self.lease, PROBLEM) is None:
+            return self._remind(PROBLEM, unmet.detail, unmet)
+        return self._keep(f"{unmet.detail}; the owner has been told", unmet)
+
+    def _reminder(self, unmet: Condition) -> Decision | None:
+        """Remind, if that is due; the latest stage that applies."""
+        expires = self.lease.expires_at
+        for lead, stage in self.rule.stages if expires else ():
+            if expires and self.now >= expires - lead:
                 if told_at(self.lease, stage) is not None:
-                    return self._keep(f"reminded; expires {self._deadline}")
-                reason = Reason(f"{stage} reminder is due; expires {self._deadline}")
-                return Remind(reason, self.stack, self.lease, self.changes, stage=stage)
-        return self._keep(f"expires {self._deadline}")
+                    return self._keep(f"reminded; expires {self._deadline}", unmet)
+                text = f"{stage} reminder is due; expires {self._deadline}"
+                return self._remind(stage, text, unmet)
+        return None
 
-    def _due(self) -> Decision:
-        """Decide on an active lease whose deadline has come."""
-        if self._protection:
-            return self._due_and_protected(f"due, but {self._protection}")
+    def _mark(self, unmet: Condition) -> Decision:
+        """Mark what is due."""
         reason = Reason(f"expired {self._deadline}", self._facts)
         lease = replace(self.lease, blocked=False, last_error="")
         tags = tag_change(self.stack, lease, LeaseState.MARKED, self.policy, self.now)
-        return Mark(reason, self.stack, lease, self.changes, tags)
+        return Mark(reason, self.stack, lease, self.changes, tags, unmet)
 
-    def _due_and_protected(self, why: str) -> Decision:
+    def _due_and_protected(self, unmet: Condition) -> Decision:
         """Hold back what is not even marked. Its owner is told, if it is not the owner's own tag."""
-        is_news = not protection_of(self.stack)
+        why, is_news = f"due, but {unmet.detail}", unmet.kind is Kind.UNLOCKED
         held = replace(self.lease, blocked=is_news, last_error=why * is_news)
         changes = self.changes if held == self.lease else (*self.changes, why)
-        return Blocked(Reason(why), self.stack, held, changes, self._marked_tags)
+        return Blocked(Reason(why), self.stack, held, changes, self._marked_tags, unmet)
 
-    def _no_longer_due(self) -> Decision:
-        """Decide on a lease past its mark whose deadline has moved ahead again."""
+    def _marked(self, unmet: Condition | None) -> Decision:
+        """Decide on a lease past its mark."""
+        if unmet is None:
+            return self._delete()
+        match unmet.kind:
+            case Kind.READABLE | Kind.UNPROTECTED | Kind.NOT_HELD | Kind.ENDS | Kind.EXPIRED:
+                return self._no_longer_due(unmet)
+            case Kind.UNLOCKED if not self._is_due:
+                return self._no_longer_due(unmet)
+            case Kind.UNLOCKED:
+                return self._due_and_protected(unmet)
+            case Kind.NOT_GIVEN_UP:
+                return self._blocked(unmet.detail, unmet)
+            case Kind.TOLD:
+                return self._remind(
+                    FINAL,
+                    "marked; its final notice has not been delivered",
+                    unmet,
+                    self._marked_tags,
+                )
+            case Kind.GRACE | Kind.BACKED_OFF:
+                return self._wait(unmet.detail, unmet)
+            case _:
+                return self._wait(f"due, but {unmet.detail}", unmet)
+
+    def _no_longer_due(self, unmet: Condition) -> Decision:
+        """Take back the mark of what is kept, or whose deadline has moved ahead again."""
+        is_protected = unmet.kind is Kind.UNPROTECTED
         if self.stack.status == HALF_DELETED:
-            return self._blocked("no longer due, but an earlier attempt left it half deleted")
-        why = self.lease.problem and f"kept, since {self.lease.problem}"
-        return self._unmark(why or f"no longer due; expires {self._deadline}")
+            if is_protected and self._is_due:
+                return self._blocked(f"half deleted, and now {unmet.detail}", unmet)
+            text = "no longer due, but an earlier attempt left it half deleted"
+            return self._blocked(text, unmet)
+        if is_protected and self._is_due:
+            return self._unmark(f"due, but {unmet.detail}", unmet)
+        if unmet.kind in (Kind.READABLE, Kind.NOT_HELD):
+            return self._unmark(unmet.detail, unmet)
+        return self._unmark(f"no longer due; expires {self._deadline}", unmet)
 
-    def _marked(self) -> Decision:
-        """Decide on a lease past its deadline and its mark."""
-        if PROTECT_TAG in self.stack.tags:
-            if self.stack.status == HALF_DELETED:
-                return self._blocked(f"half deleted, and now {self._protection}")
-            return self._unmark(f"due, but {self._protection}")
-        if self.lease.state is LeaseState.NEEDS_ATTENTION:
-            return self._blocked(f"needs attention: {clean(self.lease.last_error)}")
-        told = told_at(self.lease, FINAL)
-        if told is None:
-            reason = Reason("marked; its final notice has not been delivered")
-            return Remind(
-                reason, self.stack, self.lease, self.changes, self._marked_tags, stage=FINAL
-            )
-        return self._told(promise(self.lease, self.policy, told))
-
-    def _told(self, delete_after: datetime) -> Decision:
-        """Decide on a marked lease whose owners were all told."""
-        if self.now < delete_after:
-            return self._wait(f"owner told; deletion not before {self._instant(delete_after)}")
-        if self.lease.next_attempt_at is not None and self.now < self.lease.next_attempt_at:
-            again = self._instant(self.lease.next_attempt_at)
-            which = self.lease.attempts or "(not counted)"
-            return self._wait(f"attempt {which} failed; the next is at {again}")
-        if self._protection:
-            return self._blocked(f"due, but {self._protection}")
-        reviewed = (self.stack.updated or self.stack.created) + self.rule.review_grace
-        if self.stack.status == IN_REVIEW and self.now < reviewed:
-            until = self._instant(reviewed)
-            return self._wait(f"due, but only a change set, which may be in review until {until}")
-        if self.stack.status not in DELETABLE:
-            return self._wait(f"due, but busy: {self.stack.status}")
-        if self.now - self.lease.first_seen < self.policy.limits.min_observed:
-            least = duration_text(self.policy.limits.min_observed)
-            return self._wait(f"due, but known for less than {least}")
-        window = self.policy.window.window
-        if not window.is_open(self.now):
-            opens = self._instant(window.next_open(self.now))
-            return self._wait(f"due, but deletions run only from {opens}")
+    def _delete(self) -> Decision:
         text = f"expired {self._deadline}, told, and the grace is over"
         if self.lease.attempts:
             reason = Reason(f"attempt {self.lease.attempts + 1}: {text}", self._facts)
@@ -219,18 +283,35 @@ class _Case(Struct, frozen=True):
         reason = Reason(text, self._facts)
         return Delete(reason, self.stack, self.lease, self.changes, self._marked_tags)
 
-    def _keep(self, text: str) -> Keep:
-        return Keep(Reason(text), self.stack, self.lease, self.changes)
+    @property
+    def _unread(self) -> str:
+        return "".join(f"; {one}" for one in unread_texts(self.lease, self.rule))
 
-    def _wait(self, text: str) -> Wait:
-        return Wait(Reason(text), self.stack, self.lease, self.changes, self._marked_tags)
+    def _remind(
+        self, stage: str, text: str, unmet: Condition, tags: TagChange | None = None
+    ) -> Remind:
+        return Remind(
+            Reason(text + self._unread),
+            self.stack,
+            self.lease,
+            self.changes,
+            tags,
+            unmet,
+            stage=stage,
+        )
 
-    def _blocked(self, text: str) -> Blocked:
-        return Blocked(Reason(text), self.stack, self.lease, self.changes)
+    def _keep(self, text: str, unmet: Condition) -> Keep:
+        return Keep(Reason(text + self._unread), self.stack, self.lease, self.changes, None, unmet)
 
-    def _unmark(self, text: str) -> Unmark:
+    def _wait(self, text: str, unmet: Condition) -> Wait:
+        return Wait(Reason(text), self.stack, self.lease, self.changes, self._marked_tags, unmet)
+
+    def _blocked(self, text: str, unmet: Condition) -> Blocked:
+        return Blocked(Reason(text), self.stack, self.lease, self.changes, None, unmet)
+
+    def _unmark(self, text: str, unmet: Condition) -> Unmark:
         tags = tag_change(self.stack, self.lease, LeaseState.ACTIVE, self.policy, self.now)
-        return Unmark(Reason(text), self.stack, self.lease, self.changes, tags)
+        return Unmark(Reason(text), self.stack, self.lease, self.changes, tags, unmet)
 
     @property
     def _marked_tags(self) -> TagChange | None:
@@ -243,14 +324,11 @@ class _Case(Struct, frozen=True):
             return deadline_text(self.lease, self.policy)
         return f"{relative_text(self.lease.expires_at, self.now)} ({self.lease.deadline_source})"
 
-    def _instant(self, when: datetime) -> str:
-        return instant_text(when, self.policy.window.window.zone)
-
     @property
     def _facts(self) -> dict[str, str]:
         return {
             "status": self.stack.status,
             "rule": self.rule.name,
-            "deadline": self._instant(self.lease.expires_at) if self.lease.expires_at else "never",
+            "deadline": instant_text(self.lease.expires_at, self.policy.window.window.zone),
             "deadline_source": self.lease.deadline_source,
         }

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from janitor.core.decisions import TagChange
-from janitor.core.lease import deployed_at, promise
+from janitor.core.lease import promise
 from janitor.core.model import (
     DELETE_AFTER_TAG,
     MARKED_VALUE,
@@ -13,6 +13,7 @@ from janitor.core.model import (
     Stack,
 )
 from janitor.core.policy import Policy
+from janitor.core.refresh import deployed_at
 from janitor.core.statuses import ROLLED_BACK, TAGGABLE
 
 _FORMAT = "%Y%m%dT%H%M%SZ"

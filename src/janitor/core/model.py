@@ -6,8 +6,9 @@ Instants are aware UTC datetimes. A deadline of None means "never".
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 TTL_TAG = "janitor:ttl"
 EXPIRES_TAG = "janitor:expires"
@@ -33,12 +34,21 @@ FAILED_RUNG = "failed-"
 """Begins the stage of a failed attempt; the rung of the ladder follows: `failed-purge`."""
 UNREACHABLE = "unreachable"
 SETTLED = "settled"
+ADOPTED = "adopted"
+TAGS_DROPPED = "tags-dropped"
+KEPT = "kept"
 """Notice stages besides the reminders, whose stage is their lead time (`48h`).
 
 `unreachable` is for operators, once for a stack and deadline; its detail is the owner's
 address. `settled` is never sent of its own: so a stack is shown in an earlier notice from
-when nothing more is to be done about it there.
+when nothing more is to be done about it there. `adopted`, `tags-dropped` and
+`kept` are about the stack, whatever its deadline is.
 """
+OF_NO_DEADLINE = frozenset({ADOPTED, TAGS_DROPPED, KEPT})
+"""Such a notice stays delivered when the deadline moves."""
+
+Instant = Annotated[datetime, Meta(tz=True)]
+"""An instant in what is stored or queued: one without a zone is refused when it is read."""
 
 
 class Mode(StrEnum):
@@ -110,23 +120,29 @@ class Stack(Struct, frozen=True):
     exports: tuple[str, ...] = ()
     """As a sweep sees a root, what its nested stacks export too."""
     nested: tuple[str, ...] = ()
-    """Names of all stacks nested in it, however deep; only as a sweep sees a root."""
+    """Names of all stacks that go with it, however deep they are nested; only as a sweep sees a root."""
+    companion: str = ""
+    """The id of the stack that SAM made beside it; only as a sweep sees it, as is `companion_of`."""
+    companion_of: str = ""
+    """The name of the stack beside which SAM made it."""
     reads_ssm: bool = False
     """An update would read parameters of it anew from SSM, or as a sweep sees a root, of its family."""
     role: str = ""
     """The role with which CloudFormation acts on it; empty: the caller's own rights."""
+    toolkit: str = ""
+    """Which tool deploys other stacks by it, as `core.toolkits` tells by its outputs."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Only when the stack was described by its id, as is `drift`."""
     drift: str = ""
 
 
-class Notice(Struct, frozen=True):
+class Notice(Struct, frozen=True, omit_defaults=True):
     """A delivered notice, with the deadline that it spoke of."""
 
     stage: str
-    deadline: datetime | None
+    deadline: Instant | None
     contact: Contact
-    delivered_at: datetime
+    delivered_at: Instant
     channel: str
     detail: str = ""
     """What it was about where a stage has several: the problem, or who is unreachable."""
@@ -140,17 +156,46 @@ class Notice(Struct, frozen=True):
     """Who got it in the contact's place, where the contact cannot be reached."""
 
 
-class Lease(Struct, frozen=True):
+class MoveCause(StrEnum):
+    """By what a deadline would come earlier."""
+
+    TAGS = "tags"
+    POLICY = "policy"
+
+
+class Moved(Struct, frozen=True, omit_defaults=True):
+    """A deadline that came earlier, or would come earlier if nobody held it."""
+
+    cause: MoveCause
+    at: Instant
+    """When a sweep first saw it."""
+    to: Instant
+    former: Instant | None
+    """The deadline before; None if there was none: protected, or without an end."""
+    is_held: bool = False
+    """The former deadline holds until an operator accepts the new one, or it is put back."""
+    is_by_tags: bool = False
+    """Its tags were held before the policy was: their former deadline outlasts that."""
+
+
+class FormerOwner(Struct, frozen=True, omit_defaults=True):
+    """Somebody whom the tags named as an owner until an instant."""
+
+    contact: Contact
+    until: Instant
+
+
+class Lease(Struct, frozen=True, omit_defaults=True):
     """The janitor's record of one managed stack, and the head of its journal chain."""
 
     stack_id: str
     name: str
     region: str
     rule: str
-    created: datetime
-    first_seen: datetime
+    created: Instant
+    first_seen: Instant
     state: LeaseState = LeaseState.ACTIVE
-    expires_at: datetime | None = None
+    expires_at: Instant | None = None
     deadline_source: str = ""
     problem: str = ""
     """Why the lifetime tags cannot be read; the stack is kept meanwhile."""
@@ -160,34 +205,40 @@ class Lease(Struct, frozen=True):
     """What its tags say of where it comes from: branch, pull request, commit, cost."""
     protection: str = ""
     """What tag protects it, in words; termination protection is known only when asked."""
+    protect_tag: str = ""
+    """The key of that tag."""
     resources: int | None = None
     """How many resources it had when its owner was first told; None if that is unknown."""
+    paced: int | None = None
+    """How many of them AWS deletes one at a time; None if that is unknown."""
     generation: int = 1
-    extended_until: datetime | None = None
-    let_go_at: datetime | None = None
+    extended_until: Instant | None = None
+    let_go_at: Instant | None = None
     """When the owner said that it may go; a deployment or an extension after that takes it back."""
     extensions: int = 0
     notices: tuple[Notice, ...] = ()
-    delete_after: datetime | None = None
+    delete_after: Instant | None = None
     """The promise of the final notice: no deletion before this instant."""
-    promised: datetime | None = None
+    promised: Instant | None = None
     """The latest such date that any final notice ever gave: no rule moves a deletion before it."""
     attempts: int = 0
-    claimed_at: datetime | None = None
-    next_attempt_at: datetime | None = None
+    claimed_at: Instant | None = None
+    next_attempt_at: Instant | None = None
     last_error: str = ""
     cause: str = ""
-    """Of the last failed attempt, as `core.ladder` classes what CloudFormation said."""
+    """Of the last failed attempt, as `core.causes` classes what AWS said."""
     blocked: bool = False
     """Found protected when it was about to be deleted: others go first."""
     rung: str = ""
     """Of the ladder, at the last attempt."""
-    asked_at: datetime | None = None
+    companion: str = ""
+    """The id of its SAM companion, once that was to go too."""
+    asked_at: Instant | None = None
     """When CloudFormation took the present attempt; None until it did."""
     half_deleted: bool = False
     """It had failed to go already when the present attempt was claimed, and shows it for a while."""
     refusals: int = 0
-    """Attempts that came to nothing and count for no rung: an export in use, throttling."""
+    """Attempts in a row that came to nothing for one cause, and count for no rung."""
     blocker: str = ""
     """Who uses its exports and stays; in words, for the owners of both."""
     unprotected: bool = False
@@ -196,15 +247,29 @@ class Lease(Struct, frozen=True):
     """What the deletion was asked to leave behind, or leaves a snapshot of."""
     leftovers: tuple[str, ...] = ()
     """What stayed after the stack had gone."""
-    deployed_at: datetime | None = None
-    own_update: datetime | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    """The tags that count, as they stood: a deployment that drops them all ends no lease."""
+    tags_dropped_at: Instant | None = None
+    """Since when the stack lacks tags that still hold."""
+    unread: tuple[str, ...] = ()
+    """Keys of its tags that look like a lifetime and are none that the policy reads."""
+    unknown_purge: tuple[str, ...] = ()
+    """Words in its tag `janitor:purge` that opt into nothing."""
+    adopted_at: Instant | None = None
+    """When it was first seen, if it was old by then or a policy edit took it in."""
+    moved: Moved | None = None
+    """The last move of the deadline to an earlier one that may be part of a surprise."""
+    former_owners: tuple[FormerOwner, ...] = ()
+    """Who owned it in the last seven days; they hear of the mark too."""
+    deployed_at: Instant | None = None
+    own_update: Instant | None = None
     """LastUpdatedTime of the janitor's own last tag update: not a deployment."""
     tag_attempt: str = ""
     """Which tags were last tried, upon which deployment: a refusal is not repeated."""
     tag_token: str = ""
     """Of the last such update, as long as it is not known when it was made."""
-    closed_at: datetime | None = None
-    updated_at: datetime | None = None
+    closed_at: Instant | None = None
+    updated_at: Instant | None = None
     version: int = 0
     seq: int = 0
     head: str = ""
@@ -215,20 +280,53 @@ class Lease(Struct, frozen=True):
         return self.stack_id
 
 
-class Account(Struct, frozen=True):
+class Hold(Struct, frozen=True, omit_defaults=True):
+    """A surprise: what a policy edit or tags in bulk would bring forward, and is held."""
+
+    since: Instant
+    text: str
+    """What is held, why, and what clears it."""
+    policy_version: str = ""
+    """Of the policy that is not accepted; empty where tags alone are the cause."""
+    is_by_tags: bool = False
+    """Whether operators know that tags are a cause."""
+
+
+class RegionSeen(Struct, frozen=True, omit_defaults=True):
+    """When a region was listed in full, now and then."""
+
+    region: str
+    at: Instant
+    """Not earlier than half a day before it was listed last."""
+    gaps: tuple[int, ...] = ()
+    """Seconds between the last of these instants: how often it is usually listed."""
+    void_before: Instant | None = None
+    """Notices delivered before are void: the region had not been listed for too long."""
+
+
+class Account(Struct, frozen=True, omit_defaults=True):
     """The janitor's own record, and the head of the chain of sweep-wide events."""
 
     mode: Mode | None = None
     policy_version: str = ""
     """Of the policy that the last sweep went by."""
+    accepted_policy: str = ""
+    """The policy, as JSON, that surprised nobody or was accepted by an operator."""
+    previous_policy: str = ""
+    """The one accepted before, until every region was swept once by the present one."""
+    hold: Hold | None = None
+    """What is held at present."""
+    accepted_moves: tuple[str, ...] = ()
+    """Moves by tags that an operator accepted, until every region was swept once."""
     refused_regions: tuple[str, ...] = ()
-    breaker_tripped_at: datetime | None = None
-    breaker_lifted_until: datetime | None = None
+    seen_regions: tuple[RegionSeen, ...] = ()
+    taken_out: tuple[tuple[str, str], ...] = ()
+    """Ids of stacks that an operator took out, and why."""
     told: tuple[str, ...] = ()
     """What of `notices.matters_of` the operators have been told."""
     week_told: str = ""
     """The ISO week whose look back the operators were sent last: `2026-W23`."""
-    updated_at: datetime | None = None
+    updated_at: Instant | None = None
     version: int = 0
     seq: int = 0
     head: str = ""
@@ -256,3 +354,5 @@ class Outcome(Struct, frozen=True):
     detail: str = ""
     retry_after: int = 0
     """Seconds after which to try again, if the other side said so."""
+    bug: Exception | None = None
+    """What was raised, where it is none of our own errors: with its traceback."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from janitor.core.decisions import Blocked, Decision
 from janitor.core.ladder import failed_stage, is_failing
-from janitor.core.lease import AWAITING_DELETION, told_at
+from janitor.core.lease import AWAITING_DELETION, about_of, told_at
 from janitor.core.model import (
     ATTENTION,
     BREAKER,
@@ -18,11 +18,13 @@ from janitor.core.model import (
     FAILED_RUNG,
     FINAL,
     IN_USE,
+    KEPT,
     OPERATORS,
     PROBLEM,
     PROTECTED,
     REGION,
     STUCK,
+    TAGS_DROPPED,
     Account,
     Contact,
     Lease,
@@ -30,11 +32,14 @@ from janitor.core.model import (
     Stack,
 )
 from janitor.core.statuses import BEING_DELETED, DELETABLE, GONE, IN_PROGRESS
+from janitor.core.tag_keys import is_own
 
 STUCK_AFTER = timedelta(hours=2)
 """An operation that is still in progress after so long is told to operators, never cancelled."""
 
-ABOUT_AN_OUTCOME = frozenset({DELETED, ATTENTION, PROBLEM, IN_USE, PROTECTED, STUCK})
+ABOUT_AN_OUTCOME = frozenset(
+    {DELETED, ATTENTION, PROBLEM, IN_USE, PROTECTED, STUCK, TAGS_DROPPED, KEPT}
+)
 
 
 class Standing(Struct, frozen=True):
@@ -49,7 +54,7 @@ class Standing(Struct, frozen=True):
 def matters_of(account: Account) -> tuple[str, ...]:
     """Return what operators have to be told of as it is: `breaker`, `region us-east-1`."""
     regions = (f"{REGION} {name}" for name in account.refused_regions)
-    return (*([BREAKER] if account.breaker_tripped_at else ()), *regions)
+    return (*([BREAKER] if account.hold else ()), *regions)
 
 
 def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterator[Standing]:
@@ -69,9 +74,19 @@ def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterato
         yield Standing(PROBLEM, (OPERATORS,), lease.problem)
     if lease.ownerless and lease.state is LeaseState.MARKED and told_at(lease, FINAL):
         yield Standing(FINAL, (OPERATORS,))
+    yield from _about_tags(lease)
     stack = decision.stack
     if stack is not None and stuck_since(stack, lease, now):
         yield Standing(STUCK, (OPERATORS,), stack.status)
+
+
+def _about_tags(lease: Lease) -> Iterator[Standing]:
+    """Yield what the owners are told once of the stack's tags, whatever its state."""
+    if lease.tags_dropped_at is not None:
+        yield Standing(TAGS_DROPPED, lease.contacts, about_of(lease, TAGS_DROPPED) or "")
+    if lease.protect_tag and not is_own(lease.protect_tag):
+        # Nobody wrote it for the janitor: let them know what it does here.
+        yield Standing(KEPT, lease.contacts, lease.protection)
 
 
 def stuck_since(stack: Stack, lease: Lease, now: datetime) -> datetime | None:
@@ -110,5 +125,7 @@ def still_holds(stage: str, text: str, lease: Lease) -> bool:
             return lease.state in (LeaseState.ACTIVE, *AWAITING_DELETION) and lease.blocked
         case "stuck":
             return lease.state.is_open
+        case "tags-dropped" | "kept":
+            return lease.state.is_open and about_of(lease, stage) == text != ""
         case _:
             return is_failing(lease) and stage == failed_stage(lease)

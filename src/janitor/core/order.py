@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from janitor.core.conditions import Who, held_up
 from janitor.core.contacts import clean, owners_of
 from janitor.core.decisions import Blocked, Decision, Delete, Mark, Reason, Retry, Track, Wait
 from janitor.core.journal import owners_text
@@ -39,30 +40,6 @@ def by_others(stack: Stack, names: Mapping[str, tuple[str, ...]]) -> Imports:
     return Imports(
         {export: tuple(n for n in who if n not in family) for export, who in names.items()}
     )
-
-
-def unknown(
-    line: Sequence[Delete | Retry], imports: Mapping[str, Imports], most: int
-) -> tuple[Stack, ...]:
-    """Return those of the next `most` in line whose importers have to be asked for.
-
-    Ask again with the answers until nothing is returned: whoever turns out to be held up
-    makes room for the next in line.
-    """
-    asked: list[Stack] = []
-    going = 0
-    for decision in line:
-        if going >= most:
-            break
-        stack = decision.stack
-        if stack is None or not stack.exports:
-            going += 1
-        elif stack.stack_id not in imports:
-            asked.append(stack)
-            going += 1
-        elif not imports[stack.stack_id].holds_up:
-            going += 1
-    return tuple(asked)
 
 
 def in_order(
@@ -99,7 +76,8 @@ class _Order:
             return self._freed(decision)
         if found.error:
             text = f"due, but who imports what it exports could not be read: {clean(found.error)}"
-            return Wait(Reason(text), stack, lease, decision.changes, decision.tags)
+            unmet = held_up(text, Who.AWS)
+            return Wait(Reason(text), stack, lease, decision.changes, decision.tags, unmet)
         if circle := self._circle(stack):
             return self._blocked(decision, _circle_text(circle), (OPERATORS,))
         staying = [use for use in self._uses(stack) if not _leaves(use.importer)]
@@ -112,7 +90,8 @@ class _Order:
         first = ", ".join(sorted({clean(use.name) for use in self._uses(stack)}))
         freed = self._freed(decision)
         text = f"due, but {first} imports what it exports and goes first"
-        return Wait(Reason(text), stack, freed.lease, freed.changes, freed.tags)
+        unmet = held_up(text, Who.NOBODY)
+        return Wait(Reason(text), stack, freed.lease, freed.changes, freed.tags, unmet)
 
     def _freed(self, decision: Delete | Retry) -> Delete | Retry:
         """Forget who held it up before."""
@@ -126,8 +105,8 @@ class _Order:
         lease, changes = decision.lease, decision.changes
         if lease is not None and lease.blocker != why:
             lease, changes = replace(lease, blocker=why), (*changes, f"held up: {why}")
-        reason = Reason(f"due, but {why}")
-        return Blocked(reason, decision.stack, lease, changes, decision.tags, also=also)
+        reason, unmet = Reason(f"due, but {why}"), held_up(why, Who.OTHERS)
+        return Blocked(reason, decision.stack, lease, changes, decision.tags, unmet, also=also)
 
     def _uses(self, stack: Stack) -> list["_Use"]:
         """List who imports what `stack` exports, once for each export: one use at least, if any."""

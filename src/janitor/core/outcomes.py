@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from janitor.core.contacts import clean
-from janitor.core.ladder import REASONS_APART, Rung
+from janitor.core.failure_words import REASONS_APART
+from janitor.core.ladder import THROTTLED, Rung
 from janitor.core.letter import Entry, Item
-from janitor.core.model import EXPIRES_TAG, FAILED_RUNG, REGION, TTL_TAG, Lease
+from janitor.core.model import EXPIRES_TAG, FAILED_RUNG, PROTECT_TAG, REGION, TTL_TAG, Lease
 
 MOST_LINES = 12
 _RUNGS: dict[str, str] = {
@@ -14,6 +15,7 @@ _RUNGS: dict[str, str] = {
     Rung.ROLE: " by the cleanup role either",
     Rung.RETAIN: " though what would not go was to be left behind",
     Rung.FORCE: " by force either",
+    THROTTLED: ", as AWS has refused for hours to take so many calls",
 }
 
 
@@ -33,6 +35,10 @@ def outcome_headline(item: Item, lease: Lease) -> str:
             return f"{name} is due, and protected against deletion"
         case "stuck":
             return f"{name} has been stuck for hours"
+        case "kept":
+            return f"{name} is kept"
+        case "tags-dropped":
+            return f"{name} has lost its tags, and they still hold"
         case _:
             return f"{name} could not be deleted yet"
 
@@ -41,8 +47,8 @@ def _mended(problem: str) -> str:
     """Say what is to be put right, without the value: that is hostile text."""
     if problem.startswith("no tag"):
         return f"it has a tag {TTL_TAG}"
-    tag = EXPIRES_TAG if problem.startswith(f"tag {EXPIRES_TAG} ") else TTL_TAG
-    return f"its tag {tag} is put right"
+    tags = (tag for tag in (TTL_TAG, EXPIRES_TAG) if problem.startswith(f"tag {tag} "))
+    return next((f"its tag {tag} is put right" for tag in tags), "its tags are put right")
 
 
 def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
@@ -78,6 +84,11 @@ def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
                 "If it may go, please switch that off.",
                 "If it is to stay, tag it janitor:protect and say why.",
             ]
+        case "kept":
+            return [
+                f"It is {clean(item.text)}: the janitor deletes nothing that has this tag.",
+                "If it is to go in its time, please take that tag away.",
+            ]
         case "stuck":
             return [
                 f"CloudFormation has said {clean(item.text)} for more than two hours.",
@@ -91,6 +102,22 @@ def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
                 *more,
                 f"The janitor tries again: {again}.",
             ]
+
+
+def tags_dropped_lines(lease: Lease, ends: str, why: str) -> list[str]:
+    """Say that lost tags still hold, and every way out."""
+    name = clean(lease.name)
+    return [
+        "A deployment dropped its tags. Its deadline, its owners and its protection stay as they were.",
+        ends if lease.expires_at else "It has no deadline.",
+        why,
+        (
+            "To keep the tags, set them where each deployment finds them: in the template or the CDK"
+            " code, in samconfig.toml, or with --tags at every deployment."
+        ),
+        f"To keep the stack for good, tag it {PROTECT_TAG} with the reason.",
+        f"If the janitor is to leave it alone, an operator runs: janitor unmanage {name} --reason '...'",
+    ]
 
 
 def _reasons(text: str) -> Iterator[str]:
@@ -114,7 +141,7 @@ def _deleted(lease: Lease) -> Iterator[str]:
 
 
 def account_entry(item: Item) -> Entry:
-    """Tell operators what is about the account as a whole: the breaker, or a region."""
+    """Tell operators what is about the account as a whole: what is held, or a region."""
     if item.stage == REGION:
         return Entry(
             item.stage,
@@ -124,7 +151,10 @@ def account_entry(item: Item) -> Entry:
         )
     return Entry(
         item.stage,
-        f"Nothing is being deleted: {clean(item.text)}.",
-        fate="Look at `janitor plan`. If all of that may go, `janitor breaker lift` lets it go"
-        " for one day.",
+        "Too many deadlines would come earlier at once",
+        fate=f"{clean(item.text)[:1].upper()}{clean(item.text)[1:]}",
+        lines=(
+            "`janitor breaker show` lists what is held.",
+            "`janitor breaker lift` accepts exactly that, if all of it is meant.",
+        ),
     )

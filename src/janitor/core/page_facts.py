@@ -2,8 +2,10 @@
 
 from msgspec import Struct
 
+from janitor.core.conditions import Condition, conditions
 from janitor.core.contacts import clean
 from janitor.core.labels import COST, cost_text
+from janitor.core.lease import caps_count_from
 from janitor.core.model import ContactKind
 from janitor.core.page_words import PageWords
 from janitor.core.times import instant_text
@@ -20,7 +22,7 @@ def facts(words: PageWords) -> tuple[Fact, ...]:
     """Return what there is to know about the stack, but for its name."""
     lease, terms = words.lease, words.policy.terms(words.lease.rule)
     left = max(0, terms.max_extensions - lease.extensions)
-    ceiling = lease.created + terms.max_lifetime
+    ceiling = caps_count_from(lease) + terms.max_lifetime
     count = "unknown" if lease.resources is None else str(lease.resources)
     account = (lease.stack_id.split(":") + [""] * 5)[4]
     labels = [Fact(name.capitalize(), clean(text)) for name, text in lease.labels if name != COST]
@@ -47,3 +49,21 @@ def _owners(words: PageWords) -> str:
     if words.lease.ownerless:
         return f"nobody; told instead: {told}" if told else "nobody"
     return told or "unknown"
+
+
+class Need(Struct, frozen=True):
+    """One thing that a deletion needs, as a line of the page."""
+
+    is_met: bool
+    text: str
+
+
+def needs(words: PageWords) -> tuple[Need, ...]:
+    """Return what stands before the deletion of the stack, met or not, in its order."""
+    found = conditions(None, words.lease, words.policy, words.now)
+    return tuple(Need(one.is_met, _need(one)) for one in found)
+
+
+def _need(condition: Condition) -> str:
+    detail = f"; {clean(condition.detail)}" if condition.detail else ""
+    return f"{condition.kind}{detail}"

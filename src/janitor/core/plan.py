@@ -1,14 +1,15 @@
-"""A sweep's decisions together: the breaker, the order and the pace of deletions."""
+"""A sweep's decisions together: surprises, the order and the pace of deletions."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from janitor.core.conditions import Who, held_up
+from janitor.core.deciding import Deciding
 from janitor.core.decisions import (
-    Blocked,
     Decision,
     Delete,
     Ignore,
@@ -18,18 +19,35 @@ from janitor.core.decisions import (
     Wait,
     decision_name,
 )
+from janitor.core.failures import failed
 from janitor.core.families import with_families
-from janitor.core.lifecycle import decide
-from janitor.core.model import Account, Lease, LeaseState, Mode, Stack
-from janitor.core.order import Imports, in_order, unknown
+from janitor.core.ground import Ground, ground_of
+from janitor.core.model import (
+    Account,
+    Lease,
+    LeaseState,
+    Mode,
+    MoveCause,
+    Outcome,
+    RegionSeen,
+    Stack,
+)
+from janitor.core.order import Imports, in_order
+from janitor.core.pace import spread
 from janitor.core.policy import Limits, Policy
+from janitor.core.regions_seen import is_silent, seen_now
+from janitor.core.surprises import (
+    Surprise,
+    bound_of,
+    counts_together,
+    is_held_still,
+    kept_until,
+    surprise_of,
+)
+from janitor.core.unread import Unread, lease_unread, stack_unread
 
-BREAKER_LIFT = timedelta(days=1)
-"""For so long an operator's acknowledgement holds."""
-
+EMPTY: Mapping[str, str] = {}
 _NOT_ASKED = "it is not among the regions of this sweep, which --region or the policy names"
-MOST_ASKED = 300
-"""So often CloudFormation is asked, for protection and for importers each, while it trips."""
 
 
 class Listing(Struct, frozen=True):
@@ -38,6 +56,10 @@ class Listing(Struct, frozen=True):
     region: str
     stacks: tuple[Stack, ...] = ()
     error: str = ""
+    unread: tuple[Unread, ...] = ()
+    """Stacks that are there, of which nothing can be made: neither new nor gone."""
+    bug: Exception | None = None
+    """What made the error, where it is none of our own."""
 
 
 class Plan(Struct, frozen=True):
@@ -50,15 +72,25 @@ class Plan(Struct, frozen=True):
     decisions: tuple[Decision, ...]
     managed: int
     due: int
-    tripped: str = ""
-    """Why the breaker stops all deletions; empty where it does not."""
-    lifted: bool = False
-    """An operator's acknowledgement is what lets deletions through."""
+    ground: Ground
+    surprise: Surprise | None = None
+    """What is held until an operator accepts it."""
+    seen_regions: tuple[RegionSeen, ...] = ()
+    """When each region was listed in full, this sweep included."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """Leases and stacks of which nothing can be made, and why; nothing is done about them."""
+    is_moving: bool = False
+    """Some stack has yet to be written as policy and tags have it now."""
 
     @property
     def counts(self) -> Counter[str]:
         """Count the decisions by name."""
         return Counter(decision_name(decision) for decision in self.decisions)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether every region was listed that was listed lately."""
+        return is_whole(self.regions, self.seen_regions, self.now)
 
 
 class Survey(Struct, frozen=True):
@@ -67,15 +99,17 @@ class Survey(Struct, frozen=True):
     now: datetime
     regions: tuple[tuple[str, str], ...]
     decisions: tuple[Decision, ...]
+    ground: Ground
+    seen_regions: tuple[RegionSeen, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    broken: tuple[Outcome, ...] = ()
+    """Regions and stacks over which the code failed; they are left alone."""
+    is_moving: bool = False
 
     @property
     def managed(self) -> int:
         """Count what is managed, but for the leases of regions that nobody looks at any more."""
-        regions = dict(self.regions)
-        return sum(
-            not isinstance(d, Ignore) and (d.lease is None or d.lease.region in regions)
-            for d in self.decisions
-        )
+        return managed_of(self.decisions, self.regions)
 
     @property
     def due(self) -> list[Delete | Retry]:
@@ -83,122 +117,245 @@ class Survey(Struct, frozen=True):
         return _in_line(self.decisions)
 
 
+def is_whole(regions: Iterable[tuple[str, str]], seen: Iterable[RegionSeen], now: datetime) -> bool:
+    """Tell whether every region was listed that was listed lately: else a part is not in sight."""
+    listed = {region for region, error in regions if not error}
+    return all(one.region in listed or is_silent(one, now) for one in seen)
+
+
+def _in_sight(
+    decisions: Iterable[Decision],
+    regions: Iterable[tuple[str, str]],
+    seen: Iterable[RegionSeen],
+    now: datetime,
+) -> Iterator[Lease]:
+    """Yield the leases of regions that were listed now or lately.
+
+    What is noted of others is from long ago, and they may be gone for good.
+    """
+    near = {region for region, error in regions if not error}
+    near |= {one.region for one in seen if not is_silent(one, now)}
+    return (d.lease for d in decisions if d.lease and d.lease.region in near)
+
+
+def _managed_in_sight(
+    decisions: Iterable[Decision],
+    regions: Iterable[tuple[str, str]],
+    seen: Iterable[RegionSeen],
+    now: datetime,
+) -> int:
+    """Count what is managed, in regions that this sweep does not look at too: a bound is a share."""
+    managed = (decision for decision in decisions if not isinstance(decision, Ignore))
+    return sum(1 for _ in _in_sight(managed, regions, seen, now))
+
+
+def managed_of(decisions: Iterable[Decision], regions: Iterable[tuple[str, str]]) -> int:
+    """Count the decisions that are about something managed."""
+    looked_at = dict(regions)
+    subjects = (d.lease or (None if d.unmet else d.stack) for d in decisions if _is_managed(d))
+    return sum(subject is not None and subject.region in looked_at for subject in subjects)
+
+
+def _is_managed(decision: Decision) -> bool:
+    """Tell whether it is about a stack under lease, be it one that cannot be read."""
+    return not isinstance(decision, Ignore)
+
+
 def survey(
-    listings: Iterable[Listing], leases: Mapping[str, Lease], policy: Policy, now: datetime
+    listings: Iterable[Listing],
+    leases: Mapping[str, Lease],
+    policy: Policy,
+    now: datetime,
+    account: Account | None = None,
+    *,
+    unreadable: Mapping[str, str] = EMPTY,
 ) -> Survey:
     """Decide on every stack that was listed and on every open lease.
 
     A lease whose region could not be listed, or is not looked at, is left alone; but the
     outcome of a deletion under way is asked for where this sweep does not look at the region.
+    Left alone is as well whose lease is `unreadable`, or whose stack: neither is new or gone.
+    Without an `account` no policy was accepted before.
     """
-    decisions: list[Decision] = []
-    regions: list[tuple[str, str]] = []
-    seen: set[str] = set()
-    listed: set[str] = set()
-    for listing in listings:
-        regions.append((listing.region, listing.error))
-        if listing.error:
-            continue
-        listed.add(listing.region)
-        for stack in with_families(listing.stacks):
-            # An account that changes between two pages can show a stack on both.
-            if stack.stack_id not in seen:
-                seen.add(stack.stack_id)
-                decisions.append(decide(stack, leases.get(stack.stack_id), policy, now))
-    errors = dict(regions)
-    for stack_id, lease in leases.items():
-        if lease.region in listed:
-            if stack_id not in seen:
-                decisions.append(decide(None, lease, policy, now))
-        elif lease.state is LeaseState.DELETING and lease.region not in errors:
-            text = f"deletion under way in {lease.region}, which this sweep does not look at"
-            decisions.append(Track(Reason(text), None, lease))
-        else:
-            why = errors.get(lease.region) or _NOT_ASKED
-            text = f"left alone: region {lease.region} was not listed ({why})"
-            decisions.append(Wait(Reason(text), None, lease))
-    return Survey(now, tuple(sorted(regions)), tuple(decisions))
+    scene = _Scene.of(listings, leases, unreadable, now)
+    account = account or Account()
+    listed = (region for region, error in scene.regions if not error)
+    account = replace(account, seen_regions=seen_now(account.seen_regions, listed, now))
+    ground = ground_of(account, policy)
+    decisions, broken = scene.decide_all(ground)
+    if ground.is_policy_held and not _is_surprise(decisions, scene, ground, account):
+        ground = replace(ground, is_policy_held=False)
+        decisions, broken = scene.decide_all(ground)
+    bulk = frozenset(
+        d.lease.stack_id for d in decisions if d.lease and counts_together(d.lease, now)
+    )
+    seen = account.seen_regions
+    if len(bulk) > bound_of(_managed_in_sight(decisions, scene.regions, seen, now)):
+        ground = replace(ground, bulk=bulk)
+        decisions, broken = scene.decide_all(ground)
+    return Survey(
+        now,
+        scene.regions,
+        decisions,
+        ground,
+        account.seen_regions,
+        scene.named,
+        broken,
+        any(_is_moving(decision, leases, account) for decision in decisions),
+    )
 
 
-def unknown_imports(
-    found: Survey, account: Account, policy: Policy, imports: Mapping[str, Imports]
-) -> tuple[Stack, ...]:
+def _is_moving(decision: Decision, leases: Mapping[str, Lease], account: Account) -> bool:
+    """Tell whether a sweep that is cut off would leave this stack without its move or adoption.
+
+    Of stacks without a lease those count that were there when the account was last written.
+    """
+    lease = decision.lease
+    if lease is None:
+        return False
+    if (stored := leases.get(lease.stack_id)) is not None:
+        return bool(decision.changes) and kept_until(stored) != kept_until(lease)
+    was_there = account.updated_at is not None and lease.created < account.updated_at
+    return was_there and lease.adopted_at is not None
+
+
+def _is_surprise(
+    decisions: Iterable[Decision], scene: "_Scene", ground: Ground, account: Account
+) -> bool:
+    """Tell whether the edited policy brings forward too much to go by it.
+
+    What was held once is held until nothing of it is left. A sweep that does not see
+    everything cannot tell, and so accepts nothing.
+    """
+    found = list(decisions)
+    seen = _in_sight(found, scene.regions, account.seen_regions, scene.now)
+    held = (le.moved for le in seen if is_held_still(le, ground, scene.now))
+    count = sum(moved is not None and moved.cause is MoveCause.POLICY for moved in held)
+    is_known = account.hold is not None and account.hold.policy_version == ground.policy.version
+    if is_known or not is_whole(scene.regions, account.seen_regions, scene.now):
+        return count > 0
+    return count > bound_of(
+        _managed_in_sight(found, scene.regions, account.seen_regions, scene.now)
+    )
+
+
+class _Scene(Struct, frozen=True):
+    """All that a sweep sees: stacks, leases, and what of both could not be read."""
+
+    now: datetime
+    listings: tuple[Listing, ...]
+    stacks: Mapping[str, Stack]
+    leases: Mapping[str, Lease]
+    unreadable: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        listings: Iterable[Listing],
+        leases: Mapping[str, Lease],
+        unreadable: Mapping[str, str],
+        now: datetime,
+    ) -> "_Scene":
+        """Gather the listings; an account that changes between two pages can show a stack twice."""
+        found = tuple(listings)
+        stacks: dict[str, Stack] = {}
+        for listing in found:
+            for stack in () if listing.error else with_families(listing.stacks):
+                stacks.setdefault(stack.stack_id, stack)
+        return cls(now, found, stacks, leases, unreadable)
+
+    @property
+    def regions(self) -> tuple[tuple[str, str], ...]:
+        """Return each region, and why it could not be listed."""
+        return tuple(sorted((listing.region, listing.error) for listing in self.listings))
+
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """Return what could not be read, and why."""
+        listed = (listing for listing in self.listings if not listing.error)
+        unread = [(one.key, stack_unread(one)) for listing in listed for one in listing.unread]
+        unread += [(key, lease_unread(why)) for key, why in self.unreadable.items()]
+        return tuple(sorted(unread))
+
+    def decide_all(self, ground: Ground) -> tuple[tuple[Decision, ...], tuple[Outcome, ...]]:
+        """Decide on each stack, and on each lease without one; say where the code failed."""
+        deciding = Deciding(self.leases, self.unreadable, ground, self.now)
+        deciding.broken.extend(
+            failed(listing.region, "list", listing.bug) for listing in self.listings if listing.bug
+        )
+        decisions = [deciding.on(stack_id, stack) for stack_id, stack in self.stacks.items()]
+        by_region = {listing.region: listing for listing in self.listings}
+        for stack_id, lease in self.leases.items():
+            listing = by_region.get(lease.region)
+            if listing is None or listing.error:
+                decisions.append(_left_alone(lease, listing))
+            elif stack_id not in self.stacks:
+                decisions.append(deciding.on_unseen(lease, listing.unread))
+        return tuple(decisions), tuple(deciding.broken)
+
+
+def _left_alone(lease: Lease, listing: Listing | None) -> Decision:
+    """Leave a lease as it is whose region was not listed; but ask how a deletion ended."""
+    if lease.state is LeaseState.DELETING and listing is None:
+        text = f"deletion under way in {lease.region}, which this sweep does not look at"
+        return Track(Reason(text), None, lease)
+    why = listing.error if listing else _NOT_ASKED
+    text = f"left alone: region {lease.region} was not listed ({why})"
+    return Wait(Reason(text), None, lease)
+
+
+def unknown_imports(found: Survey, imports: Mapping[str, Imports]) -> tuple[Stack, ...]:
     """Return the stacks whose importers have to be asked for before the plan can be made.
 
-    Only those that would go now; while the breaker stops everything, the first in line, as
-    far as `MOST_ASKED` calls reach, one for each export: the others count as due.
+    Only those that would go now.
     """
-    ordered = in_order(found.decisions, imports, policy)
-    if not stopped(found, ordered, account, policy)[1]:
-        return unknown(found.due, imports, policy.limits.max_deletes_per_sweep)
-    line = [d.stack for d in found.due if d.stack and d.stack.exports]
-    calls = accumulate(len(stack.exports) for stack in line)
-    within = (stack for stack, most in zip(line, calls, strict=True) if most <= MOST_ASKED)
-    return tuple(stack for stack in within if stack.stack_id not in imports)
+    due = (d.stack for d in found.due)
+    return tuple(s for s in due if s and s.exports and s.stack_id not in imports)
 
 
-def make_plan(
-    found: Survey,
-    account: Account,
-    policy: Policy,
-    mode: Mode,
-    imports: Mapping[str, Imports],
-) -> Plan:
-    """Look at all decisions together: the breaker, who imports from whom, and the pace."""
+def make_plan(found: Survey, policy: Policy, mode: Mode, imports: Mapping[str, Imports]) -> Plan:
+    """Look at all decisions together: what is held, who imports from whom, and the pace."""
     ordered = in_order(found.decisions, imports, policy)
-    due, why, lifted = stopped(found, ordered, account, policy)
-    decisions = _stop(ordered, why) if why else _pace(ordered, policy.limits)
+    decisions = _pace(ordered, policy.limits)
     decisions.sort(key=_by_deadline)
-    return Plan(found.now, mode, found.regions, tuple(decisions), found.managed, due, why, lifted)
-
-
-def stopped(
-    found: Survey, ordered: Iterable[Decision], account: Account, policy: Policy
-) -> tuple[int, str, bool]:
-    """Count what is due and not held up; say why so much stops everything, or if that is lifted.
-
-    Only what is known for certain to stay does not count: none of that is asked to go.
-    """
-    due = sum(
-        isinstance(before, Delete | Retry) and not isinstance(decision, Blocked)
-        for before, decision in zip(found.decisions, ordered, strict=True)
+    decisions = spread(decisions, found.now)
+    leases = _in_sight(decisions, found.regions, found.seen_regions, found.now)
+    new = (d.stack.stack_id for d in decisions if d.stack and not d.lease and d.unmet)
+    managed = _managed_in_sight(decisions, found.regions, found.seen_regions, found.now)
+    surprise = surprise_of(leases, new, found.ground, managed, found.now)
+    due = sum(isinstance(d, Delete | Retry) for d in decisions)
+    return Plan(
+        found.now,
+        mode,
+        found.regions,
+        tuple(decisions),
+        found.managed,
+        due,
+        found.ground,
+        surprise,
+        found.seen_regions,
+        found.unread,
+        found.is_moving,
     )
-    tripped = breaker(due, found.managed, policy.limits)
-    until = account.breaker_lifted_until
-    lifted = bool(tripped) and until is not None and found.now < until
-    return due, "" if lifted else tripped, lifted
-
-
-def breaker(due: int, managed: int, limits: Limits) -> str:
-    """Say why so many due stacks stop everything, or nothing if they do not."""
-    if due > limits.max_due:
-        return f"{due} stacks are due for deletion, and max_due is {limits.max_due}"
-    if due >= limits.breaker_floor and due > limits.max_deletes_fraction * managed:
-        share = f"{limits.max_deletes_fraction:.0%}"
-        return (
-            f"{due} of {managed} managed stacks are due for deletion, more than {share}"
-            " (max_deletes_fraction)"
-        )
-    return ""
-
-
-def _stop(decisions: Iterable[Decision], why: str) -> list[Decision]:
-    reason = Reason(f"breaker: {why}; `janitor breaker lift` lets them go for a day")
-    return _deletions(decisions, lambda d: Blocked(reason, d.stack, d.lease, d.changes, d.tags))
 
 
 def _pace(decisions: list[Decision], limits: Limits) -> list[Decision]:
-    """Let the oldest deadlines go, as many as one sweep may, and the rest wait."""
-    due = _in_line(decisions)
-    most = limits.max_deletes_per_sweep
-    late = {d.lease.stack_id: n for n, d in enumerate(due, 1) if n > most and d.lease}
+    """Let the oldest deadlines go, as many as the policy lets be under way, and the rest wait."""
+    if limits.max_deleting is None:
+        return decisions
+    under_way = sum(isinstance(decision, Track) for decision in decisions)
+    free = max(0, limits.max_deleting - under_way)
+    late = {d.lease.stack_id for d in _in_line(decisions)[free:] if d.lease}
+    text = (
+        f"due, but {under_way + free} deletions are under way or begin now, and the policy's cap"
+        f" is {limits.max_deleting} (max_deleting)"
+    )
+    unmet = held_up(text, Who.NOBODY if limits.max_deleting else Who.OPERATOR)
 
     def wait(d: Delete | Retry) -> Decision:
         if d.lease is None or d.lease.stack_id not in late:
             return d
-        place = late[d.lease.stack_id]
-        text = f"due, number {place} in line; {most} go per sweep (max_deletes_per_sweep)"
-        return Wait(Reason(text), d.stack, d.lease, d.changes, d.tags)
+        return Wait(Reason(text), d.stack, d.lease, d.changes, d.tags, unmet)
 
     return _deletions(decisions, wait)
 

@@ -6,26 +6,24 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import time, timedelta
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from msgspec import Struct
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from janitor.core.addresses import is_channel, is_user_id
 from janitor.core.durations import AnyDuration, Duration, hours_text
-from janitor.core.expiry import Window
 from janitor.core.model import EXPIRES_TAG, TTL_TAG, Mode, Stack
+from janitor.core.selector import Model, Selector, TagKey
+from janitor.core.tag_keys import OWNER_TAG, PROTECT_TAGS
+from janitor.core.window import Window
 
 BUILT_IN_NEVER_DELETE = (
-    "CDKToolkit",
-    "aws-sam-cli-managed-default",
+    "*CDKToolkit*",
+    "aws-sam-cli-managed-*",
     "StackSet-*",
     "SC-*",
     "AWSControlTower*",
@@ -37,47 +35,7 @@ _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,576}")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-class _Model(BaseModel):
-    """Made ready when first used: what is only a part of a policy never needs its own check."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, ignored_types=(cached_property,), defer_build=True
-    )
-
-
-class Selector(_Model):
-    """Which stacks a rule is about: exactly one of tag, name, any, all."""
-
-    tag: str | None = Field(None, min_length=1, max_length=128)
-    equals: str | None = None
-    name: str | None = Field(None, min_length=1)
-    any: tuple["Selector", ...] | None = None
-    all: tuple["Selector", ...] | None = None
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        forms = [f for f in ("tag", "name", "any", "all") if getattr(self, f) is not None]
-        if len(forms) != 1:
-            raise ValueError("needs exactly one of tag, name, any, all; for instance tag: env")
-        if self.equals is not None and self.tag is None:
-            raise ValueError("equals goes with tag; for instance {tag: env, equals: dev}")
-        if self.any == () or self.all == ():
-            raise ValueError(f"{forms[0]} must list at least one condition")
-        return self
-
-    def matches(self, stack: Stack) -> bool:
-        """Tell whether the stack is one of those."""
-        if self.tag is not None:
-            value = stack.tags.get(self.tag)
-            return value is not None and self.equals in (None, value)
-        if self.name is not None:
-            return fnmatchcase(stack.name, self.name)
-        if self.any is not None:
-            return any(condition.matches(stack) for condition in self.any)
-        return all(condition.matches(stack) for condition in self.all or ())
-
-
-class Terms(_Model):
+class Terms(Model):
     """How long stacks live, whom to tell, and how far owners may extend."""
 
     ttl: Duration | None = None
@@ -88,9 +46,13 @@ class Terms(_Model):
     max_extensions: int = Field(5, ge=0)
     reminders: tuple[Duration, ...] = (timedelta(hours=48), timedelta(hours=24))
     allow_never: bool = False
-    owner_tags: tuple[str, ...] = ("janitor:owner", "owner", "Owner")
+    owner_tags: tuple[str, ...] = (OWNER_TAG, "owner", "Owner")
+    ttl_tags: tuple[TagKey, ...] = Field((TTL_TAG,), min_length=1)
+    expires_tags: tuple[TagKey, ...] = Field((EXPIRES_TAG,), min_length=1)
+    protect_tags: tuple[TagKey, ...] = Field(PROTECT_TAGS, min_length=1)
     fallback_contact: str | None = Field(None, min_length=1, max_length=256)
     ownerless_grace: AnyDuration = timedelta(hours=72)
+    adoption: AnyDuration = timedelta(days=3)
     tagging: Literal["on", "off"] = "on"
     review_grace: AnyDuration = timedelta(hours=72)
     override_protection: bool = False
@@ -118,7 +80,7 @@ class Rule(Terms):
     select: Selector
 
 
-class WindowSpec(_Model):
+class WindowSpec(Model):
     """When deletions may run."""
 
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
@@ -166,30 +128,60 @@ def _bounds(hours: str) -> tuple[time, time]:
         raise ValueError(f"{hours!r}: write for instance 09:00-17:00") from error
 
 
-class Limits(_Model):
-    """What stops a sweep from deleting too much. Zero means zero, never unlimited."""
+class Limits(Model):
+    """What a sweep keeps to. Zero means zero, never unlimited."""
 
-    max_deletes_fraction: float = Field(0.25, ge=0, le=1)
-    breaker_floor: int = Field(5, ge=0)
-    max_due: int = Field(50, ge=0)
-    max_deletes_per_sweep: int = Field(10, ge=0)
+    max_deleting: int | None = Field(None, ge=0)
+    """Deletions under way at the same time; without it AWS's own limits are all."""
     min_observed: AnyDuration = timedelta(hours=1)
     max_attempts: int = Field(5, ge=1)
 
 
-class Operators(_Model):
+def _user_id(text: str) -> str:
+    if not is_user_id(text):
+        raise ValueError(f"{text!r} is no id of a Slack user; for instance U012AB3CD")
+    return text
+
+
+class Operators(Model):
     """Who runs the janitor, and where they are told what needs them."""
 
-    channel: str | None = Field(None, pattern=r"^(#[a-z0-9_-]{1,80}|[CG][A-Z0-9]{8,20})$")
+    channel: str | None = None
     """A Slack channel; without it, or without Slack, the notices' topic."""
-    members: tuple[Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{6,20}$")], ...] = ()
+    members: tuple[Annotated[str, AfterValidator(_user_id)], ...] = ()
     """Slack users who may act on anybody's stack."""
 
+    @field_validator("channel")
+    @classmethod
+    def _is_a_channel(cls, channel: str | None) -> str | None:
+        if channel is not None and not is_channel(channel):
+            raise ValueError(
+                f"{channel!r} is no Slack channel; for instance #platform or C012AB3CD"
+            )
+        return channel
 
-_DEFAULT_RULE = {"name": "default", "select": {"any": [{"tag": TTL_TAG}, {"tag": EXPIRES_TAG}]}}
+
+class TagKinds(Struct, frozen=True):
+    """Keys of tags by what they are for."""
+
+    lifetime: frozenset[str]
+    owner: frozenset[str]
+    protect: tuple[str, ...]
+    counts: frozenset[str]
+    """All of these, and what rules select by."""
 
 
-class Policy(_Model):
+def _default_rule(defaults: Mapping[str, object]) -> dict[str, object]:
+    """Return the one rule where none is written: whatever says how long it is needed."""
+    usual = {"ttl_tags": [TTL_TAG], "expires_tags": [EXPIRES_TAG]}
+    lists = [defaults.get(name, keys) for name, keys in usual.items()]
+    keys = [key for one in lists if isinstance(one, list | tuple) for key in one]
+    # Of lists that are none the policy is told where they stand.
+    selected = [{"tag": key} for key in keys] or [{"tag": TTL_TAG}]
+    return {"name": "default", "select": {"any": selected}}
+
+
+class Policy(Model):
     """The whole document, checked. The first rule that matches a stack wins."""
 
     mode: Mode = Mode.OBSERVE
@@ -209,11 +201,11 @@ class Policy(_Model):
         if not isinstance(data, Mapping):
             return data
         defaults = data.get("defaults", {})
-        rules = data.get("rules", [_DEFAULT_RULE])
-        if not isinstance(rules, list):
-            return data
         if not isinstance(defaults, Mapping):
             defaults = {}
+        rules = data.get("rules", [_default_rule(defaults)])
+        if not isinstance(rules, list):
+            return data
         laid = [{**defaults, **rule} if isinstance(rule, Mapping) else rule for rule in rules]
         return {**data, "rules": laid}
 
@@ -228,8 +220,28 @@ class Policy(_Model):
     @cached_property
     def version(self) -> str:
         """Return a short hash of the document, which every event carries."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return hashlib.sha256(self.document.encode()).hexdigest()[:12]
+
+    @cached_property
+    def document(self) -> str:
+        """Return the whole document as JSON, with every default written out."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    @cached_property
+    def tag_kinds(self) -> "TagKinds":
+        """Return which keys of tags count for what, under any rule."""
+        rules: tuple[Terms, ...] = (self.defaults, *self.rules)
+        lifetime = frozenset(key for r in rules for key in (*r.ttl_tags, *r.expires_tags))
+        owner = frozenset(key for rule in rules for key in rule.owner_tags)
+        protect = tuple(dict.fromkeys(key for rule in rules for key in rule.protect_tags))
+        selecting = frozenset(key for rule in self.rules for key in rule.select.tags)
+        return TagKinds(lifetime, owner, protect, lifetime | owner | selecting | set(protect))
+
+    @cached_property
+    def nearly(self) -> Rule:
+        """Return the rule of stacks that none selects, but that a tag shows to be meant for one."""
+        terms = self.defaults.model_dump(mode="json")
+        return Rule.model_validate({**terms, "name": "nearly tagged", "select": {"name": "*"}})
 
     def rule_for(self, stack: Stack) -> Rule | None:
         """Return the first rule whose selector matches."""
@@ -241,8 +253,18 @@ class Policy(_Model):
 
     def never_deletes(self, name: str) -> str | None:
         """Return the pattern that keeps a stack of this name out of reach, if one does."""
-        patterns = (*BUILT_IN_NEVER_DELETE, *self.never_delete)
-        return next((pattern for pattern in patterns if fnmatchcase(name, pattern)), None)
+        if not self._never.match(name):
+            return None
+        return next(pattern for pattern in self._patterns if fnmatchcase(name, pattern))
+
+    @cached_property
+    def _patterns(self) -> tuple[str, ...]:
+        return (*BUILT_IN_NEVER_DELETE, *self.never_delete)
+
+    @cached_property
+    def _never(self) -> re.Pattern[str]:
+        """All patterns as one: a sweep asks for every stack of the account."""
+        return re.compile("|".join(translate(pattern) for pattern in self._patterns))
 
 
 def default_policy() -> Policy:

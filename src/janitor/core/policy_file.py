@@ -15,7 +15,8 @@ from pydantic_core import ErrorDetails
 
 from janitor.core.contacts import clean
 from janitor.core.errors import PolicyError
-from janitor.core.policy import Limits, Operators, Policy, Rule, Selector, Terms, WindowSpec
+from janitor.core.policy import Limits, Operators, Policy, Rule, Terms, WindowSpec
+from janitor.core.selector import Selector
 
 Path = tuple[int | str, ...]
 

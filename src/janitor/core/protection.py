@@ -5,43 +5,46 @@ nobody must wait for it.
 """
 
 from collections.abc import Collection
+from datetime import datetime
 from itertools import islice
 
 from msgspec.structs import replace
 
-from janitor.core.decisions import Blocked, Decision, Delete, Retry
+from janitor.core.conditions import Kind
+from janitor.core.decisions import Decision, Delete, Retry
+from janitor.core.ground import Ground
 from janitor.core.lifecycle import decide
-from janitor.core.model import Account, Stack
-from janitor.core.plan import MOST_ASKED, Survey, stopped
-from janitor.core.policy import Policy
+from janitor.core.model import Stack
+from janitor.core.plan import Survey
+
+MOST_ASKED = 300
+"""So many stacks are described in one sweep; of others `delete` itself finds out."""
 
 
-def unknown_protection(found: Survey, account: Account, policy: Policy) -> tuple[Stack, ...]:
-    """Return the due stacks to describe before the plan can be made, `MOST_ASKED` at most.
-
-    Those that were protected the last time; while the breaker stops everything, any.
-    """
-    is_stopped = bool(stopped(found, found.decisions, account, policy)[1])
-    asked = (d.stack for d in found.due if is_stopped or (d.lease and d.lease.blocked))
+def unknown_protection(found: Survey) -> tuple[Stack, ...]:
+    """Return the due stacks to describe before the plan can be made: those protected last time."""
+    asked = (d.stack for d in found.due if d.lease and d.lease.blocked)
     return tuple(islice(filter(None, asked), MOST_ASKED))
 
 
-def with_protection(found: Survey, protected: Collection[str], policy: Policy) -> Survey:
+def with_protection(found: Survey, protected: Collection[str]) -> Survey:
     """Hold back those of the due stacks that were found `protected`, as their rule says."""
 
     def hold(decision: Decision) -> Decision:
-        stack, lease = decision.stack, decision.lease
-        if not isinstance(decision, Delete | Retry) or stack is None or lease is None:
+        is_due = isinstance(decision, Delete | Retry)
+        if not is_due or decision.stack is None or decision.stack.stack_id not in protected:
             return decision
-        if stack.stack_id not in protected:
-            return decision
-        seen = replace(stack, termination_protection=True)
-        again = decide(seen, lease, policy, found.now)
-        if not isinstance(again, Blocked):
-            return decision  # Its rule overrides that.
-        why, changes = str(again.reason), decision.changes
-        if not lease.blocked or lease.last_error != why:
-            lease, changes = replace(lease, blocked=True, last_error=why), (*changes, why)
-        return Blocked(again.reason, seen, lease, changes)
+        return as_protected(decision, found.now, found.ground)
 
     return replace(found, decisions=tuple(map(hold, found.decisions))) if protected else found
+
+
+def as_protected(decision: Decision, now: datetime, ground: Ground) -> Decision:
+    """Return what is decided on a stack that has termination protection; as before if that is all one."""
+    if decision.stack is None or decision.lease is None:
+        return decision
+    seen = replace(decision.stack, termination_protection=True)
+    again = decide(seen, decision.lease, ground.policy, now, ground)
+    if again.unmet is None or again.unmet.kind is not Kind.UNLOCKED:
+        return decision
+    return replace(again, changes=(*decision.changes, *again.changes))

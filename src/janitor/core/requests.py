@@ -1,12 +1,13 @@
 """What queues carry and what channels take."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from msgspec import Struct, convert, json
+from msgspec import MsgspecError, Struct, convert, json
 
+from janitor.core.errors import UnreadableMessage
 from janitor.core.letter import Wording
-from janitor.core.model import Contact
+from janitor.core.model import Contact, Instant
 
 
 class NoticeItem(Struct, frozen=True):
@@ -14,11 +15,13 @@ class NoticeItem(Struct, frozen=True):
 
     stack_id: str
     stage: str
-    deadline: datetime | None
+    deadline: Instant | None
     text: str = ""
     """What a `problem` or an outcome is about."""
     resources: int | None = None
     """How many resources the stack has, where that was counted for this notice."""
+    paced: int | None = None
+    """How many of them AWS deletes one at a time, where that was counted."""
     region: str = ""
     """Which one, where a region as a whole cannot be listed."""
 
@@ -67,13 +70,21 @@ Telling = NoticeRequest | RevisionRequest | AnswerRequest | WeeklyRequest
 """What the queue of notices carries."""
 
 
+GOOD_FOR = timedelta(hours=1)
+"""A sweep's verdict older than this is not acted upon: the next sweep gives a new one."""
+
+
 class DeletionRequest(Struct, frozen=True):
     """A stack that a sweep found due, to be decided upon again and deleted."""
 
     stack_id: str
-    decided_at: datetime
+    decided_at: Instant
     restore_only: bool = False
     """Nothing is to be deleted: only a protection that was taken off is to be put back."""
+    companion: str = ""
+    """The id of its SAM companion, which goes with it."""
+    not_before: datetime | None = None
+    """Its turn, where AWS does one after the other."""
 
 
 _TELLINGS: dict[str, type[Telling]] = {
@@ -85,25 +96,31 @@ _TELLINGS: dict[str, type[Telling]] = {
 """By a field that no other has."""
 
 
+_ODD = (MsgspecError, RecursionError, ValueError)
+"""What reading a message raises: it is no JSON, or says something else."""
+
+
 def body_of(request: Telling | DeletionRequest) -> str:
     """Return the message in which a queue carries it."""
     return json.encode(request).decode()
 
 
 def telling_from(body: str) -> Telling:
-    """Read what is to be told.
-
-    Raises `msgspec.MsgspecError` for what does not fit, and `RecursionError` for what is
-    nested too deep.
-    """
-    document = json.decode(body, type=dict[str, Any])
-    kinds = (kind for name, kind in _TELLINGS.items() if name in document)
-    return convert(document, next(kinds, NoticeRequest))
+    """Read what is to be told. Raises `UnreadableMessage`."""
+    try:
+        document = json.decode(body, type=dict[str, Any])
+        kinds = (kind for name, kind in _TELLINGS.items() if name in document)
+        return convert(document, next(kinds, NoticeRequest))
+    except _ODD as error:
+        raise UnreadableMessage(f"the message cannot be read: {error}") from error
 
 
 def deletion_from(body: str) -> DeletionRequest:
-    """Read what is to be deleted, as `telling_from` does."""
-    return json.decode(body, type=DeletionRequest)
+    """Read what is to be deleted. Raises `UnreadableMessage`."""
+    try:
+        return json.decode(body, type=DeletionRequest)
+    except _ODD as error:
+        raise UnreadableMessage(f"the message cannot be read: {error}") from error
 
 
 class Message(Struct, frozen=True):

@@ -33,6 +33,33 @@ class Resource(Struct, frozen=True):
         return f"{self.logical_id} ({self.type} {self.physical_id or 'without an id'})"
 
 
+PACED = frozenset(
+    {
+        "AWS::ApiGateway::RestApi",
+        "AWS::ApiGateway::DomainName",
+        "AWS::ApiGatewayV2::DomainName",
+        "AWS::ApiGatewayV2::VpcLink",
+    }
+)
+"""What AWS deletes one at a time in an account, as `core.pace` says."""
+
+
+class Count(Struct, frozen=True):
+    """How much a stack has."""
+
+    resources: int
+    """Its own, without those of nested stacks."""
+    paced: int
+    """Of those and of nested stacks, how many AWS deletes one at a time."""
+
+    @classmethod
+    def of(cls, snapshot: "Snapshot") -> "Count":
+        """Count what a stack and its nested ones consist of."""
+        found = snapshot.resources
+        own = sum(not one.stack_id for one in found)
+        return cls(own, sum(one.type in PACED for one in found))
+
+
 class Snapshot(Struct, frozen=True):
     """What a stack consists of right before it is deleted."""
 
@@ -75,7 +102,7 @@ def whole(
             continue
         inner = read(child)
         nested[child] = inner.template
-        found += _within(one, inner.resources)
+        found += within(one, inner.resources)
     del nested[stack_id]
     return replace(root, resources=tuple(found), nested=nested)
 
@@ -95,7 +122,7 @@ def with_nested(stack_id: str, read: Callable[[str], tuple[Resource, ...]]) -> t
         if len(asked) > MOST_NESTED:
             raise JanitorError(f"more than {MOST_NESTED} nested stacks, too many to ask each one")
         asked.add(child)
-        found += _within(one, read(child))
+        found += within(one, read(child))
     return tuple(found)
 
 
@@ -103,7 +130,7 @@ def _is_nested(one: Resource) -> bool:
     return one.type == NESTED and one.physical_id.startswith("arn:")
 
 
-def _within(stack: Resource, resources: Iterable[Resource]) -> Iterable[Resource]:
+def within(stack: Resource, resources: Iterable[Resource]) -> Iterable[Resource]:
     """Name what is in a nested stack after it, and say where it is."""
     return (
         replace(one, logical_id=f"{stack.logical_id}/{one.logical_id}", stack_id=stack.physical_id)

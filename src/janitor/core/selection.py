@@ -1,11 +1,19 @@
 """Which rules of the policy look at a stack, and why each does not select it."""
 
+from collections.abc import Mapping
+from enum import StrEnum
+
 from msgspec import Struct
 
+from janitor.core.companions import parent_in
 from janitor.core.contacts import clean
 from janitor.core.expiry import shown
 from janitor.core.model import SELF_TAG, Stack
-from janitor.core.policy import Policy, Selector
+from janitor.core.policy import Policy, Rule
+from janitor.core.selector import Selector
+from janitor.core.tag_keys import near_misses
+
+_NONE: Mapping[str, str] = {}
 
 
 class Look(Struct, frozen=True):
@@ -30,6 +38,10 @@ def looks_of(policy: Policy, stack: Stack) -> tuple[Look, ...]:
         else:
             chosen = rule.name
             looks.append(Look(rule.name, selects=True, why=_why(rule.select, stack)))
+    near = near_misses(stack.tags, policy.tag_kinds.counts)
+    if near and not chosen:
+        text = f"it has the tag {clean(near[0].key)}, which nearly is one of janitor's"
+        looks.append(Look(policy.nearly.name, selects=True, why=text))
     return tuple(looks)
 
 
@@ -62,12 +74,61 @@ def _why(selector: Selector, stack: Stack) -> str:
     return " and ".join(_why(condition, stack) for condition in selector.all or ())
 
 
-def why_not_managed(stack: Stack, policy: Policy) -> str:
-    """Say what keeps a stack from being managed, whatever the rules say; nothing if nothing does."""
+def rule_of(policy: Policy, stack: Stack) -> Rule | None:
+    """Return the rule that a stack falls under.
+
+    One that no rule selects is managed all the same where a tag shows that somebody meant
+    that: `janitor-ttl`. It is kept until the tag is put right.
+    """
+    if (rule := policy.rule_for(stack)) is not None:
+        return rule
+    return policy.nearly if near_misses(stack.tags, policy.tag_kinds.counts) else None
+
+
+class Apart(StrEnum):
+    """Why the janitor leaves a stack alone, whatever the rules say."""
+
+    NESTED = "nested in another stack"
+    ORPHAN = "SAM companions whose stack is gone"
+    SELF = "tagged janitor:self"
+    TAKEN_OUT = "taken out by an operator"
+    BY_NAME = "on the never-delete list"
+    TOOLKIT = "bootstrap stacks"
+
+
+class NotManaged(Struct, frozen=True):
+    """That the janitor leaves a stack alone: why, and in a sentence."""
+
+    kind: Apart
+    text: str
+
+
+def _companion(stack: Stack, parent: str) -> NotManaged:
+    if stack.companion_of:
+        text = f"companion of {stack.companion_of}: it goes with it"
+        return NotManaged(Apart.NESTED, text)
+    text = f"SAM made it as the companion of {parent}, which is not there: it is left alone"
+    return NotManaged(Apart.ORPHAN, text)
+
+
+def why_not_managed(
+    stack: Stack, policy: Policy, taken_out: Mapping[str, str] = _NONE
+) -> NotManaged | None:
+    """Say what keeps a stack from being managed, whatever the rules say; None if nothing does.
+
+    `taken_out` are the stacks that an operator took out, by id, each with the reason.
+    """
     if stack.parent_id:
-        return "nested stack: it lives and goes with its parent"
+        return NotManaged(Apart.NESTED, "nested stack: it lives and goes with its parent")
+    if parent := parent_in(stack.name):
+        return _companion(stack, parent)
     if SELF_TAG in stack.tags:
-        return f"tag {SELF_TAG}: the janitor never looks at itself"
+        return NotManaged(Apart.SELF, f"tag {SELF_TAG}: the janitor never looks at itself")
+    if (why := taken_out.get(stack.stack_id)) is not None:
+        return NotManaged(Apart.TAKEN_OUT, f"taken out by an operator: {clean(why)}")
     if pattern := policy.never_deletes(stack.name):
-        return f"its name is on the never-delete list ({pattern})"
-    return ""
+        return NotManaged(Apart.BY_NAME, f"its name is on the never-delete list ({pattern})")
+    if stack.toolkit:
+        whose = f"it is the bootstrap stack of {stack.toolkit}, as its outputs show"
+        return NotManaged(Apart.TOOLKIT, f"{whose}: other stacks are deployed by it")
+    return None

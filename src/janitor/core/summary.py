@@ -5,15 +5,18 @@ from collections.abc import Iterable
 
 from janitor.core.letter import Item
 from janitor.core.model import (
+    ADOPTED,
     ATTENTION,
     DELETED,
     FAILED_RUNG,
     FINAL,
     IN_USE,
+    KEPT,
     PROBLEM,
     PROTECTED,
     SETTLED,
     STUCK,
+    TAGS_DROPPED,
 )
 
 _SUMS = {
@@ -23,6 +26,9 @@ _SUMS = {
     PROBLEM: ("needs its lifetime tag put right", "need their lifetime tags put right"),
     IN_USE: ("is held up by another stack", "are held up by other stacks"),
     PROTECTED: ("is due and protected", "are due and protected"),
+    ADOPTED: ("is looked after from now on", "are looked after from now on"),
+    KEPT: ("is kept", "are kept"),
+    TAGS_DROPPED: ("has lost its tags", "have lost their tags"),
     DELETED: ("has been deleted", "have been deleted"),
     SETTLED: ("needs nothing any more", "need nothing any more"),
 }

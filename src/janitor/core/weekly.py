@@ -11,14 +11,16 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
+from janitor.core.conditions import Kind, conditions
 from janitor.core.contacts import clean
+from janitor.core.exemptions import exemptions_of_leases
 from janitor.core.journal import Event
 from janitor.core.labels import cost_of, labels_of
-from janitor.core.lease import told_at
-from janitor.core.model import FINAL, Account, Lease, LeaseState
+from janitor.core.model import Account, Hold, Lease, LeaseState
+from janitor.core.policy import Policy
 from janitor.core.reading import read_event
 
 REPEATED = 2
@@ -55,10 +57,10 @@ class Week(Struct, frozen=True):
     since: datetime
     until: datetime
     open: int
-    stopped_at: datetime | None = None
-    """Since when the breaker stops all deletions."""
-    stopped: int = 0
-    """Stacks that would go now if it did not."""
+    hold: Hold | None = None
+    """What a surprise holds."""
+    exempt: Mapping[str, int] = field(default_factory=dict)
+    """How many stacks are never deleted as things stand, by why."""
     refused: tuple[str, ...] = ()
     """Regions that cannot be listed."""
     held: tuple[Line, ...] = ()
@@ -98,6 +100,7 @@ def weekly(
     account: Account,
     since: datetime,
     now: datetime,
+    policy: Policy,
 ) -> Week:
     """Look back at the week from `since` to `now`; `leases` are those open by now."""
     by_action: dict[str, dict[str, Event]] = {}
@@ -116,10 +119,10 @@ def weekly(
         since=since,
         until=now,
         open=len(ordered),
-        stopped_at=account.breaker_tripped_at,
-        stopped=sum(_is_ready(lease, now) for lease in ordered),
+        hold=account.hold,
+        exempt=exemptions_of_leases(ordered, account.taken_out),
         refused=account.refused_regions,
-        held=tuple(_held_lines(ordered, now)),
+        held=tuple(_held_lines(ordered, policy, now)),
         kept=_lines(
             by_action.get("lease.extended", {}).values(),
             lambda e: f"until {_facts(e).get('until', '?')}, by {read_event(e).who}",
@@ -147,34 +150,24 @@ def weekly(
     )
 
 
-def _held_lines(leases: Iterable[Lease], now: datetime) -> Iterator[Line]:
+def _held_lines(leases: Iterable[Lease], policy: Policy, now: datetime) -> Iterator[Line]:
     """Yield what is due and held up, the longest first."""
-    held = [(lease.expires_at, lease, why) for lease in leases if (why := _held_by(lease, now))]
+    held = [(le.expires_at, le, why) for le in leases if (why := _held_by(le, policy, now))]
     for due, lease, why in sorted(held, key=lambda one: (one[0], one[1].stack_id)):
         yield replace(_line(lease, why), due=due)
 
 
-def _held_by(lease: Lease, now: datetime) -> str:
+def _held_by(lease: Lease, policy: Policy, now: datetime) -> str:
     """Say why a stack that is due does not go; nothing if it goes, or is named as failed."""
     if lease.expires_at is None or lease.expires_at > now or lease.state in HAVE_FAILED:
         return ""
-    if lease.protection:
-        return lease.protection
-    if lease.blocked:
-        return "CloudFormation's termination protection is on"
-    if lease.blocker:
-        return lease.blocker
-    is_untold = lease.state is LeaseState.MARKED and told_at(lease, FINAL) is None
-    late = is_untold and now - lease.expires_at >= UNTOLD
-    return "its final notice could not be delivered yet" if late else ""
-
-
-def _is_ready(lease: Lease, now: datetime) -> bool:
-    """Tell whether nothing but the breaker keeps the stack, as far as its lease tells."""
-    after = lease.delete_after if told_at(lease, FINAL) else None
-    is_past = lease.state in (LeaseState.MARKED, LeaseState.FAILED)
-    is_held = lease.protection or lease.blocked or lease.blocker
-    return is_past and after is not None and after <= now and not is_held
+    for unmet in (c for c in conditions(None, lease, policy, now) if not c.is_met):
+        if unmet.kind is Kind.TOLD and lease.state is LeaseState.MARKED:
+            is_late = now - lease.expires_at >= UNTOLD
+            return f"its final notice is not delivered: {unmet.detail}" if is_late else ""
+        if not unmet.comes_by_itself:
+            return unmet.detail
+    return ""
 
 
 def _extenders(leases: Iterable[Lease]) -> tuple[tuple[str, int, int], ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from janitor.core.exemptions import exemptions_text
 from janitor.core.letter import Entry, Wording
 from janitor.core.times import instant_text, relative_text
 from janitor.core.weekly import Line, Survivor, Week
@@ -15,14 +16,14 @@ MOST_LINES = 10
 LONGEST = 240
 """Characters of one line: channels have limits, and readers too."""
 
-LIFT = "Look at `janitor plan`. If all may go, `janitor breaker lift` lets it go for one day."
+LIFT = "`janitor breaker show` lists it; `janitor breaker lift` accepts exactly that."
 
 
 def weekly_wording(week: Week, zone: ZoneInfo) -> Wording:
     """Word the week; lists that are empty are left out."""
     deleted = len(week.deleted) + len(week.leftovers)
     subject = (
-        f"[janitor] the week: {'all deletions stopped, ' if week.stopped_at else ''}"
+        f"[janitor] the week: {'something is held, ' if week.hold else ''}"
         f"{deleted} deleted, {len(week.kept)} extended,"
         f" {len(week.failed) + len(week.held)} in trouble"
     )
@@ -69,20 +70,15 @@ def weekly_wording(week: Week, zone: ZoneInfo) -> Wording:
         for title, fate, lines in lists
         if lines
     ]
-    return Wording(subject, greeting, (*_stopped(week, zone), _in_short(week), *sections))
+    return Wording(subject, greeting, (*_held_back(week, zone), _in_short(week), *sections))
 
 
-def _stopped(week: Week, zone: ZoneInfo) -> Iterator[Entry]:
-    """Say that the breaker stops everything, since when, and what to do about it."""
-    if at := week.stopped_at:
-        since = f"{instant_text(at, zone)} ({relative_text(at, week.until)})"
-        wait = f"{_stacks(week.stopped)} wait{'s' * (week.stopped == 1)} for it."
-        yield Entry(
-            WEEKLY,
-            "The breaker has stopped all deletions",
-            fate=f"Since {since}, as too many stacks are due at once. {wait}",
-            lines=(LIFT,),
-        )
+def _held_back(week: Week, zone: ZoneInfo) -> Iterator[Entry]:
+    """Say what a surprise holds, since when, and what to do about it."""
+    if hold := week.hold:
+        since = f"{instant_text(hold.since, zone)} ({relative_text(hold.since, week.until)})"
+        text = f"Since {since}: {hold.text}"
+        yield Entry(WEEKLY, "Something is held", fate=text, lines=(LIFT,))
 
 
 def _in_short(week: Week) -> Entry:
@@ -93,7 +89,9 @@ def _in_short(week: Week) -> Entry:
         f" {len(week.let_go)} let go and {gone} deleted"
         f"{f', {len(week.leftovers)} of them with leftovers' if week.leftovers else ''}."
     )
-    return Entry(WEEKLY, "In short", fate=happened, lines=(_saved(week, gone),) if gone else ())
+    saved = _saved(week, gone) if gone else ""
+    lines = tuple(filter(None, (saved, exemptions_text(week.exempt))))
+    return Entry(WEEKLY, "In short", fate=happened, lines=lines)
 
 
 def _saved(week: Week, gone: int) -> str:

@@ -11,20 +11,24 @@ from datetime import datetime
 from janitor.core.contacts import clean
 from janitor.core.labels import COST, cost_of, cost_text
 from janitor.core.ladder import deleted_by
-from janitor.core.lease import is_let_go
+from janitor.core.lease import is_let_go, unread_texts
 from janitor.core.letter import Choice, Entry, Item, Wording
 from janitor.core.model import (
+    ADOPTED,
     ATTENTION,
     BREAKER,
     DELETED,
+    EXPIRES_TAG,
     FAILED_RUNG,
     FINAL,
     IN_USE,
     PROBLEM,
+    PROTECT_TAG,
     PROTECTED,
     REGION,
     SETTLED,
     STUCK,
+    TAGS_DROPPED,
     Contact,
     ContactKind,
     Lease,
@@ -32,7 +36,7 @@ from janitor.core.model import (
     Mode,
 )
 from janitor.core.notices import is_about_an_outcome
-from janitor.core.outcomes import account_entry, outcome_headline, outcome_lines
+from janitor.core.outcomes import account_entry, outcome_headline, outcome_lines, tags_dropped_lines
 from janitor.core.policy import Policy
 from janitor.core.summary import summary
 from janitor.core.times import instant_text, relative_text, short_text, span_text
@@ -40,7 +44,18 @@ from janitor.core.times import instant_text, relative_text, short_text, span_tex
 SUBJECT_LENGTH = 99
 """SNS wants fewer than 100 characters."""
 
-URGENCY = (BREAKER, REGION, ATTENTION, STUCK, FINAL, IN_USE, PROTECTED, PROBLEM)
+URGENCY = (
+    BREAKER,
+    REGION,
+    ATTENTION,
+    STUCK,
+    FINAL,
+    IN_USE,
+    PROTECTED,
+    PROBLEM,
+    TAGS_DROPPED,
+    ADOPTED,
+)
 """The order of a digest; reminders follow by deadline, and what is over comes last."""
 
 TO_OPERATORS = "To the operators of the janitor:"
@@ -114,11 +129,13 @@ def _headline(item: Item, now: datetime) -> str:
     name = clean(item.lease.name) if item.lease else ""
     match item.stage:
         case "breaker":
-            return "deletions are stopped: too many stacks are due"
+            return "held: too many deadlines would come earlier at once"
         case "region":
             return "a region cannot be listed"
         case "final":
             return f"{name} will be deleted"
+        case "adopted":
+            return f"{name} is looked after by the janitor from now on"
         case "settled":
             return f"{name}: nothing to do"
         case stage if is_about_an_outcome(stage) and item.lease:
@@ -192,14 +209,56 @@ def _lines(item: Item, lease: Lease, now: datetime, policy: Policy, mode: Mode) 
                     "Deletions are switched off at present. Once they are on it will be deleted,"
                     f" at the earliest on {when(item.delete_after)}."
                 )
-            return [fate, begins, why, *_refused(item)]
+            rest = [*_refused(item), *_unread(lease, policy), *_former(item, lease)]
+            return [fate, begins, why, *rest]
+        case "adopted":
+            return [*_adopted(item, lease, when(item.delete_after), mode), *_unread(lease, policy)]
+        case "tags-dropped":
+            return tags_dropped_lines(lease, f"It ends {when(lease.expires_at)}.", why)
         case "settled":
             return [_settled(lease, when(lease.expires_at))]
         case stage if is_about_an_outcome(stage):
             return outcome_lines(item, lease, why, when(lease.next_attempt_at or now))
         case _:
             fate = f"Expires {when(lease.expires_at)}; then it is marked for deletion."
-            return [fate, why, *_refused(item)]
+            return [fate, why, *_refused(item), *_unread(lease, policy)]
+
+
+def _adopted(item: Item, lease: Lease, after: str, mode: Mode) -> list[str]:
+    """Say what the janitor is, what it will do with a stack that was there before, and how to keep it."""
+    fate = f"It will be deleted, at the earliest on {after}, and not before a final notice."
+    if mode is not Mode.ENFORCE:
+        fate = (
+            f"Deletions are switched off at present. Once they are on: {fate[0].lower()}{fate[1:]}"
+        )
+    if lease.expires_at is None:
+        fate = "It has no deadline, so nothing happens to it."
+    return [
+        fate,
+        (
+            "The janitor looks after temporary stacks in this account: it reminds their owners, and"
+            " deletes what nobody extends. This stack was here before it was looked after."
+        ),
+        f"Why: {clean(lease.deadline_source)}.",
+        (
+            f"To keep it longer, extend it, or tag it {EXPIRES_TAG} with a date. To keep it for good,"
+            f" tag it {PROTECT_TAG} with the reason."
+        ),
+        *_refused(item),
+    ]
+
+
+def _unread(lease: Lease, policy: Policy) -> list[str]:
+    """Say what of its tags counts for nothing, as a sentence each."""
+    texts = unread_texts(lease, policy.terms(lease.rule))
+    return [f"{text[0].upper()}{text[1:]}." for text in texts]
+
+
+def _former(item: Item, lease: Lease) -> list[str]:
+    """Tell somebody who owned the stack until lately whose it is now."""
+    if not item.is_former:
+        return []
+    return [f"You owned it until some days ago. {_owners(lease)}"]
 
 
 def _owners(lease: Lease) -> str:
@@ -236,7 +295,7 @@ def _refused(item: Item) -> list[str]:
 
 
 def _how(item: Item, lease: Lease) -> str:
-    if item.link or item.refusal:
+    if item.link or item.refusal or item.is_former:
         return ""
     return f"To keep it: janitor extend {clean(lease.name)} --by 3d --reason '...'"
 

@@ -8,28 +8,22 @@ import typer
 from janitor.aws import connect
 from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.examples import examples, why_nothing_goes
-from janitor.core.journal import Actor
 from janitor.core.model import Status
-from janitor.core.times import instant_text
 from janitor.entrypoints import tables
+from janitor.entrypoints.debugging import err, show_bug, show_bugs
 from janitor.entrypoints.options import (
     Options,
-    Reason,
-    err,
     out,
     print_json,
     taking,
     taking_only,
 )
-from janitor.entrypoints.plan_tables import iso
-from janitor.journeys.account import lift_breaker
 from janitor.journeys.doctor import examine
 from janitor.journeys.weekly import look_back, queue_week
 from janitor.wiring import as_deployed, create_tables_of, deployment_of, policies_of
 
 app = typer.Typer()
 policy_app = typer.Typer(no_args_is_help=True, help="Look at policy documents.")
-breaker_app = typer.Typer(no_args_is_help=True, help="The stop for when too much is due at once.")
 
 
 @app.command()
@@ -83,6 +77,9 @@ def doctor(
         print_json([{"what": e.what, "fine": e.fine, "seen": e.seen} for e in found])
     else:
         out().print(tables.examined_view(found))
+    for examined in found:
+        if examined.bug:
+            show_bug(examined.bug, debug=options.debug, of=examined.what)
     if not all(examined.fine for examined in found):
         raise typer.Exit(1)
 
@@ -111,6 +108,7 @@ def digest(
         print_json({"subject": words.subject, "text": words.text, "outcomes": said})
     elif not outcomes:
         out().print(words.text, markup=False, soft_wrap=True)
+    show_bugs(outcomes, debug=options.debug)
     for outcome in outcomes:
         if outcome.status is Status.FAILED:
             raise JanitorError(f"the operators were not told: {outcome.detail}")
@@ -152,49 +150,3 @@ def policy_check(
     if why_nothing:
         console.print(f"{why_nothing} Otherwise:", markup=False)
     console.print(tables.examples_view(rows))
-
-
-@breaker_app.command("show")
-@taking("policy", "now")
-def breaker_show(
-    options: Options,
-) -> None:
-    """Show whether the breaker stopped the last sweep, or is lifted."""
-    with options.session() as (janitor, _):
-        account, instant = janitor.ledger.account(), janitor.clock()
-        zone = janitor.policies.policy().window.window.zone
-    lifted = account.breaker_lifted_until
-    if lifted is not None and lifted <= instant:
-        lifted = None
-    if options.as_json:
-        tripped = iso(account.breaker_tripped_at)
-        print_json({"tripped_at": tripped, "lifted_until": iso(lifted)})
-        return
-    since = account.breaker_tripped_at
-    text = f"tripped since {instant_text(since, zone)}" if since else "not tripped"
-    if lifted:
-        text += f"; lifted until {instant_text(lifted, zone)}"
-    out().print(f"Breaker: {text}.", markup=False)
-
-
-@breaker_app.command("lift")
-@taking("policy", "now")
-def breaker_lift(
-    options: Options,
-    reason: Reason = "",
-) -> None:
-    """Acknowledge that much is due: deletions go on, for one day."""
-    with options.session(changes=True) as (janitor, aws):
-        account = lift_breaker(
-            actor=Actor("operator", aws.identity(), "cli"),
-            reason=reason,
-            now=janitor.clock(),
-            policy=janitor.policies.policy(),
-            ledger=janitor.ledger,
-        )
-        zone = janitor.policies.policy().window.window.zone
-    if options.as_json:
-        print_json({"lifted_until": iso(account.breaker_lifted_until)})
-    else:
-        until = instant_text(account.breaker_lifted_until, zone)
-        out().print(f"The breaker is lifted until {until}.", markup=False)

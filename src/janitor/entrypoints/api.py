@@ -10,6 +10,7 @@ from janitor.core.errors import BadLink, ExpiredLink, StackNotFound
 from janitor.core.links import EXTEND, LET_GO, Links
 from janitor.core.page_refusals import why_text
 from janitor.core.page_words import Standing
+from janitor.entrypoints.failing import log_failure
 from janitor.entrypoints.http import PRESS_THERE, Request, Response, not_our_form
 from janitor.entrypoints.visit import Page, Visit
 from janitor.pages import render, style_source
@@ -41,9 +42,9 @@ def handle(
     """Answer one request. Whatever goes wrong becomes a page, and none shows a trace."""
     try:
         page = _route(request, clock(), policies, ledger, links, queue)
-    except Exception:
+    except Exception as error:
         # The token is in the path and in no error's text: links.py words its own.
-        _log.exception("page.failed")
+        log_failure(_log, "page.failed", error)
         page = _message(
             503,
             "Please try again in a moment",

@@ -14,6 +14,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from janitor.core.errors import ConfigurationError, JanitorError
+from janitor.core.failures import bug_text
 from janitor.core.journal import Actor
 from janitor.core.schedule import check_schedule
 from janitor.entrypoints.deployed import Deployed, deployed
@@ -50,7 +51,7 @@ def _reason(look: Callable[[Deployed], None]) -> str:
         return str(error)
     except Exception as error:
         logger.exception("check.broken")
-        return repr(error)
+        return bug_text(error)
     return ""
 
 
@@ -99,6 +100,9 @@ def _dry_sweep(janitor: Deployed) -> None:
         actor=Actor("janitor", "janitor", "check"),
         apply=False,
     )
+    for outcome in report.outcomes:
+        if outcome.bug:
+            raise outcome.bug
     errors = [error for _, error in report.plan.regions if error]
     if len(errors) == len(report.plan.regions):
         raise JanitorError(f"no region can be listed: {'; '.join(errors)}")

@@ -9,15 +9,24 @@ from typer.core import TyperGroup
 
 from janitor import __version__
 from janitor.core.errors import ConfigurationError, JanitorError
+from janitor.core.forecast import forecast
 from janitor.core.journal import Actor
 from janitor.core.model import Status
-from janitor.entrypoints import account_commands, audit_commands, plan_tables, stack_commands
-from janitor.entrypoints.options import Options, err, out, print_json, taking
+from janitor.entrypoints import (
+    account_commands,
+    audit_commands,
+    breaker_commands,
+    plan_tables,
+    stack_commands,
+)
+from janitor.entrypoints.debugging import META, Debug, err, show_bug, show_bugs
+from janitor.entrypoints.forecast_tables import forecast_document, forecast_view
+from janitor.entrypoints.options import Options, out, print_json, taking
 from janitor.entrypoints.plan_tables import plan_document
 from janitor.journeys.sweep import Report
 
 ORDER = (
-    *("init", "doctor", "plan", "sweep", "explain", "extend"),
+    *("init", "doctor", "plan", "sweep", "explain", "extend", "unmanage"),
     *("audit", "breaker", "policy", "digest", "demo"),
 )
 """The commands as somebody comes to need them."""
@@ -27,6 +36,8 @@ NOBODY_READS = 141
 
 class Commands(TyperGroup):
     """All commands, with one way to fail: one clear line, and exit 1, 2 or 130.
+
+    What is no error of ours is a bug: one line as well, exit 1, and a traceback with --debug.
 
     Where nobody reads on, as after `| head`, there is no line, and the exit code is that of
     other tools.
@@ -51,15 +62,22 @@ class Commands(TyperGroup):
             text = "janitor: interrupted; what was done is journalled, the next sweep does the rest"
             err().print(text, markup=False)
             raise typer.Exit(130) from None
-        except OSError as error:
-            if error.filename:  # not of stdout
-                raise
-            _let_go_of_stdout()
-            if isinstance(error, BrokenPipeError):
-                raise typer.Exit(NOBODY_READS) from None
-            text = f"janitor: the output cannot be written: {error.strerror}"
-            err().print(text, markup=False, style="red")
+        except Exception as error:
+            if isinstance(error, typer.Abort) or hasattr(error, "exit_code"):
+                raise  # Its own: it has said all, or is about to.
+            if isinstance(error, OSError) and not error.filename:  # it is of stdout
+                raise typer.Exit(_cannot_write(error)) from None
+            show_bug(error, debug=ctx.meta.get(META, False))
             raise typer.Exit(1) from error
+
+
+def _cannot_write(error: OSError) -> int:
+    _let_go_of_stdout()
+    if isinstance(error, BrokenPipeError):
+        return NOBODY_READS
+    text = f"janitor: the output cannot be written: {error.strerror}"
+    err().print(text, markup=False, style="red")
+    return 1
 
 
 def _let_go_of_stdout() -> None:
@@ -77,7 +95,7 @@ app = typer.Typer(
 )
 app.add_typer(stack_commands.app)
 app.add_typer(account_commands.app)
-app.add_typer(account_commands.breaker_app, name="breaker")
+app.add_typer(breaker_commands.app, name="breaker")
 app.add_typer(account_commands.policy_app, name="policy")
 app.add_typer(audit_commands.app, name="audit")
 
@@ -94,6 +112,7 @@ def _main(
         bool,
         typer.Option("--version", callback=_show_version, help="Show the version."),
     ] = False,
+    _debug: Debug = False,
 ) -> None:
     """Take what is said before a command."""
 
@@ -103,17 +122,32 @@ def _main(
 def plan(
     options: Options,
     everything: Annotated[bool, typer.Option("--all", help="Show unmanaged stacks too.")] = False,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            "--days",
+            metavar="N",
+            min=1,
+            max=366,
+            help="Show what is going to happen in so many days, day by day.",
+        ),
+    ] = None,
 ) -> None:
     """Show what a sweep would do, and change nothing."""
     with options.session() as (janitor, _):
-        report = janitor.plan()
-        zone = janitor.policies.policy().window.window.zone
+        report, policy = janitor.plan(), janitor.policies.policy()
+        zone = policy.window.window.zone
+    ahead = forecast(report.plan, policy, days) if days else ()
     if options.as_json:
-        print_json(plan_document(report.plan))
+        more = {"ahead": forecast_document(ahead)} if days else {}
+        print_json({**plan_document(report.plan), **more})
+    elif days:
+        out().print(forecast_view(ahead, days, report.plan.mode, zone))
+        out().print(plan_tables.plan_summary(report.plan))
     else:
         chosen = bool(options.regions)
         out().print(plan_tables.plan_view(report.plan, zone, everything=everything, chosen=chosen))
-    _exit(report)
+    _exit(report, options)
 
 
 @app.command()
@@ -139,17 +173,18 @@ def sweep(
             console.print(plan_tables.outcomes_view(report.outcomes))
         else:
             console.print("Nothing was changed; `janitor sweep --apply` makes the sweep.")
-    _exit(report)
+    _exit(report, options)
 
 
-def _exit(report: Report) -> None:
-    refused = any(error for _, error in report.plan.regions)
+def _exit(report: Report, options: Options) -> None:
+    show_bugs(report.outcomes, debug=options.debug)
+    refused = report.plan.unread or any(error for _, error in report.plan.regions)
     if refused or any(outcome.status is Status.FAILED for outcome in report.outcomes):
         raise typer.Exit(1)
 
 
 @app.command()
-def demo() -> None:
+def demo(_debug: Debug = False) -> None:
     """Play about ten days of a development account, on an embedded AWS."""
     from janitor.entrypoints.demo import run_demo
 

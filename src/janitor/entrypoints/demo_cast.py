@@ -123,7 +123,7 @@ def cast(today: date) -> tuple[Part, ...]:
         Part(CHATTED, "kept by a button in Slack", owned("ines", "2d")),
         Part("demo-board", "protected", owned("dora", "1d", protect="board meeting"), stands=True),
         Part("feat-orphan", "nobody owns it", {"janitor:ttl": "2d"}),
-        Part("feat-typo", "bad tag", owned("emil", "3 days"), stands=True),
+        Part("feat-typo", "bad tag", owned("emil", "three days"), stands=True),
         Part(
             "team-database",
             "never, as its rule allows",

@@ -28,12 +28,13 @@ from janitor.wiring import (
     ledger_of,
     links_of,
     policies_of,
+    postpone_of,
     purgers_of,
     queue_of,
     side_by_side_of,
     stacks_of,
 )
-from janitor.wiring_slack import postpone_of, signing_secret_of
+from janitor.wiring_slack import signing_secret_of
 
 
 class Deployed(Struct, frozen=True, dict=True):
@@ -94,10 +95,10 @@ class Deployed(Struct, frozen=True, dict=True):
         """Return the signer with the keys of this moment: a key may be rotated any time."""
         return links_of(self.settings, self.aws)
 
-    def postpone(self, receipt: str, seconds: int) -> None:
-        """Give a notice back to its queue, for later; where that fails it comes back by itself."""
+    def postpone(self, queue: str, receipt: str, seconds: int) -> None:
+        """Give a message back to its queue, for later; where that fails it comes back by itself."""
         with suppress(JanitorError):
-            postpone_of(self.settings, self.aws.client, receipt, seconds)
+            postpone_of(self.aws, queue, receipt, seconds)
 
     def signing_secret(self) -> str:
         """Return what Slack signs with, as it is now."""

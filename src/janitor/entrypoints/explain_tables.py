@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from janitor.core.conditions import Condition
 from janitor.core.decisions import Open, decision_name
 from janitor.core.outlook import Notice
 from janitor.core.times import instant_text, relative_text
@@ -28,6 +29,8 @@ def _grouped(found: Explained, now: datetime, zone: ZoneInfo) -> Iterator[tuple[
         created = f"{instant_text(stack.created, zone)} ({relative_text(stack.created, now)})"
         yield "status", [stack.status]
         yield "created", [created]
+    if companion := _companion(found):
+        yield "with it", [f"{companion} goes too, the SAM companion with its image repositories"]
     yield (
         "rules",
         [f"{look.rule}: {'yes' if look.selects else 'no'}, {look.why}" for look in found.looks],
@@ -44,13 +47,26 @@ def _grouped(found: Explained, now: datetime, zone: ZoneInfo) -> Iterator[tuple[
     if found.outlook:
         yield (
             "needed",
-            [
-                f"{'yes' if c.holds else 'no'}, {c.what}: {c.detail}"
-                for c in found.outlook.conditions
-            ],
+            [condition_line(condition) for condition in found.outlook.conditions],
         )
     yield "now", [f"{decision_name(found.decision)}: {found.decision.reason}"]
     yield "deleted", [found.deleted]
+
+
+def _companion(found: Explained) -> str:
+    """Return the name of the companion that goes with a managed stack, as the sweep sees it."""
+    seen = found.decision.stack
+    return seen.companion.split("/")[1] if found.lease and seen and seen.companion else ""
+
+
+def condition_line(condition: Condition) -> str:
+    """Say in one line whether a condition is met; where it is not, who can change that."""
+    detail = f"; {condition.detail}" if condition.detail else ""
+    if condition.is_met:
+        return f"yes: {condition.kind}{detail}"
+    if condition.comes_by_itself:
+        return f"not yet: {condition.kind}{detail}"
+    return f"no: {condition.kind}{detail} ({condition.who} can change that)"
 
 
 def _notice_text(notice: Notice, zone: ZoneInfo) -> str:
@@ -73,6 +89,7 @@ def explained_document(found: Explained) -> dict[str, Any]:
         "name": subject.name if subject else None,
         "region": subject.region if subject else None,
         "status": found.stack.status if found.stack else None,
+        "companion": _companion(found) or None,
         "rules": [{"rule": k.rule, "selects": k.selects, "why": k.why} for k in found.looks],
         "state": stored.state.value if stored else None,
         "generation": stored.generation if stored else None,
@@ -85,7 +102,14 @@ def explained_document(found: Explained) -> dict[str, Any]:
             for n in found.notices
         ],
         "needed": [
-            {"what": c.what, "holds": c.holds, "detail": c.detail, "by_itself": c.by_itself}
+            {
+                "what": c.kind.value,
+                "holds": c.is_met,
+                "detail": c.detail,
+                "who": c.who.value,
+                "until": iso(c.until),
+                "by_itself": c.comes_by_itself,
+            }
             for c in (ahead.conditions if ahead else ())
         ],
         "decision": decision_name(found.decision),

@@ -15,9 +15,11 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from janitor.core.contacts import clean
-from janitor.core.errors import DeliveryFailed
+from janitor.core.errors import DeliveryFailed, TooEarly, UnreadableMessage
+from janitor.core.exemptions import exemptions
+from janitor.core.failures import failed
 from janitor.core.journal import Actor
-from janitor.core.model import Outcome, Status
+from janitor.core.model import LeaseState, Outcome, Status
 from janitor.core.requests import deletion_from, telling_from
 from janitor.entrypoints.deployed import Deployed, deployed
 from janitor.journeys.delete import delete as delete_stack
@@ -32,13 +34,17 @@ RESERVE_MILLISECONDS = 30_000
 RESERVE_FOR_DELETION_MILLISECONDS = 20_000
 """So much of a deletion's time is kept from emptying buckets, to journal what was done."""
 
+UNDELETED = frozenset({LeaseState.FAILED.value, LeaseState.NEEDS_ATTENTION.value})
+"""What tracking says of a deletion that failed: its sweep did not."""
+
 logger = Logger(service="janitor")
 metrics = Metrics(namespace="janitor", service="janitor")
 by_group = SqsFifoPartialProcessor(skip_group_on_error=True)
-"""What fails holds up its own owner or stack, and nobody else's."""
-by_owner = SqsFifoPartialProcessor(skip_group_on_error=True)
-by_owner.raise_on_entire_batch_failure = False
-"""The same for notices: a batch that Slack wants later, all of it, is no failure of the function."""
+by_group.raise_on_entire_batch_failure = False
+"""What fails holds up its own owner or stack, and nobody else's.
+
+A batch that is for later, all of it, is no failure of the function.
+"""
 
 
 def now() -> datetime:
@@ -67,13 +73,21 @@ def sweep(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     for region, error in plan.regions:
         if error:
             logger.error("region.refused", extra={"region": region, "error": clean(error)})
-    _log(report.outcomes)
+    for key, why in plan.unread:
+        logger.error("record.unreadable", extra={"key": clean(key), "error": clean(why)})
+    _log(janitor, report.outcomes)
+    broken = [one for one in report.outcomes if one.status is Status.FAILED]
+    undeleted = [one for one in broken if one.action in UNDELETED]
+    _count(janitor, "OutcomesFailed", len(broken) - len(undeleted))
+    _count(janitor, "DeletionsFailed", len(undeleted))
+    _count(janitor, "RecordsUnreadable", len(plan.unread))
     _count(janitor, "StacksManaged", plan.managed)
     _count(janitor, "StacksDue", plan.due)
-    _count(janitor, "BreakerTripped", bool(plan.tripped))
+    _count(janitor, "BreakerTripped", plan.surprise is not None)
+    _count(janitor, "StacksExempt", exemptions(plan.decisions).total())
     _count(janitor, "RegionsRefused", sum(bool(error) for _, error in plan.regions))
-    # Where no region could be listed nothing was swept, and the alarm is to say so.
-    _count(janitor, "SweepCompleted", any(not error for _, error in plan.regions))
+    # Where nothing was swept the alarm is to say so.
+    _count(janitor, "SweepCompleted", report.is_complete)
     summary = {"mode": plan.mode.value, "managed": plan.managed, "due": plan.due, **plan.counts}
     logger.info("sweep.completed", extra=summary)
     return summary
@@ -84,7 +98,7 @@ def sweep(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def notify(event: dict[str, Any], context: LambdaContext) -> Any:
     """Send the digests in a batch; what fails goes back to the queue."""
     _to_notify()
-    return process_partial_response(event, _notify, by_owner, context)
+    return process_partial_response(event, _notify, by_group, context)
 
 
 def _to_notify() -> Deployed:
@@ -102,15 +116,17 @@ def _notify(record: SQSRecord) -> None:
             channel=janitor.channel,
             links=janitor.links,
         )
-    except Exception:
-        logger.exception("notify.failed")  # the batch goes on, and nobody else says it
+    except Exception as error:
+        _log_failed(janitor, "notify", record, error)
         _count(janitor, "NoticesFailed", 1)
         raise
-    _log([first, *others])
+    _log(janitor, [first, *others])
     # What was sent but not recorded stays: the next sweep finds it undelivered.
     _count(janitor, "NoticesFailed", first.status is Status.FAILED and not first.retry_after)
+    _count(janitor, "OutcomesFailed", sum(one.status is Status.FAILED for one in others))
     if first.retry_after:
-        janitor.postpone(record.receipt_handle, first.retry_after)
+        queue = janitor.settings.notice_queue
+        janitor.postpone(queue, record.receipt_handle, first.retry_after)
     if first.status is Status.FAILED:
         raise DeliveryFailed(first.detail)
 
@@ -123,20 +139,29 @@ def delete(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def _delete(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    janitor = deployed()
-    outcome = delete_stack(
-        deletion_from(record.body),
-        clock=now,
-        policies=janitor.policies,
-        stacks=janitor.stacks,
-        ledger=janitor.ledger,
-        purgers=janitor.purgers,
-        may_go_on=lambda: (
-            lambda_context.get_remaining_time_in_millis() > RESERVE_FOR_DELETION_MILLISECONDS
-        ),
-    )
-    _log([outcome])
+    janitor = deployed("deletion_queue")
+    try:
+        outcome = delete_stack(
+            deletion_from(record.body),
+            clock=now,
+            policies=janitor.policies,
+            stacks=janitor.stacks,
+            ledger=janitor.ledger,
+            purgers=janitor.purgers,
+            may_go_on=lambda: (
+                lambda_context.get_remaining_time_in_millis() > RESERVE_FOR_DELETION_MILLISECONDS
+            ),
+        )
+    except Exception as error:
+        _log_failed(janitor, "delete", record, error)
+        _count(janitor, "DeletionsFailed", 1)
+        raise
+    _log(janitor, [outcome])
     _count(janitor, "DeletionsFailed", outcome.status is Status.FAILED)
+    if outcome.retry_after:
+        queue = janitor.settings.deletion_queue
+        janitor.postpone(queue, record.receipt_handle, outcome.retry_after)
+        raise TooEarly(outcome.detail)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -144,15 +169,18 @@ def _delete(record: SQSRecord, lambda_context: LambdaContext) -> None:
 def track(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:  # noqa: ARG001
     """Record how a deletion ended, upon CloudFormation's word of a status change."""
     janitor = deployed("notice_queue")
+    stack_id = (EventBridgeEvent(event).get("detail") or {}).get("stack-id")
+    if not isinstance(stack_id, str):
+        raise UnreadableMessage("the event names no stack as detail.stack-id")
     outcome = track_stack(
-        EventBridgeEvent(event).detail["stack-id"],
+        stack_id,
         clock=now,
         policies=janitor.policies,
         stacks=janitor.stacks,
         ledger=janitor.ledger,
         queue=janitor.queue,
     )
-    _log([outcome])
+    _log(janitor, [outcome])
     _count(janitor, "DeletionsFailed", outcome.status is Status.FAILED)
     return {"status": outcome.status.value, "detail": outcome.detail}
 
@@ -165,17 +193,27 @@ def digest(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:  # 
     outcome = queue_week(
         clock=now, policies=janitor.policies, ledger=janitor.ledger, queue=janitor.queue
     )
-    _log([outcome])
+    _log(janitor, [outcome])
     return {"status": outcome.status.value, "detail": outcome.detail}
 
 
-def _log(outcomes: Iterable[Outcome]) -> None:
+def _log(janitor: Deployed, outcomes: Iterable[Outcome]) -> None:
+    """Log a line for each outcome; of a bug with its traceback, and count it."""
+    bugs = 0
     for outcome in outcomes:
         write = logger.error if outcome.status is Status.FAILED else logger.info
         write(
             f"{outcome.action}.{outcome.status.value}",
             extra={"key": clean(outcome.key), "detail": clean(outcome.detail)},
+            exc_info=outcome.bug,
         )
+        bugs += outcome.bug is not None
+    _count(janitor, "Bugs", bugs)
+
+
+def _log_failed(janitor: Deployed, action: str, record: SQSRecord, error: Exception) -> None:
+    """Name the message that failed, as the batch goes on and nobody else says it."""
+    _log(janitor, [failed(record.message_id, action, error)])
 
 
 def _count(janitor: Deployed, name: str, value: float) -> None:

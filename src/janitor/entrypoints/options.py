@@ -20,6 +20,7 @@ from janitor.aws import Aws, connect
 from janitor.core.errors import ConfigurationError
 from janitor.core.expiry import Unreadable, parse_instant
 from janitor.core.model import Mode
+from janitor.entrypoints.debugging import Debug, err
 from janitor.journeys.inprocess import Janitor
 from janitor.settings import Settings, settings_now
 from janitor.wiring import as_deployed, build
@@ -99,10 +100,27 @@ _OPTIONS: dict[str, Any] = {
     "as_json": Annotated[
         bool, typer.Option("--json", help="Print JSON and nothing else on stdout.")
     ],
+    "debug": Debug,
 }
 """The options that several commands take, by their names in `Options`."""
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the journal.")]
+
+
+def _given(reason: str) -> str:
+    if not reason.strip():
+        raise ConfigurationError(
+            "--reason is missing, and the journal wants one; for instance --reason 'asked the team'"
+        )
+    return reason
+
+
+NeededReason = Annotated[
+    str,
+    typer.Option(
+        "--reason", metavar="TEXT", help="Why, for the journal. Required.", callback=_given
+    ),
+]
 
 NOT_FOR_REAL = "--now is for trying things out, and this would change a real account"
 ANY_WIDTH = 1_000_000
@@ -125,11 +143,6 @@ def out() -> Console:
     return console if console.is_terminal else _Piped(highlight=False, width=ANY_WIDTH)
 
 
-def err() -> Console:
-    """Return the console on stderr, for progress and errors."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
 def print_json(document: Any) -> None:
     """Print one JSON object on stdout."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
@@ -148,6 +161,7 @@ class Options(Struct, frozen=True):
     journal_table: str | None = None
     archive: str | None = None
     as_json: bool = False
+    debug: bool = False
 
     def settings(self) -> Settings:
         """Return the settings: an option first, then its variable."""
@@ -221,10 +235,11 @@ def taking(*names: str) -> Callable[[Command[P]], Callable[..., None]]:
 
 
 def taking_only(*names: str) -> Callable[[Command[P]], Callable[..., None]]:
-    """Give a command the shared options `names`, which it gets as its first argument.
+    """Give a command the shared options `names`, and --debug: it gets them as its first argument.
 
     typer reads a command's options off its signature, so that is what is added to.
     """
+    names = (*names, "debug")
 
     def decorate(command: Command[P]) -> Callable[..., None]:
         @wraps(command)

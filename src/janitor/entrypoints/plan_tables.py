@@ -13,10 +13,12 @@ from rich.text import Text
 
 from janitor.core.contacts import clean
 from janitor.core.decisions import Decision, Wait, decision_name
+from janitor.core.exemptions import exemptions, exemptions_text
 from janitor.core.journal import owners_text
 from janitor.core.model import Mode, Outcome, Status
 from janitor.core.plan import Plan
 from janitor.core.reading import stack_name
+from janitor.core.surprise_words import LIFT, surprise_text
 from janitor.entrypoints.tables import PARTS, columns
 
 STYLES = {
@@ -68,8 +70,12 @@ DONE = {
     "policy.changed": "change of policy",
     "region.refused": "region refused",
     "region.listed": "region listed again",
-    "breaker.tripped": "breaker tripped",
-    "breaker.cleared": "breaker cleared",
+    "breaker.tripped": "surprise held",
+    "breaker.cleared": "surprise cleared",
+    "policy.accepted": "policy accepted",
+    "policy.settled": "policy settled",
+    "stack.forgotten": "forgotten that stacks were taken out",
+    "regions.listed": "note of when regions were listed",
 }
 """What came of an action, for the summary: one, and where it differs several of it."""
 
@@ -107,18 +113,17 @@ def plan_view(
     if left:
         plan = replace(plan, decisions=tuple(d for d in plan.decisions if not _elsewhere(d, plan)))
     shown = [d for d in plan.decisions if everything or decision_name(d) != "ignore"]
-    parts: list[RenderableType] = [_refused(plan)] if any(e for _, e in plan.regions) else []
+    parts: list[RenderableType] = [_refused(plan)] if _refused(plan).plain else []
     if shown:
         parts.append(_Decisions(shown, zone, several=len(plan.regions) > 1))
-    if plan.tripped:
-        text = f"Breaker: {plan.tripped}. Nothing is deleted until `janitor breaker lift`."
-        parts.append(Text(text, style="bold red"))
-    if plan.lifted:
-        parts.append(Text("The breaker is lifted by an operator.", style="yellow"))
+    if plan.surprise:
+        parts.append(Text(f"Held: {surprise_text(plan.surprise)} {LIFT}.", style="bold red"))
     if left:
         count = f"{len(left)} lease{'s' if len(left) > 1 else ''} in {', '.join(sorted(set(left)))}"
         parts.append(Text(f"Left out: {count}, where --region does not look."))
     parts.append(plan_summary(plan))
+    if exempt := exemptions_text(exemptions(plan.decisions)):
+        parts.append(Text(exempt))
     acts, text = UNDONE.get(plan.mode, ((), ""))
     if plan.counts.keys() & set(acts):
         parts.append(Text(text, style="yellow"))
@@ -142,7 +147,14 @@ def plan_summary(plan: Plan) -> Text:
 
 def _refused(plan: Plan) -> Text:
     lines = [f"{region}: left alone, {clean(error)}" for region, error in plan.regions if error]
+    lines += [f"{_subject(key)}: left alone, {clean(why)}" for key, why in plan.unread]
     return Text("\n".join(lines), style="red")
+
+
+def _subject(key: str) -> str:
+    """Name a stack by its name and its id, so that its row can be found."""
+    name = stack_name(key)
+    return name if name == clean(key) else f"{name} ({clean(key)})"
 
 
 class _Decisions(Struct, frozen=True):
@@ -221,8 +233,9 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "summary": {
             "managed": plan.managed,
             "due": plan.due,
-            "breaker": plan.tripped or None,
-            "breaker_lifted": plan.lifted,
+            "breaker": surprise_text(plan.surprise) if plan.surprise else None,
+            "never_deleted": dict(sorted(exemptions(plan.decisions).items())),
+            "unreadable": [{"key": key, "error": why} for key, why in plan.unread],
             **dict(sorted(plan.counts.items())),
         },
     }

@@ -22,7 +22,8 @@ from janitor.core.questions import Question
 from janitor.core.spreadsheet import HEADER, row
 from janitor.core.stories import Life
 from janitor.core.times import instant_text
-from janitor.entrypoints.options import Options, err, out, print_json, taking
+from janitor.entrypoints.debugging import err
+from janitor.entrypoints.options import Options, out, print_json, taking
 from janitor.entrypoints.stats_tables import stats_document, stats_view
 from janitor.journeys.inprocess import Janitor
 from janitor.journeys.report import events_of, report

@@ -17,6 +17,7 @@ from msgspec import Meta, MsgspecError, Struct, json
 
 from janitor.adapters.ports import Clock, Ledger, Policies, Queue
 from janitor.core.links import Links
+from janitor.entrypoints.failing import log_failure
 from janitor.entrypoints.http import Request, Response
 from janitor.journeys.press import Pressed, press
 
@@ -79,9 +80,9 @@ def interact(
                         links=links(),
                         queue=queue,
                     )
-    except Exception:
+    except Exception as error:
         # Slack then shows that it failed, and the button can be pressed again.
-        _log.exception("slack.failed")
+        log_failure(_log, "slack.failed", error)
         return _empty(503)
     return _empty(200)
 

@@ -1,4 +1,4 @@
-"""Commands about one stack: explain, extend."""
+"""Commands about one stack: explain, extend, unmanage."""
 
 from typing import Annotated
 
@@ -9,10 +9,11 @@ from janitor.core.expiry import Unreadable, parse_duration, parse_instant
 from janitor.core.journal import Actor
 from janitor.core.times import instant_text
 from janitor.entrypoints import explain_tables, tables
-from janitor.entrypoints.options import Options, Reason, out, print_json, taking
+from janitor.entrypoints.options import NeededReason, Options, Reason, out, print_json, taking
 from janitor.entrypoints.plan_tables import iso
 from janitor.journeys.explain import explain as explain_stack
 from janitor.journeys.extend import extend as extend_lease
+from janitor.journeys.unmanage import unmanage as unmanage_stack
 
 app = typer.Typer()
 
@@ -112,3 +113,39 @@ def extend(
             f"{extended.name} now ends {expires} (extension {extended.extensions} of {most}).",
             markup=False,
         )
+
+
+@app.command()
+@taking("now")
+def unmanage(
+    options: Options,
+    stack: Stack,
+    reason: NeededReason = "",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Let the janitor look after it again.")
+    ] = False,
+) -> None:
+    """Take a stack out of the janitor's care, or put it back."""
+    with options.session(changes=True) as (janitor, aws):
+        lease = janitor.find(stack)
+        if lease is None:
+            raise StackNotFound(
+                f"no lease is open on {stack}; give its id (ARN) if its lease has ended"
+            )
+        account = unmanage_stack(
+            lease,
+            actor=Actor("operator", aws.identity(), "cli"),
+            reason=reason,
+            now=janitor.clock(),
+            ledger=janitor.ledger,
+            undo=undo,
+        )
+    if options.as_json:
+        print_json({"stack_id": lease.stack_id, "taken_out": not undo})
+        return
+    also = len(account.taken_out) - (not undo)
+    text = f"{lease.name} is taken out: no sweep looks at it any more, and none deletes it."
+    if undo:
+        text = f"{lease.name} is looked after again, as far as a rule selects it."
+    rest = f" {also} other stack{'s are' if also > 1 else ' is'} taken out." if also else ""
+    out().print(f"{text}{rest}", markup=False)

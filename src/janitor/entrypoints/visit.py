@@ -14,7 +14,7 @@ from janitor.core.ical import calendar_of
 from janitor.core.journal import Actor
 from janitor.core.links import EXTEND, LET_GO, Claims, Links
 from janitor.core.model import Lease, Mode
-from janitor.core.page_facts import facts
+from janitor.core.page_facts import facts, needs
 from janitor.core.page_refusals import Spent, no_date, not_let_go, refused
 from janitor.core.page_words import PageWords, Standing
 from janitor.core.policy import Policy
@@ -220,6 +220,7 @@ class Visit(Struct, frozen=True):
             "lease": lease,
             "standing": standing,
             "facts": facts(self._words(lease)),
+            "needs": needs(self._words(lease)) if lease.state.is_open else (),
             "console": console_page(lease.stack_id),
             "contact": clean(self.claims.contact.address),
             "calendar": "",

@@ -1,18 +1,29 @@
-"""What happens to the sweep itself: mode changes, refused regions, the breaker."""
+"""What happens to the sweep itself: mode changes, refused regions, what is held."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from janitor.adapters.ports import Ledger
 from janitor.core.decisions import Reason
+from janitor.core.ground import policy_from
 from janitor.core.journal import JANITOR_TARGET, Actor, Draft, entry
-from janitor.core.model import ACCOUNT_KEY, BREAKER, OPERATORS, REGION, Account, Outcome, Status
+from janitor.core.model import (
+    ACCOUNT_KEY,
+    BREAKER,
+    OPERATORS,
+    REGION,
+    Account,
+    Hold,
+    MoveCause,
+    Outcome,
+    Status,
+)
 from janitor.core.notices import matters_of
-from janitor.core.plan import BREAKER_LIFT, Plan
+from janitor.core.plan import Plan
 from janitor.core.policy import Policy
 from janitor.core.requests import NoticeItem, NoticeRequest
+from janitor.core.surprise_words import surprise_text
 from janitor.journeys.leases import Applying
 
 Note = tuple[str, str, str]
@@ -27,35 +38,28 @@ def record_sweep(account: Account, applying: Applying) -> Iterable[Outcome]:
     """
     plan = applying.plan
     changed, notes = _changes(account, plan, applying.policy)
+    if changed.taken_out != account.taken_out:
+        text = "a stack that an operator took out is gone, and needs no entry any more"
+        notes.append(("stack.forgotten", text, "ok"))
+    if changed != account and not notes:
+        notes = [("regions.listed", "regions were listed in full", "ok")]
     if notes:
         drafts = _drafts(notes, applying.actor, plan.now, applying.policy)
         applying.ledger.commit(entry(account, changed, *drafts))
-    for item in _items(plan):
+    for item in _items(plan, changed):
         if plan.mode.notifies and item.about not in changed.told:
             applying.queue.notify(NoticeRequest(OPERATORS, (item,)))
     for action, text, _ in notes:
         yield Outcome(ACCOUNT_KEY, action, Status.DONE, text)
 
 
-def _items(plan: Plan) -> Iterable[NoticeItem]:
+def _items(plan: Plan, account: Account) -> Iterable[NoticeItem]:
     """Yield what operators have to know of the account as a whole, as this sweep found it."""
-    if plan.tripped:
-        yield NoticeItem(ACCOUNT_KEY, BREAKER, None, plan.tripped)
+    if account.hold:
+        yield NoticeItem(ACCOUNT_KEY, BREAKER, None, account.hold.text)
     for region, error in plan.regions:
         if error:
             yield NoticeItem(ACCOUNT_KEY, REGION, None, f"{region} ({error})", region=region)
-
-
-def lift_breaker(
-    *, actor: Actor, reason: str, now: datetime, policy: Policy, ledger: Ledger
-) -> Account:
-    """Record an operator's acknowledgement: for a day, many due stacks stop nothing."""
-    account = ledger.account()
-    changed = replace(account, breaker_lifted_until=now + BREAKER_LIFT)
-    note = ("breaker.lifted", reason or "lifted, no reason given", "ok")
-    written = entry(account, changed, *_drafts([note], actor, now, policy))
-    ledger.commit(written)
-    return written.record
 
 
 def _drafts(notes: Iterable[Note], actor: Actor, now: datetime, policy: Policy) -> list[Draft]:
@@ -87,11 +91,59 @@ def _changes(account: Account, plan: Plan, policy: Policy) -> tuple[Account, lis
         for region in sorted(before - unseen - refused.keys())
     ]
     changed = replace(changed, refused_regions=tuple(sorted({*refused, *unseen})))
-    if plan.tripped and not account.breaker_tripped_at:
-        notes.append(("breaker.tripped", f"nothing is deleted: {plan.tripped}", "refused"))
-        changed = replace(changed, breaker_tripped_at=plan.now)
-    elif account.breaker_tripped_at and not plan.tripped:
-        notes.append(("breaker.cleared", "deletions go on", "ok"))
-        changed = replace(changed, breaker_tripped_at=None)
+    changed, about_hold = _with_hold(changed, plan, policy)
+    changed = replace(
+        changed, seen_regions=plan.seen_regions, taken_out=_still_there(changed, plan)
+    )
     told = tuple(one for one in changed.told if one in matters_of(changed))
-    return replace(changed, told=told), notes
+    return replace(changed, told=told), [*notes, *about_hold]
+
+
+def _with_hold(account: Account, plan: Plan, policy: Policy) -> tuple[Account, list[Note]]:
+    """Keep what is held, and which policy is the accepted one."""
+    account, notes = _with_accepted(account, plan, policy)
+    surprise, hold = plan.surprise, account.hold
+    if surprise is None or not (hold or surprise.is_large):
+        cleared = [("breaker.cleared", "nothing is held any more", "ok")] if hold else []
+        return replace(account, hold=None), [*notes, *cleared]
+    is_by_tags = bool(surprise.of(MoveCause.TAGS))
+    if hold and hold.policy_version == surprise.policy_version and hold.is_by_tags >= is_by_tags:
+        return account, notes
+    held = Hold(plan.now, surprise_text(surprise), surprise.policy_version, is_by_tags)
+    told = tuple(one for one in account.told if one != BREAKER)
+    notes.append(("breaker.tripped", held.text, "refused"))
+    return replace(account, hold=held, told=told), notes
+
+
+def _with_accepted(account: Account, plan: Plan, policy: Policy) -> tuple[Account, list[Note]]:
+    """Accept a policy that surprises nobody; forget the one before once all was swept by this one."""
+    if plan.ground.accepted is not None:
+        if plan.ground.is_policy_held or not plan.is_whole:
+            return account, []
+        text = f"policy {policy.version} is accepted: it brings too little forward to be held"
+        before = account.accepted_policy
+        account = replace(account, accepted_policy=policy.document, previous_policy=before)
+        return account, [("policy.accepted", text, "ok")]
+    if policy_from(account.accepted_policy) is None:
+        text = f"policy {policy.version} is accepted: none was before, or none that can be read"
+        return replace(account, accepted_policy=policy.document), [("policy.accepted", text, "ok")]
+    # A sweep that is cut off leaves some to the next, which must still know what was accepted.
+    is_settled = plan.is_whole and not plan.is_moving
+    if is_settled and (account.previous_policy or account.accepted_moves):
+        text = "every region was swept by the accepted policy and tags"
+        account = replace(account, previous_policy="", accepted_moves=())
+        return account, [("policy.settled", text, "ok")]
+    return account, []
+
+
+def _still_there(account: Account, plan: Plan) -> tuple[tuple[str, str], ...]:
+    """Return what operators took out, but for stacks that are gone."""
+    if plan.unread:
+        return account.taken_out  # One of these may be what cannot be read.
+    there = {d.stack.stack_id for d in plan.decisions if d.stack}
+    listed = {region for region, error in plan.regions if not error}
+    return tuple(
+        (stack_id, why)
+        for stack_id, why in account.taken_out
+        if stack_id in there or stack_id.split(":")[3] not in listed
+    )

@@ -13,14 +13,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from janitor.adapters.ports import Clock, Ledger, Purger, Stacks
+from janitor.core.causes import Cause
 from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict, DeleteRefused, JanitorError
 from janitor.core.journal import Actor, Draft, Entry, about, entry
-from janitor.core.ladder import PURGEABLE, Step, cause_of
+from janitor.core.ladder import PURGEABLE, Step
 from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
-from janitor.journeys.failed import failed_attempt, is_untouched
+from janitor.journeys.companion import Companion, ask_for
+from janitor.journeys.failed import failed_attempt, failure_of, is_untouched
 
 ACTOR = Actor("janitor", "janitor", "delete")
 
@@ -59,6 +61,7 @@ class Attempt(Struct, frozen=True):
     purgers: Mapping[str, Purger]
     may_go_on: Callable[[], bool]
     mode: Callable[[], Mode]
+    companion: Companion | None = None
 
     def make(self) -> Outcome:
         """Make the attempt as far as it goes in this run."""
@@ -81,11 +84,29 @@ class Attempt(Struct, frozen=True):
         if not is_known and (why := self._why_not()):
             self._pause(lease, f"nothing is deleted now: {why}")
             return self._outcome(Status.SKIPPED, why)
+        if self.companion is not None and self.companion.is_to_be_asked:
+            lease, is_taken = self._ask_companion(lease, self.companion.stack)
+            if is_taken and self.companion.goes_first:
+                why = "its companion goes first; the next sweep goes on with the stack itself"
+                self._pause(lease, why)
+                return self._outcome(Status.SKIPPED, why)
         if self.stack.termination_protection:
             self.stacks.protect(lease.stack_id, on=False)
             text = "termination protection taken off, as the policy says (override_protection)"
             lease = self._note(lease, "protection.removed", Reason(text))
         return self._ask(lease)
+
+    def _ask_companion(self, lease: Lease, companion: Stack) -> tuple[Lease, bool]:
+        """Ask for the companion's deletion first; tell whether it was taken."""
+        asked = ask_for(companion, deletion_token(self.claimed), self.stacks)
+        lease = self._note(
+            lease,
+            asked.action,
+            asked.reason,
+            result=asked.result,
+            request_ids=asked.request_ids,
+        )
+        return lease, asked.result == "ok"
 
     def _is_late(self) -> bool:
         """Tell whether others may have taken the claim for dead, and an owner the stack."""
@@ -104,18 +125,16 @@ class Attempt(Struct, frozen=True):
         try:
             request_id = self.stacks.delete(lease.stack_id, deletion_token(self.claimed), self.step)
         except DeleteRefused as refusal:
-            why = str(refusal)
-            cause = cause_of(refusal.said, (self.stack.name, lease.stack_id))
-            now, policy, stack = self.now, self.policy, self.stack
+            failure = failure_of(refusal)
             lease = self._commit(
                 lease,
                 lambda stored: failed_attempt(
-                    stored, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack
+                    stored, failure, now=self.now, policy=self.policy, actor=ACTOR, stack=self.stack
                 ),
             )
             if lease.unprotected:
                 protect_again(lease, self.now, self.policy, self.stacks, self.ledger)
-            return self._outcome(Status.FAILED, why)
+            return self._outcome(Status.FAILED, failure.text)
         reason = Reason(
             "CloudFormation accepted the deletion",
             {"attempt": str(lease.attempts), "rung": self.step.rung.value},
@@ -175,6 +194,8 @@ class Attempt(Struct, frozen=True):
             back |= {"state": LeaseState.MARKED, "claimed_at": None}
             return self._note(lease, "deletion.withdrawn", Reason(text), **back)
         back |= {"state": LeaseState.FAILED, "refusals": lease.refusals + 1, "last_error": text}
+        if lease.cause == Cause.THROTTLED:
+            back["cause"] = ""  # What was emptied meanwhile ends a run of refusals by a service.
         return self._note(lease, "deletion.paused", Reason(text), **back)
 
     def _note(

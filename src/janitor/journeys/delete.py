@@ -1,7 +1,9 @@
 """Delete: read everything again, decide again, claim, journal the intent, then ask AWS."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
+from math import ceil
 
 from msgspec.structs import replace
 
@@ -10,18 +12,17 @@ from janitor.core.contacts import clean
 from janitor.core.decisions import Blocked, Delete, Reason, Retry
 from janitor.core.errors import Conflict
 from janitor.core.evidence import snapshot_drafts, snapshots_of
+from janitor.core.ground import ground_of
 from janitor.core.journal import Entry, about, entry
 from janitor.core.ladder import Step, lacks_protection, next_step
 from janitor.core.lifecycle import decide
 from janitor.core.model import Lease, LeaseState, Mode, Outcome, Stack, Status
 from janitor.core.policy import Policy
-from janitor.core.requests import DeletionRequest
+from janitor.core.requests import GOOD_FOR, DeletionRequest
 from janitor.core.resources import Snapshot
 from janitor.core.statuses import HALF_DELETED
 from janitor.journeys.attempt import ACTOR, MODE_GOOD_FOR, Attempt, protect_again
-
-GOOD_FOR = timedelta(hours=1)
-"""A sweep's verdict older than this is not acted upon: the next sweep gives a new one."""
+from janitor.journeys.companion import Companion, find_companion
 
 
 def delete(
@@ -40,21 +41,24 @@ def delete(
     next sweep goes on with that.
     """
     # Gather.
-    now, policy, mode = clock(), policies.policy(), policies.mode()
+    now = clock()
+    if request.not_before is not None and now < request.not_before:
+        why = "not its turn yet: AWS deletes one at a time of what it has"
+        left = ceil((request.not_before - now).total_seconds())
+        return Outcome(request.stack_id, "delete", Status.SKIPPED, why, retry_after=left)
+    policy, mode = policies.policy(), policies.mode()
     if request.restore_only:
         return _restore(request, now, policy, mode, stacks, ledger)
-    if mode is not Mode.ENFORCE:
-        return _skipped(request, f"mode is {mode.value} by now")
-    if now - request.decided_at > GOOD_FOR:
-        return _skipped(request, "decided too long ago; the next sweep decides anew")
-    if ledger.account().breaker_tripped_at is not None:
-        return _skipped(request, "the breaker has tripped meanwhile")
+    if why := _why_nothing_goes(request, now, mode):
+        return _skipped(request, why)
     lease = ledger.lease(request.stack_id)
     if lease is None or not lease.state.is_open:
         return _skipped(request, "its lease is closed")
+    # After the lease: whoever takes a stack out writes here first, and then upon the lease.
+    ground = ground_of(ledger.account(), policy)
     stack = stacks.describe(request.stack_id)
     # Decide.
-    decision = decide(stack, lease, policy, now)
+    decision = decide(stack, lease, policy, now, ground)
     if isinstance(decision, Blocked) and lease.state is not LeaseState.NEEDS_ATTENTION:
         lease = _journal_refusal(lease, decision.reason, now, policy, ledger)
     if not isinstance(decision, Delete | Retry) or decision.lease is None or stack is None:
@@ -62,11 +66,23 @@ def delete(
             protect_again(lease, now, policy, stacks, ledger)
         return _skipped(request, f"no longer due: {decision.reason}")
     # For as long as what was just read counts as known, and neighbours in the batch can wait.
-    snapshot = stacks.snapshot(stack, lambda: clock() - now < MODE_GOOD_FOR)
-    terms = policy.terms(decision.lease.rule)
-    step = next_step(decision.lease, stack, snapshot.failed, terms, policy.limits)
+    is_fresh = partial(_is_fresh, now, clock)
+    companion = find_companion(request, decision.lease, stack, policy, stacks, is_fresh)
+    if companion is not None and companion.is_busy:
+        return _skipped(request, f"its companion is busy: {companion.stack.status}")
+    snapshot = stacks.snapshot(stack, is_fresh)
+    step = _step(decision.lease, stack, snapshot, companion, policy)
     # Apply: claim, snapshot and intent are one write, and whoever loses it deletes nothing.
-    claimed = _claim(lease, decision, stack, snapshot=snapshot, step=step, now=now, policy=policy)
+    claimed = _claim(
+        lease,
+        decision,
+        stack,
+        snapshot=snapshot,
+        step=step,
+        companion=companion,
+        now=now,
+        policy=policy,
+    )
     try:
         ledger.commit(claimed)
     except Conflict:
@@ -83,7 +99,30 @@ def delete(
         purgers,
         may_go_on,
         policies.mode,
+        companion,
     ).make()
+
+
+def _is_fresh(since: datetime, clock: Clock) -> bool:
+    return clock() - since < MODE_GOOD_FOR
+
+
+def _step(
+    lease: Lease, stack: Stack, snapshot: Snapshot, companion: Companion | None, policy: Policy
+) -> Step:
+    """Return how the attempt goes about it, with what is to be emptied of the companion."""
+    terms = policy.terms(lease.rule)
+    step = next_step(lease, stack, snapshot.failed, terms, policy.limits)
+    return replace(step, purge=(*step.purge, *companion.purge)) if companion else step
+
+
+def _why_nothing_goes(request: DeletionRequest, now: datetime, mode: Mode) -> str:
+    """Say what keeps every stack of this sweep from being deleted; nothing if nothing does."""
+    if mode is not Mode.ENFORCE:
+        return f"mode is {mode.value} by now"
+    if now - request.decided_at > GOOD_FOR:
+        return "decided too long ago; the next sweep decides anew"
+    return ""
 
 
 def _restore(
@@ -113,19 +152,23 @@ def _claim(
     *,
     snapshot: Snapshot,
     step: Step,
+    companion: Companion | None,
     now: datetime,
     policy: Policy,
 ) -> Entry[Lease]:
     """Return the write that makes the deletion ours: what goes, and what will be done to it."""
     seen = decision.lease or lease
-    stays = (*(clean(str(one)) for one in step.retain), *snapshots_of(snapshot))
+    if companion is not None:
+        snapshot = companion.beside(snapshot)
+    left = companion.left if companion else ()
+    stays = (*(clean(str(one)) for one in step.retain), *snapshots_of(snapshot), *left)
     drafts = snapshot_drafts(
         seen, stack, snapshot, actor=ACTOR, now=now, policy_version=policy.version
     )
     intent = about(
         seen,
         "deletion.intended",
-        Reason(decision.reason.sentence, {**decision.reason.facts, **_how(step, stack)}),
+        Reason(decision.reason.sentence, {**decision.reason.facts, **_how(step, stack, companion)}),
         actor=ACTOR,
         now=now,
         policy_version=policy.version,
@@ -142,19 +185,22 @@ def _claim(
         last_error="",
         blocked=False,
         rung=step.rung.value,
+        companion=companion.stack.stack_id if companion and not companion.stays else seen.companion,
         unprotected=lease.unprotected or stack.termination_protection,
         retained=tuple(dict.fromkeys((*lease.retained, *stays))),
     )
     return entry(lease, claimed, *drafts, intent)
 
 
-def _how(step: Step, stack: Stack) -> dict[str, str]:
+def _how(step: Step, stack: Stack, companion: Companion | None) -> dict[str, str]:
     """Say as facts what will be done beyond a plain deletion."""
+    goes_too = companion.stack.stack_id if companion and companion.is_to_be_asked else ""
     facts = {
         "rung": step.rung.value,
         "empties": ", ".join(map(str, step.purge)),
         "role": step.role,
         "leaves": ", ".join(map(str, step.retain)),
+        "companion": goes_too,
         "protection": "taken off first" * stack.termination_protection,
     }
     return {key: value for key, value in facts.items() if value and value != "plain"}

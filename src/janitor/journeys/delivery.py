@@ -9,13 +9,16 @@ from msgspec.structs import replace
 from janitor.adapters.ports import Ledger
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict
+from janitor.core.failures import failed
 from janitor.core.journal import JANITOR_TARGET, Actor, Draft, about, entry
 from janitor.core.lease import AWAITING_DELETION, is_named, promise
 from janitor.core.model import (
     ACCOUNT_KEY,
     FINAL,
     IN_USE,
+    KEPT,
     PROBLEM,
+    TAGS_DROPPED,
     Contact,
     Lease,
     LeaseState,
@@ -30,6 +33,7 @@ from janitor.journeys.unreachable import named
 
 ACTOR = Actor("janitor", "janitor", "notify")
 TRIES = 5
+_UNRECORDED = "delivered, but not recorded, so it may be sent again: {}"
 
 
 class Delivery(Struct, frozen=True):
@@ -54,7 +58,7 @@ class Delivery(Struct, frozen=True):
             contact=self.contact,
             delivered_at=self.at,
             channel=self.sent.channel,
-            detail=item.text if item.stage in (PROBLEM, IN_USE) else "",
+            detail=item.text if item.stage in (PROBLEM, IN_USE, TAGS_DROPPED, KEPT) else "",
             message_id=self.sent.message_id if self.sent.can_change else "",
             recipient=self.sent.recipient if self.to == self.contact else "",
             beside=tuple(beside) if self.sent.can_change else (),
@@ -96,8 +100,7 @@ def record(
         except Conflict:
             continue
         except Exception as error:
-            why = f"delivered, but not recorded, so it may be sent again: {error}"
-            return Outcome(item.stack_id, "notify", Status.FAILED, why)
+            return failed(item.stack_id, "notify", error, _UNRECORDED)
         return Outcome(item.stack_id, "notify", Status.DONE)
     why = "delivered, but the lease changed too often to record it"
     return Outcome(item.stack_id, "notify", Status.FAILED, why)
@@ -118,7 +121,6 @@ def record_for_account(
         request_ids=(delivery.sent.message_id,),
         policy_version=policy.version,
     )
-    why = "the record changed too often to say so there"
     for _ in range(TRIES):
         account = ledger.account()
         told = tuple(one for one in matters_of(account) if one in (*account.told, *matters))
@@ -127,10 +129,9 @@ def record_for_account(
         except Conflict:
             continue  # a sweep was faster
         except Exception as error:
-            why = str(error)
-            break
+            return failed(ACCOUNT_KEY, "notify", error, _UNRECORDED)
         return Outcome(ACCOUNT_KEY, "notify", Status.DONE)
-    why = f"delivered, but not recorded, so it may be sent again: {why}"
+    why = _UNRECORDED.format("the record changed too often to say so there")
     return Outcome(ACCOUNT_KEY, "notify", Status.FAILED, why)
 
 
@@ -156,4 +157,6 @@ def _told(lease: Lease, item: NoticeItem, delivery: Delivery, policy: Policy) ->
 
 def counted(item: NoticeItem, lease: Lease) -> Lease:
     """Return the lease with the resources that were counted for this notice."""
-    return lease if item.resources is None else replace(lease, resources=item.resources)
+    if item.resources is None:
+        return lease
+    return replace(lease, resources=item.resources, paced=item.paced)

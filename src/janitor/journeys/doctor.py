@@ -7,6 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from janitor.core.errors import ConfigurationError, JanitorError
+from janitor.core.failures import bug_text
 from janitor.core.times import relative_text
 
 
@@ -49,6 +50,8 @@ class Examined(Struct, frozen=True):
     what: str
     fine: bool
     seen: str
+    bug: Exception | None = None
+    """What was raised, where it is none of our own errors."""
 
 
 def examine(copy: Copy, now: datetime, *, fresh: bool = False) -> Iterator[Examined]:
@@ -91,6 +94,7 @@ def examine(copy: Copy, now: datetime, *, fresh: bool = False) -> Iterator[Exami
         "dead letters": dead_letters,
     }
     for what, look in looks.items():
+        bug: Exception | None = None
         try:
             fine, seen = look()
         except KeyError as error:
@@ -98,8 +102,8 @@ def examine(copy: Copy, now: datetime, *, fresh: bool = False) -> Iterator[Exami
         except JanitorError as error:
             fine, seen = False, str(error)
         except Exception as error:
-            fine, seen = False, f"could not be looked at: {error}"
-        yield Examined(what, fine, seen)
+            fine, seen, bug = False, f"could not be looked at: {bug_text(error)}", error
+        yield Examined(what, fine, seen, bug)
 
 
 def _outputs_of(copy: Copy) -> Mapping[str, str]:

@@ -6,17 +6,20 @@ from msgspec import Struct
 
 from janitor.adapters.ports import Stacks
 from janitor.core.contacts import clean
-from janitor.core.decisions import Decision, Delete, Ignore, Retry, Track
+from janitor.core.decisions import Decision, Delete, Ignore, Open, Retry, Track
+from janitor.core.dropped_tags import as_it_stood
 from janitor.core.durations import duration_text
 from janitor.core.errors import JanitorError, StackNotFound
-from janitor.core.expiry import Unreadable, asked_deadline
-from janitor.core.lease import deadline_text, deployed_at
+from janitor.core.expiry import Unreadable
+from janitor.core.lease import caps_count_from, deadline_text
 from janitor.core.model import Lease, Stack
 from janitor.core.outlook import Notice, Outlook, notices_of, outlook
-from janitor.core.plan import Plan, Survey
+from janitor.core.plan import Plan
 from janitor.core.policy import Policy, Rule
-from janitor.core.protection import with_protection
-from janitor.core.selection import Look, looks_of
+from janitor.core.protection import as_protected
+from janitor.core.refresh import asked_of, deployed_at
+from janitor.core.selection import Look, looks_of, rule_of
+from janitor.core.tag_keys import lookup
 from janitor.core.times import instant_text
 
 
@@ -50,18 +53,18 @@ def explain(
     subject = decision.lease or decision.stack
     stack = stacks.describe(subject.stack_id) if subject else None
     # Decide: the list of stacks does not show what protects one.
-    if stack and stack.termination_protection:
-        found = Survey(plan.now, plan.regions, (decision,))
-        (decision,) = with_protection(found, {stack.stack_id}, policy).decisions
+    if stack and stack.termination_protection and not isinstance(decision, Open):
+        decision = as_protected(decision, plan.now, plan.ground)
     seen = None if isinstance(decision, Ignore) else decision.lease
     ahead = outlook(stack, seen, decision, plan, policy) if seen else None
-    rule = policy.rule_for(stack) if stack else None
-    steps = _deadline(stack, seen, rule, policy) if stack and seen and rule else ()
+    whole = as_it_stood(stack, seen, policy).stack if stack and seen else stack
+    rule = rule_of(policy, whole) if whole else None
+    steps = _deadline(whole, seen, rule, policy) if whole and seen and rule else ()
     return Explained(
         stack=stack,
         lease=seen,
         decision=decision,
-        looks=looks_of(policy, stack) if stack else (),
+        looks=looks_of(policy, whole) if whole else (),
         deadline=tuple(steps),
         most_extensions=policy.terms(seen.rule).max_extensions if seen else 0,
         notices=tuple(notices_of(seen, policy, plan.now)) if seen else (),
@@ -101,22 +104,16 @@ def _deadline(stack: Stack, lease: Lease, rule: Rule, policy: Policy) -> Iterato
     is_deployed = rule.ttl_from == "updated"
     begins = deployed_at(stack, lease) if is_deployed else stack.created
     try:
-        asked = asked_deadline(
-            stack.tags,
-            counts_from=begins,
-            rule_ttl=rule.ttl,
-            allow_never=rule.allow_never,
-            zone=zone,
-        )
+        asked = asked_of(stack, lease, rule, zone)
         yield clean(f"asked for by {asked.source}: {instant_text(asked.at, zone)}")
-        if "janitor:expires" not in asked.source and asked.at:
+        if asked.at and not lookup(stack.tags, rule.expires_tags):
             since = "last deployment" if is_deployed else "creation"
             yield f"counted from its {since}, {instant_text(begins, zone)}"
     except Unreadable as error:
         yield clean(f"cannot be told: {error}")
     if lease.extended_until:
         yield f"extended until {instant_text(lease.extended_until, zone)}"
-    latest = instant_text(stack.created + rule.max_lifetime, zone)
+    latest = instant_text(caps_count_from(lease) + rule.max_lifetime, zone)
     yield f"never past {latest} (max_lifetime {duration_text(rule.max_lifetime)})"
     yield clean(f"holds: {deadline_text(lease, policy)}")
 
@@ -128,11 +125,11 @@ def _deleted(decision: Decision, ahead: Outlook | None, policy: Policy) -> str:
     if isinstance(decision, Track):
         return "its deletion is under way"
     if ahead.earliest is None:
-        reasons = "; ".join(f"{c.what}: {c.detail}" for c in ahead.in_the_way)
+        reasons = "; ".join(f"{c.detail} ({c.who})" for c in ahead.in_the_way)
         return f"not as things stand ({reasons})"
     if isinstance(decision, Delete | Retry):
         return "by the next sweep"
-    missing = [c.what for c in ahead.conditions if not c.holds]
+    missing = [c.kind.value for c in ahead.conditions if not c.is_met]
     at = instant_text(ahead.earliest, policy.window.window.zone)
     return (
         f"{at} at the earliest, once: {', '.join(missing)}" if missing else f"{at} at the earliest"

@@ -12,6 +12,7 @@ from janitor.core.contacts import clean, standing_of
 from janitor.core.decisions import Reason
 from janitor.core.errors import ExtensionRefused
 from janitor.core.journal import Actor, about, owners_text
+from janitor.core.lease import caps_count_from, notices_that_stay
 from janitor.core.model import Contact, Lease, LeaseState
 from janitor.core.policy import Policy, Terms
 from janitor.core.reading import UNEXPLAINED
@@ -63,8 +64,9 @@ def extend(
             deadline_source="an extension",
             extensions=lease.extensions + 1,
             generation=lease.generation + 1,
-            notices=(),
+            notices=notices_that_stay(lease, wanted),
             delete_after=None,
+            moved=None,
             last_error="",
             cause="",
             refusals=0,
@@ -95,7 +97,9 @@ def extend(
 def latest(lease: Lease, policy: Policy, now: datetime) -> datetime:
     """Return the latest deadline that one extension may give now."""
     terms: Terms = policy.terms(lease.rule)
-    return min(_start(lease, now) + terms.max_extension, lease.created + terms.max_lifetime)
+    return min(
+        _start(lease, now) + terms.max_extension, caps_count_from(lease) + terms.max_lifetime
+    )
 
 
 def _start(lease: Lease, now: datetime) -> datetime:
@@ -136,7 +140,7 @@ def refusal(lease: Lease, policy: Policy, now: datetime) -> str:
         )
     last = latest(lease, policy, now)
     if last <= _start(lease, now):
-        ceiling = instant_text(lease.created + terms.max_lifetime, zone)
+        ceiling = instant_text(caps_count_from(lease) + terms.max_lifetime, zone)
         return f"{lease.name} may not live beyond {ceiling} (max_lifetime)"
     return ""
 

@@ -4,9 +4,13 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from janitor.core.causes import Cause, Failure, cause_of_refusal
 from janitor.core.decisions import Reason
+from janitor.core.errors import DeleteRefused
+from janitor.core.failure_words import held_up_text
+from janitor.core.importers import importers_in
 from janitor.core.journal import Actor, Entry, about, entry
-from janitor.core.ladder import Cause, back_off, back_off_refused, is_an_attempt, most_attempts
+from janitor.core.ladder import back_off, back_off_refused, is_an_attempt, most_attempts
 from janitor.core.model import Lease, LeaseState, Stack
 from janitor.core.policy import Policy
 from janitor.core.statuses import HALF_DELETED
@@ -14,8 +18,7 @@ from janitor.core.statuses import HALF_DELETED
 
 def failed_attempt(
     lease: Lease,
-    why: str,
-    cause: Cause,
+    failure: Failure,
     *,
     now: datetime,
     policy: Policy,
@@ -23,11 +26,11 @@ def failed_attempt(
     stack: Stack,
 ) -> Entry[Lease]:
     """Record a failed attempt: the next one after a back-off, or a person's attention."""
-    half = stack.status == HALF_DELETED
+    half, why, cause = stack.status == HALF_DELETED, failure.text, failure.cause
     if not is_an_attempt(cause, lease):
         is_whole = cause is Cause.NOT_BEGUN and is_untouched(lease, stack)
         return _came_to_nothing(
-            lease, why, cause, is_whole=is_whole, now=now, policy=policy, actor=actor
+            lease, failure, is_whole=is_whole, now=now, policy=policy, actor=actor
         )
     most = most_attempts(policy.terms(lease.rule), policy.limits, half_deleted=half)
     last = lease.attempts >= most
@@ -52,15 +55,20 @@ def failed_attempt(
     return entry(lease, changed, draft)
 
 
+def failure_of(refusal: DeleteRefused) -> Failure:
+    """Return what it means that CloudFormation would not begin."""
+    said = refusal.said
+    return Failure(str(refusal), cause_of_refusal(said), importers_in([said]))
+
+
 def is_untouched(claimed: Lease, stack: Stack) -> bool:
-    """Tell whether no attempt before this one can have taken anything of a stack."""
-    return claimed.attempts == 1 and stack.status != HALF_DELETED
+    """Tell whether no attempt before this one can have taken anything of a stack or its companion."""
+    return claimed.attempts == 1 and stack.status != HALF_DELETED and not claimed.companion
 
 
 def _came_to_nothing(
     lease: Lease,
-    why: str,
-    cause: Cause,
+    failure: Failure,
     *,
     is_whole: bool,
     now: datetime,
@@ -71,18 +79,20 @@ def _came_to_nothing(
 
     Of a stack that `is_whole` nothing was ever asked, so its owner may still keep it.
     """
+    why, cause = failure.text, failure.cause
+    before = lease.refusals if lease.cause == cause else 0
     changed = replace(
         lease,
         state=LeaseState.MARKED if is_whole else LeaseState.FAILED,
         claimed_at=None if is_whole else lease.claimed_at,
         retained=() if is_whole else lease.retained,
         attempts=max(lease.attempts - 1, 0),
-        refusals=lease.refusals + 1,
+        refusals=before + 1,
         rung="",
-        next_attempt_at=now + back_off_refused(lease.refusals),
+        next_attempt_at=now + back_off_refused(before),
         last_error=why,
         cause=cause.value,
-        blocker=why if cause is Cause.IN_USE else lease.blocker,
+        blocker=held_up_text(failure.importers) if cause is Cause.IN_USE else lease.blocker,
     )
     draft = about(
         lease,

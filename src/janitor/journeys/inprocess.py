@@ -1,10 +1,12 @@
 """All journeys in one process: what a sweep queues is done when it ends."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from functools import partial
 from itertools import chain
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from janitor.adapters.ports import (
     Channel,
@@ -16,15 +18,19 @@ from janitor.adapters.ports import (
     Stacks,
     in_turn,
 )
-from janitor.core.errors import ConfigurationError, StackNotFound
+from janitor.core.errors import ConfigurationError, StackNotFound, UnreadableRecord
 from janitor.core.journal import Actor
 from janitor.core.links import Links
-from janitor.core.model import Contact, Lease, Outcome
+from janitor.core.model import Contact, Lease, Outcome, Status
+from janitor.core.reading import stack_name
 from janitor.core.requests import DeletionRequest, Telling
 from janitor.journeys.delete import delete
 from janitor.journeys.gathered import Gathered
 from janitor.journeys.sweep import Report, guarded, sweep
 from janitor.journeys.tell import tell
+
+MOST_WAITED = timedelta(minutes=10)
+"""In all, for deletions whose turn comes later: somebody may be waiting for the sweep to end."""
 
 
 class Janitor(Struct, frozen=True):
@@ -44,6 +50,8 @@ class Janitor(Struct, frozen=True):
     """Who empties what CloudFormation cannot delete, by the word that opts in."""
     queue: Gathered = field(default_factory=Gathered)
     side_by_side: SideBySide = in_turn
+    pause: Callable[[float], None] | None = None
+    """Waits for so many seconds; without it a deletion whose turn is later is not waited for."""
 
     def plan(self) -> Report:
         """Decide, and apply nothing."""
@@ -66,24 +74,29 @@ class Janitor(Struct, frozen=True):
     def find(self, name: str) -> Lease | None:
         """Return the lease of a stack by id, open or closed, or the open one by its name.
 
-        Raises `StackNotFound` where the name alone does not tell which one is meant.
+        Raises `StackNotFound` where the name alone does not tell which one is meant, and
+        `UnreadableRecord` where the only one of that name says nothing.
         """
         if name.startswith("arn:"):
             return self.ledger.lease(name)
-        _, leases = self.ledger.open_records()
-        found = [lease for lease in leases.values() if lease.name == name]
+        records = self.ledger.open_records()
+        found = [lease for lease in records.leases.values() if lease.name == name]
         if self.regions:
             found = [lease for lease in found if lease.region in self.regions]
         if len(found) > 1:
             ids = ", ".join(sorted(lease.stack_id for lease in found))
             raise StackNotFound(f"{len(found)} stacks are called {name}; give the id: {ids}")
+        for key, why in records.unreadable.items():
+            if not found and stack_name(key) == name:
+                raise UnreadableRecord(key, why)
         return found[0] if found else None
 
     def drain(self) -> tuple[Outcome, ...]:
         """Do what is queued: notices first, since no deletion goes before its notice."""
         told = self.side_by_side(self._notices())
+        later = [one for one in self.queue.deletions if one.not_before is not None]
         deleted = self.side_by_side(self._deletions())
-        return tuple(chain.from_iterable((*told, *deleted)))
+        return tuple(chain.from_iterable((*told, *deleted, *self._in_their_turn(later))))
 
     def _notices(self) -> Iterator[Callable[[], list[Outcome]]]:
         """Yield what each contact is told, by contact; no two of one run side by side."""
@@ -96,7 +109,25 @@ class Janitor(Struct, frozen=True):
     def _deletions(self) -> Iterator[Callable[[], list[Outcome]]]:
         while self.queue.deletions:
             deletion = self.queue.deletions.pop(0)
-            yield partial(_all, deletion.stack_id, "delete", [partial(self._delete, deletion)])
+            if deletion.not_before is None:
+                yield partial(_all, deletion.stack_id, "delete", [partial(self._delete, deletion)])
+
+    def _in_their_turn(self, later: Iterable[DeletionRequest]) -> Iterator[list[Outcome]]:
+        """Wait for the turn of each, the first of them first, and no longer than `MOST_WAITED`."""
+        began, waited = self.clock(), timedelta()
+        for request in sorted(later, key=lambda one: one.not_before or began):
+            # The clock of a test, or of `--now`, may stand still.
+            passed = max(self.clock() - began, waited)
+            left = (request.not_before or began) - began - passed
+            if self.pause is None or passed + left > MOST_WAITED:
+                why = "its turn at AWS is too far off to wait for; the next sweep goes on"
+                yield [Outcome(request.stack_id, "delete", Status.SKIPPED, why)]
+                continue
+            if left > timedelta():
+                self.pause(left.total_seconds())
+                waited = passed + left
+            act = partial(self._delete, replace(request, not_before=None))
+            yield _all(request.stack_id, "delete", [act])
 
     def _tell(self, request: Telling) -> Iterable[Outcome]:
         if self.channel is None:

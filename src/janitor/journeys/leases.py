@@ -26,13 +26,15 @@ from janitor.core.decisions import (
     Wait,
 )
 from janitor.core.errors import Conflict, JanitorError
-from janitor.core.journal import Actor, about, entry
+from janitor.core.journal import Actor, about, entry, owners_text
 from janitor.core.ladder import lacks_protection
-from janitor.core.lease import is_told, observe, unmarked
+from janitor.core.lease import is_told, unmarked
 from janitor.core.model import (
     FINAL,
+    OF_NO_DEADLINE,
     OPERATORS,
     PROBLEM,
+    Contact,
     Lease,
     LeaseState,
     Mode,
@@ -43,11 +45,14 @@ from janitor.core.model import (
 from janitor.core.notices import Standing, standing_notices
 from janitor.core.plan import Plan
 from janitor.core.policy import Policy
+from janitor.core.refresh import refresh
 from janitor.core.requests import (
     DeletionRequest,
     NoticeItem,
     NoticeRequest,
 )
+from janitor.core.resources import Count
+from janitor.core.selection import rule_of
 from janitor.journeys.tagging import mirror_tags
 from janitor.journeys.track import track
 
@@ -80,7 +85,7 @@ class Applying(Struct, frozen=True):
                 yield from self._release(decision, lease)
             case Mark(lease=Lease() as lease) if notifies:
                 marked = replace(lease, state=LeaseState.MARKED)
-                lease = self._write(marked, "stack.marked", decision)
+                lease = self._write(self._counted(marked), "stack.marked", decision)
                 yield Outcome(lease.stack_id, "mark", Status.DONE)
                 self._ask_notices(lease, FINAL)
                 self._protect_again(lease, decision.stack)
@@ -112,7 +117,15 @@ class Applying(Struct, frozen=True):
             for notice in standing_notices(lease, decision, self.plan.now):
                 self._ask(lease, notice)
         if isinstance(decision, Delete | Retry) and self.plan.mode is Mode.ENFORCE:
-            self.queue.delete(DeletionRequest(lease.stack_id, self.plan.now))
+            companion = decision.stack.companion if decision.stack else ""
+            self.queue.delete(
+                DeletionRequest(
+                    lease.stack_id,
+                    self.plan.now,
+                    companion=companion,
+                    not_before=decision.not_before,
+                )
+            )
             return  # An update would be in the way of that; what waits or is held up is tagged.
         self._protect_again(lease, decision.stack)
         yield from self._tags(decision.stack, lease, decision.tags)
@@ -130,16 +143,22 @@ class Applying(Struct, frozen=True):
     def _write(
         self, lease: Lease, action: str, decision: Decision, stored: Lease | None = None
     ) -> Lease:
-        draft = about(
-            lease,
-            action,
-            decision.reason,
-            actor=self.actor,
-            now=self.plan.now,
-            policy_version=self.policy.version,
-            stack=decision.stack,
-        )
-        written = entry(stored or lease, lease, draft)
+        reasons = [(action, decision.reason)]
+        if decision.owners_before is not None:
+            reasons.insert(0, ("owner.changed", _new_owner(decision.owners_before, lease)))
+        drafts = [
+            about(
+                lease,
+                what,
+                reason,
+                actor=self.actor,
+                now=self.plan.now,
+                policy_version=self.policy.version,
+                stack=decision.stack,
+            )
+            for what, reason in reasons
+        ]
+        written = entry(stored or lease, lease, *drafts)
         self.ledger.commit(written)
         return written.record
 
@@ -155,12 +174,13 @@ class Applying(Struct, frozen=True):
             kept = replace(
                 unmarked(before),
                 first_seen=lease.first_seen,
+                adopted_at=before.adopted_at or lease.adopted_at,
                 generation=before.generation + 1,
                 notices=(),
                 closed_at=None,
             )
-            if decision.stack and (rule := self.policy.rule_for(decision.stack)):
-                kept, _ = observe(decision.stack, kept, rule, self.policy)
+            if decision.stack and (rule := rule_of(self.policy, decision.stack)):
+                kept = refresh(decision.stack, kept, rule, self.plan.now, self.plan.ground).lease
             self._write(kept, "lease.reopened", decision, before)
         return Outcome(lease.stack_id, "open", Status.DONE)
 
@@ -219,18 +239,34 @@ class Applying(Struct, frozen=True):
     def _ask_notices(self, lease: Lease, stage: str) -> None:
         operators = (OPERATORS,) if stage == PROBLEM or lease.ownerless else ()
         text = lease.problem if stage == PROBLEM else ""
-        resources = self._count(lease) if stage not in (PROBLEM, FINAL) else None
-        self._ask(lease, Standing(stage, (*lease.contacts, *operators), text), resources)
+        count = self._count(lease) if stage not in (PROBLEM, FINAL) else None
+        former = (one.contact for one in lease.former_owners if stage == FINAL)
+        contacts = (*lease.contacts, *operators, *former)
+        self._ask(lease, Standing(stage, contacts, text), count)
 
-    def _count(self, lease: Lease) -> int | None:
+    def _count(self, lease: Lease) -> Count | None:
         """Count the resources for the first reminder; where that fails it stays unknown."""
-        if lease.resources is None:
+        if lease.paced is None:
             with suppress(JanitorError):
                 return self.stacks.count(lease.stack_id)
         return None
 
-    def _ask(self, lease: Lease, notice: Standing, resources: int | None = None) -> None:
-        item = NoticeItem(lease.stack_id, notice.stage, lease.expires_at, notice.text, resources)
+    def _counted(self, lease: Lease) -> Lease:
+        """Count at the mark what no reminder counted: how fast stacks go depends on it."""
+        count = self._count(lease)
+        return replace(lease, resources=count.resources, paced=count.paced) if count else lease
+
+    def _ask(self, lease: Lease, notice: Standing, count: Count | None = None) -> None:
+        deadline = None if notice.stage in OF_NO_DEADLINE else lease.expires_at
+        item = NoticeItem(lease.stack_id, notice.stage, deadline, notice.text)
+        if count:
+            item = replace(item, resources=count.resources, paced=count.paced)
         for contact in dict.fromkeys(notice.contacts):
             if not is_told(lease, notice.stage, contact):
                 self.queue.notify(NoticeRequest(contact, (item,)))
+
+
+def _new_owner(before: tuple[Contact, ...], lease: Lease) -> Reason:
+    """Say who owned a stack, and who does now."""
+    was, now = owners_text(before) or "nobody", owners_text(lease.contacts) or "nobody"
+    return Reason(f"the owner was {was} and is now {now}", {"from": was, "to": now})

@@ -9,7 +9,7 @@ from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
 from janitor.core.errors import ExtensionRefused
 from janitor.core.journal import Actor, about
-from janitor.core.lease import LET_GO, is_let_go
+from janitor.core.lease import LET_GO, is_let_go, notices_that_stay
 from janitor.core.model import Contact, Lease, LeaseState
 from janitor.core.policy import Policy
 from janitor.core.times import instant_text
@@ -49,8 +49,9 @@ def let_go(
             deadline_source=LET_GO,
             let_go_at=now,
             generation=lease.generation + 1,
-            notices=(),
+            notices=notices_that_stay(lease, min(now, lease.expires_at or now)),
             delete_after=None,
+            moved=None,
         )
         draft = about(
             lease,

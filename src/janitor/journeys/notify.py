@@ -7,14 +7,18 @@ from functools import partial
 from msgspec import Struct
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
+from janitor.core.addresses import like_an_id
 from janitor.core.contacts import fallback_of
 from janitor.core.errors import DeliveryFailed, JanitorError, TooLong, Undeliverable
-from janitor.core.lease import AWAITING_DELETION, is_told, promise
+from janitor.core.failures import failed
+from janitor.core.lease import AWAITING_DELETION, after_adoption, is_told, promise
 from janitor.core.letter import Item
 from janitor.core.links import SLACK, Claims, Links
 from janitor.core.model import (
     ACCOUNT_KEY,
+    ADOPTED,
     FINAL,
+    OF_NO_DEADLINE,
     OPERATORS,
     Account,
     Contact,
@@ -31,6 +35,7 @@ from janitor.core.requests import Message, NoticeItem, NoticeRequest
 from janitor.core.wording import digest, urgency
 from janitor.journeys.delivery import Delivery, counted, record, record_for_account
 from janitor.journeys.extend import choices, refusal
+from janitor.journeys.reading import read_leases
 from janitor.journeys.unreachable import name_to_operators
 
 Wanted = tuple[NoticeItem, Lease | None]
@@ -62,18 +67,20 @@ def notify(
         return (_outcome(request, Status.SKIPPED, f"mode is {mode.value} by now"),)
     asked = list(dict.fromkeys(request.items))
     ids = [item.stack_id for item in asked if item.stack_id != ACCOUNT_KEY]
-    leases = dict(zip(ids, side_by_side(partial(ledger.lease, i) for i in ids), strict=True))
+    leases, unread = read_leases(ledger, ids, side_by_side)
     found = [(item, leases.get(item.stack_id)) for item in asked]
     account = ledger.account() if any(i.stack_id == ACCOUNT_KEY for i in asked) else Account()
     # Decide.
     wanted = [(i, le) for i, le in found if _still_wanted(i, le, account, request.contact, now)]
+    left_out = [failed(one.key, "notify", one) for one in unread.values()]
     if not wanted:
-        return (_outcome(request, Status.SKIPPED, "nothing of it holds any more"),)
+        nothing = _outcome(request, Status.SKIPPED, "nothing of it holds any more")
+        return (nothing, *left_out)
     wanted.sort(key=lambda one: urgency(one[0].stage, one[1]))
     # Apply.
     sending = _Sending(request.contact, clock, policy, mode, ledger, channel, links, side_by_side)
     said = ""
-    unrecorded: list[Outcome] = []
+    unrecorded: list[Outcome] = left_out
     parts = [wanted[at : at + channel.most] for at in range(0, len(wanted), channel.most)]
     while parts:
         part = parts.pop(0)
@@ -103,12 +110,16 @@ def _still_wanted(
     """Tell whether the notice is still true and not yet delivered to this contact."""
     if item.stack_id == ACCOUNT_KEY:
         return item.about in matters_of(account) and item.about not in account.told
-    if lease is None or lease.expires_at != item.deadline or is_told(lease, item.stage, contact):
+    if lease is None or is_told(lease, item.stage, contact):
+        return False
+    if item.stage not in OF_NO_DEADLINE and lease.expires_at != item.deadline:
         return False
     if is_about_an_outcome(item.stage):
         return still_holds(item.stage, item.text, lease)
     if item.stage == FINAL:
         return lease.state in AWAITING_DELETION
+    if item.stage == ADOPTED:
+        return lease.state is LeaseState.ACTIVE and lease.adopted_at is not None
     is_ahead = lease.expires_at is not None and now < lease.expires_at
     return lease.state is LeaseState.ACTIVE and is_ahead
 
@@ -202,14 +213,17 @@ def item_of(
     """
     if lease is None or is_about_an_outcome(item.stage):
         return Item(item.stage, lease, item.text)
+    if contact not in lease.contacts and contact in {one.contact for one in lease.former_owners}:
+        return Item(item.stage, counted(item, lease), item.text, lease.delete_after, is_former=True)
     claims = Claims(lease.stack_id, lease.generation, to, now)
     # To be in a channel gives nobody a right, so no buttons go to one that a tag names.
-    is_of_a_tag = to.kind is ContactKind.SLACK_CHANNEL and to != fallback_of(
-        policy.terms(lease.rule)
-    )
+    is_a_channel = to.kind is ContactKind.SLACK_CHANNEL or like_an_id(to.address)[:1] in ("C", "G")
+    is_of_a_tag = is_a_channel and to != fallback_of(policy.terms(lease.rule))
     after = promise(lease, policy, now) if item.stage == FINAL else None
     if item.stage == FINAL and (is_told(lease, FINAL, contact) or contact not in lease.contacts):
         after = lease.delete_after or after
+    if item.stage == ADOPTED:
+        after = after_adoption(lease, policy, now)
     return Item(
         item.stage,
         counted(item, lease),

@@ -52,8 +52,9 @@ def report(
     that began before the span the rest is read from its chain. Memory holds the lives that go
     on, and a few words for each chain.
     """
-    account, leases = ledger.open_records()
-    records: tuple[Lease | Account, ...] = (*leases.values(), account)
+    found = ledger.open_records()
+    leases = found.leases
+    records: tuple[Lease | Account, ...] = (*leases.values(), found.account)
     checks, stories, totals = _Checks(ledger), Stories(), Totals()
 
     def take(life: Life) -> None:
@@ -80,6 +81,7 @@ def report(
         for record in records
         if record.updated_at and since <= record.updated_at < settled and record.head
     }
+    heads |= dict.fromkeys(found.unreadable, (0, ""))  # no chain ends so: it is looked at
     findings = tuple(checks.findings(heads))
     passed = checks.running
     # A stack to which nothing happened in the span is open all the same.

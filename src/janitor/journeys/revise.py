@@ -18,6 +18,7 @@ from janitor.core.model import (
 from janitor.core.requests import Message, NoticeItem, RevisionRequest
 from janitor.core.wording import digest
 from janitor.journeys.notify import item_of
+from janitor.journeys.reading import read_leases
 
 
 def revise(
@@ -38,7 +39,8 @@ def revise(
     if not mode.notifies:
         why = f"mode is {mode.value} by now"
         return Outcome(request.contact.address, "revise", Status.SKIPPED, why)
-    leases = [lease for key in request.stack_ids if (lease := ledger.lease(key))]
+    found, unread = read_leases(ledger, request.stack_ids)
+    leases = [found[key] for key in request.stack_ids if key in found]
     if not leases:
         why = "nothing is known any more of the stacks in it"
         return Outcome(request.contact.address, "revise", Status.SKIPPED, why)
@@ -62,7 +64,8 @@ def revise(
     except JanitorError as error:
         after = error.retry_after if isinstance(error, DeliveryFailed) else 0
         return Outcome(request.contact.address, "revise", Status.FAILED, str(error), after)
-    return Outcome(request.contact.address, "revise", Status.DONE, message.subject)
+    said = "; left out: ".join((message.subject, *map(str, unread.values())))
+    return Outcome(request.contact.address, "revise", Status.DONE, said)
 
 
 def _reader(lease: Lease, request: RevisionRequest) -> Contact:

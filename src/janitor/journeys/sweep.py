@@ -4,7 +4,6 @@ A dry run differs in one place: it stops before apply.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import compress
@@ -21,16 +20,18 @@ from janitor.adapters.ports import (
     Stacks,
     in_turn,
 )
-from janitor.core.decisions import Decision
-from janitor.core.errors import ClockError, Conflict, JanitorError
+from janitor.core.decisions import Decision, Ignore
+from janitor.core.errors import ClockError, Conflict
+from janitor.core.failures import failed
 from janitor.core.journal import Actor
-from janitor.core.model import ACCOUNT_KEY, Account, Lease, Mode, Outcome, Stack, Status
-from janitor.core.order import Imports, by_others
+from janitor.core.model import ACCOUNT_KEY, Account, Lease, Mode, Outcome, Status
+from janitor.core.order import Imports
 from janitor.core.plan import Plan, make_plan, survey, unknown_imports
 from janitor.core.policy import Policy
 from janitor.core.protection import unknown_protection, with_protection
 from janitor.core.times import instant_text
 from janitor.journeys.account import record_sweep
+from janitor.journeys.asking import Asking
 from janitor.journeys.gathered import Gathered
 from janitor.journeys.leases import Applying
 from janitor.journeys.tagging import settle
@@ -38,12 +39,24 @@ from janitor.journeys.tagging import settle
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """Clocks of several machines may differ by so much."""
 
+SWEEP = "sweep"
+ITEMS = frozenset({SWEEP, "decide"})
+"""The actions whose failure says that nothing was done about a stack."""
+
 
 class Report(Struct, frozen=True):
     """What a sweep decided, and what came of it (nothing in a dry run)."""
 
     plan: Plan
     outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether anything was swept: a region was listed, and not every stack failed."""
+        asked = {_key(d) for d in self.plan.decisions if not isinstance(d, Ignore)}
+        failed_ = {o.key for o in self.outcomes if o.status is Status.FAILED and o.action in ITEMS}
+        is_listed = any(not error for _, error in self.plan.regions)
+        return is_listed and (not asked or not asked <= failed_)
 
 
 def sweep(
@@ -69,11 +82,13 @@ def sweep(
     # Gather.
     now, policy, mode = clock(), policies.policy(), policies.mode()
     under_way = stacks.list_all(regions)
-    account, leases = ledger.open_records()
+    records = ledger.open_records()
+    account, leases = records.account, records.leases
     _refuse_old_clock(now, account, leases.values(), policy)
     listings = tuple(under_way)
     does_act = apply and mode is not Mode.OFF
-    leases = leases | settle(
+    asking = Asking(stacks, may_go_on)
+    settled = settle(
         listings,
         leases,
         now=now,
@@ -81,23 +96,27 @@ def sweep(
         actor=actor,
         stacks=stacks,
         ledger=ledger if does_act else None,
+        broken=asking.broken,
     )
     # Decide, and ask what keeps the stacks that would go from going, as far as that decides it.
-    found = survey(listings, leases, policy, now)
-    due = [stack.stack_id for stack in unknown_protection(found, account, policy)]
-    answers = side_by_side(partial(_is_protected, stack_id, stacks, may_go_on) for stack_id in due)
-    found = with_protection(found, set(compress(due, answers)), policy)
+    found = survey(
+        listings, {**leases, **settled}, policy, now, account, unreadable=records.unreadable
+    )
+    due = [stack.stack_id for stack in unknown_protection(found)]
+    answers = side_by_side(partial(asking.is_protected, stack_id) for stack_id in due)
+    found = with_protection(found, set(compress(due, answers)))
     imports: dict[str, Imports] = {}
-    while asked := unknown_imports(found, account, policy, imports):
-        who = side_by_side(partial(_importers_of, stack, stacks, may_go_on) for stack in asked)
+    while asked := unknown_imports(found, imports):
+        who = side_by_side(partial(asking.importers_of, stack) for stack in asked)
         imports |= zip((stack.stack_id for stack in asked), who, strict=True)
-    plan = make_plan(found, account, policy, mode, imports)
+    plan = make_plan(found, policy, mode, imports)
+    broken = (*found.broken, *asking.broken)
     if not does_act:
-        return Report(plan)
+        return Report(plan, broken)
     # Apply.
     gathered = Gathered()
     applying = Applying(plan, policy, actor, clock, policies, stacks, ledger, gathered)
-    outcomes = list(guarded(ACCOUNT_KEY, "sweep", partial(record_sweep, account, applying)))
+    outcomes = [*broken, *guarded(ACCOUNT_KEY, SWEEP, partial(record_sweep, account, applying))]
     for some, own in side_by_side(_acts(applying, may_go_on)):
         outcomes += some
         gathered.take(own)
@@ -106,27 +125,6 @@ def sweep(
     for deletion in gathered.deletions:
         outcomes += guarded(deletion.stack_id, "queue", partial(queue.delete, deletion))
     return Report(plan, tuple(outcomes))
-
-
-def _is_protected(stack_id: str, stacks: Stacks, may_go_on: Callable[[], bool]) -> bool:
-    """Ask whether a stack has termination protection; where that fails it counts as one to go."""
-    with suppress(JanitorError):
-        seen = stacks.describe(stack_id) if may_go_on() else None
-        return seen is not None and seen.termination_protection
-    return False
-
-
-def _importers_of(stack: Stack, stacks: Stacks, may_go_on: Callable[[], bool]) -> Imports:
-    """Ask who imports what a stack exports; what cannot be read holds the stack up."""
-    names: dict[str, tuple[str, ...]] = {}
-    try:
-        for export in stack.exports:
-            if not may_go_on():
-                return Imports(error="the sweep is out of time")
-            names[export] = stacks.importers(stack.stack_id, export)
-    except JanitorError as error:
-        return Imports(error=str(error))
-    return by_others(stack, names)
 
 
 def _acts(
@@ -140,13 +138,13 @@ def _acts(
     def act(decision: Decision) -> tuple[list[Outcome], Gathered]:
         own = Gathered()
         apply = partial(replace(applying, queue=own).apply, decision)
-        return list(guarded(_key(decision), "sweep", apply)), own
+        return list(guarded(_key(decision), SWEEP, apply)), own
 
     decisions = applying.plan.decisions
     for done, decision in enumerate(decisions):
         if not may_go_on():
             left = f"out of time: {len(decisions) - done} stacks are left to the next sweep"
-            skipped = Outcome(ACCOUNT_KEY, "sweep", Status.SKIPPED, left)
+            skipped = Outcome(ACCOUNT_KEY, SWEEP, Status.SKIPPED, left)
             yield partial(_left, skipped)
             return
         yield partial(act, decision)
@@ -159,14 +157,17 @@ def _left(skipped: Outcome) -> tuple[list[Outcome], Gathered]:
 def guarded(
     key: str, action: str, act: Callable[[], Iterable[Outcome] | None]
 ) -> Iterator[Outcome]:
-    """Act on one item and keep its error as its outcome: no item stops another."""
+    """Act on one item and keep its error as its outcome: no item stops another.
+
+    An error that is none of ours is a bug; it is kept with its traceback.
+    """
     try:
         yield from act() or ()
     except Conflict:
         text = "changed meanwhile; the next sweep decides anew"
         yield Outcome(key, action, Status.SKIPPED, text)
     except Exception as error:
-        yield Outcome(key, action, Status.FAILED, str(error) or repr(error))
+        yield failed(key, action, error)
 
 
 def _key(decision: Decision) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -10,10 +9,11 @@ from msgspec.structs import replace
 from janitor.adapters.ports import Ledger, Stacks
 from janitor.core.decisions import Reason, TagChange
 from janitor.core.errors import JanitorError, TagRefused
+from janitor.core.failures import failed
 from janitor.core.journal import Actor, about, entry
-from janitor.core.lease import deployed_at
 from janitor.core.model import Lease, LeaseState, Outcome, Stack, Status
 from janitor.core.plan import Listing
+from janitor.core.refresh import deployed_at
 
 
 def mirror_tags(
@@ -80,11 +80,13 @@ def settle(
     actor: Actor,
     stacks: Stacks,
     ledger: Ledger | None,
+    broken: list[Outcome],
 ) -> dict[str, Lease]:
     """Return those marked leases whose tag update went unanswered and is found to be the last.
 
     Its token tells; a deployment since, or not to know, leaves the lease as it is, and the
-    stack counts as deployed. Without a `ledger` nothing is written.
+    stack counts as deployed. Without a `ledger` nothing is written. What the code itself fails
+    at goes to `broken`.
     """
     lost = {
         stack_id: lease
@@ -93,9 +95,10 @@ def settle(
     }
     settled: dict[str, Lease] = {}
     for stack in (stack for listing in listings if lost for stack in listing.stacks):
-        lease = lost.get(stack.stack_id)
-        with suppress(JanitorError):
-            if lease is None or not (at := stacks.own_update(stack.stack_id, lease.tag_token)):
+        if (lease := lost.get(stack.stack_id)) is None:
+            continue
+        try:
+            if not (at := stacks.own_update(stack.stack_id, lease.tag_token)):
                 continue
             draft = about(
                 lease,
@@ -110,4 +113,8 @@ def settle(
             if ledger is not None:
                 ledger.commit(written)
             settled[stack.stack_id] = written.record
+        except JanitorError:
+            continue  # The next sweep asks again.
+        except Exception as error:
+            broken.append(failed(stack.stack_id, "settle", error))
     return settled

@@ -9,17 +9,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from janitor.adapters.ports import Clock, Ledger, Policies, Queue, Stacks
+from janitor.core.causes import Failure, cause_of_failure
 from janitor.core.decisions import Reason
 from janitor.core.errors import JanitorError
-from janitor.core.evidence import MOST_KEPT, confirmed_reason, what_stayed
+from janitor.core.evidence import MOST_KEPT, confirmed_reason, part_of_family, what_stayed
+from janitor.core.failure_words import failure_text
+from janitor.core.importers import importers_in
 from janitor.core.journal import Actor, Entry, about, entry
-from janitor.core.ladder import (
-    cause_of_failure,
-    deleted_by,
-    failed_stage,
-    failure_text,
-    is_failing,
-)
+from janitor.core.ladder import deleted_by, failed_stage, is_failing
 from janitor.core.lease import is_told
 from janitor.core.model import (
     ATTENTION,
@@ -35,7 +32,7 @@ from janitor.core.model import (
 from janitor.core.notices import stuck_since
 from janitor.core.policy import Policy
 from janitor.core.requests import NoticeItem, NoticeRequest
-from janitor.core.resources import Resource
+from janitor.core.resources import Resource, within
 from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
 from janitor.journeys.change import show_anew
 from janitor.journeys.failed import failed_attempt
@@ -47,7 +44,7 @@ STALE_FOR = timedelta(minutes=1)
 """For so long after the call a description may still be of before it."""
 
 EVIDENCE_WITHIN = timedelta(days=1)
-"""For so long the confirmation waits for word of what stayed, rather than to leave it open."""
+"""For so long an outcome waits for word of what stayed and why, rather than to leave it open."""
 
 ACTOR = Actor("janitor", "janitor", "track")
 
@@ -57,7 +54,9 @@ class _Seen(Struct, frozen=True):
 
     stack: Stack | None
     fates: tuple[Resource, ...] = ()
+    """Those of its companion too, where it was to go as well."""
     unread: str = ""
+    companion: Stack | None = None
 
 
 def track(
@@ -101,13 +100,27 @@ def _look(lease: Lease, stacks: Stacks, now: datetime) -> _Seen:
     if stack.status not in (GONE, HALF_DELETED):
         return _Seen(stack)
     try:
-        return _Seen(stack, stacks.fates(lease.stack_id))
+        fates = stacks.fates(lease.stack_id)
+        if stack.status != GONE or not lease.companion:
+            return _Seen(stack, fates)
+        companion = stacks.describe(lease.companion)
+        return _Seen(stack, (*fates, *_fates_of(companion, stacks)), companion=companion)
     except JanitorError as error:
-        # Who writes "deleted" today cannot add tomorrow what stayed; a failure loses less.
-        claimed = lease.claimed_at or now
-        if stack.status == GONE and now - claimed < EVIDENCE_WITHIN:
+        # Who writes "deleted" today cannot add tomorrow what stayed, nor take back an attempt
+        # that was counted though a service had only throttled.
+        if now - (lease.claimed_at or now) < EVIDENCE_WITHIN:
             raise
         return _Seen(stack, unread=str(error))
+
+
+def _fates_of(companion: Stack | None, stacks: Stacks) -> tuple[Resource, ...]:
+    """Return what became of a companion and of what is in it, as if it were nested."""
+    if companion is None:
+        return ()
+    itself = part_of_family(companion)
+    if companion.status not in (GONE, HALF_DELETED):
+        return (itself,)
+    return (itself, *within(itself, stacks.fates(companion.stack_id)))
 
 
 def _verdict(lease: Lease, seen: _Seen, now: datetime, policy: Policy) -> Entry[Lease] | None:
@@ -118,6 +131,8 @@ def _verdict(lease: Lease, seen: _Seen, now: datetime, policy: Policy) -> Entry[
         reason = Reason(text, {"result": "unverified"})
         return _closed(lease, LeaseState.GONE, reason, now, policy)
     if stack.status == "DELETE_COMPLETE":
+        if ours and _is_companion_on_its_way(lease, seen.companion, now):
+            return None
         if ours:
             return _deleted(lease, seen, now, policy)
         reason = Reason(f"deleted {deleted_by(lease)}, confirmed by id")
@@ -130,15 +145,26 @@ def _verdict(lease: Lease, seen: _Seen, now: datetime, policy: Policy) -> Entry[
             return None
         said = f"DELETE_FAILED: {stack.status_reason or 'CloudFormation gave no reason'}"
         failed = tuple(one for one in seen.fates if one.status == HALF_DELETED)
-        why, cause = failure_text(said, failed), cause_of_failure(stack, failed)
-        return failed_attempt(lease, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack)
+        failure = _failure(failure_text(said, failed), stack, failed)
+        return failed_attempt(lease, failure, now=now, policy=policy, actor=ACTOR, stack=stack)
     if not is_old:
         return None
     why = f"the deletion had no effect, status is {stack.status}"
     if stack.status_reason:
         why = f"{why}: {stack.status_reason}"
-    cause = cause_of_failure(stack, ())
-    return failed_attempt(lease, why, cause, now=now, policy=policy, actor=ACTOR, stack=stack)
+    failure = _failure(why, stack, ())
+    return failed_attempt(lease, failure, now=now, policy=policy, actor=ACTOR, stack=stack)
+
+
+def _failure(text: str, stack: Stack, failed: tuple[Resource, ...]) -> Failure:
+    reasons = (stack.status_reason, *(one.reason for one in failed))
+    return Failure(text, cause_of_failure(stack, failed), importers_in(reasons))
+
+
+def _is_companion_on_its_way(lease: Lease, companion: Stack | None, now: datetime) -> bool:
+    """Tell whether to wait for a companion, which takes seconds; after a day it counts as left."""
+    is_recent = lease.claimed_at is not None and now - lease.claimed_at < EVIDENCE_WITHIN
+    return companion is not None and companion.status == BEING_DELETED and is_recent
 
 
 def _is_news(lease: Lease, now: datetime) -> bool:

@@ -10,9 +10,11 @@ from janitor.adapters.ports import Archive, Ledger
 from janitor.core.archive import Began, Trace
 from janitor.core.audit import Finding, verify
 from janitor.core.comparison import LAG, Compared, check_beginning, compare
+from janitor.core.errors import UnreadableRecord
 from janitor.core.journal import Event
 from janitor.core.model import ACCOUNT_KEY, Account, Lease
 
+Record = Lease | Account | str | None
 ATTEMPTS = 5
 """How often a chain is read again before something is told that was found amid writes to it."""
 
@@ -103,16 +105,21 @@ def _check(ledger: Ledger, key: str, memory: Memory | None) -> Checked:
     return checked
 
 
-def _read(
-    ledger: Ledger, key: str, record: Lease | Account | None, memory: Memory | None
-) -> Checked:
+def _read(ledger: Ledger, key: str, record: Record, memory: Memory | None) -> Checked:
     """Read a chain and check it by its record and the archive."""
     events = list(ledger.chain(key))
-    end = (record.head, record.seq) if record else (None, None)
+    known = record if isinstance(record, Lease | Account) else None
+    end = (known.head, known.seq) if known else (None, None)
     beside = memory.beside(key, events) if memory else Compared()
     findings = (*verify(key, events, *end), *beside.findings)
+    if isinstance(record, str):
+        findings = (*findings, Finding(key, 0, "record", record))
     return Checked(key, len(events), findings, beside.on_the_way, beside.older)
 
 
-def _record(ledger: Ledger, key: str) -> Lease | Account | None:
-    return ledger.account() if key == ACCOUNT_KEY else ledger.lease(key)
+def _record(ledger: Ledger, key: str) -> Record:
+    """Return a record; of one that cannot be read, what is wrong with it."""
+    try:
+        return ledger.account() if key == ACCOUNT_KEY else ledger.lease(key)
+    except UnreadableRecord as error:
+        return str(error)

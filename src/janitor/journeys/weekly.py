@@ -21,10 +21,11 @@ TRIES = 5
 
 def look_back(*, clock: Clock, policies: Policies, ledger: Ledger) -> Wording:
     """Word the last seven days, from the journal, the open leases and the account's record."""
-    now, zone = clock(), policies.policy().window.window.zone
-    account, leases = ledger.open_records()
+    now, policy = clock(), policies.policy()
+    records = ledger.open_records()
     events = ledger.events(now - WEEK, now)
-    return weekly_wording(weekly(events, leases.values(), account, now - WEEK, now), zone)
+    week = weekly(events, records.leases.values(), records.account, now - WEEK, now, policy)
+    return weekly_wording(week, policy.window.window.zone)
 
 
 def queue_week(*, clock: Clock, policies: Policies, ledger: Ledger, queue: Queue) -> Outcome:
