@@ -51,7 +51,8 @@ demo: setup ## play ten days of a development account on an embedded AWS
 
 # The tests of an acceptance file share a deployment, and they mostly wait: by file, after the others.
 # -rs says at the end what was left out and why: without Chromium the tests in a browser are.
-PYTEST := $(BIN)/python -m pytest -n 2
+# Whoever is through with its share takes from the other's: a few tests take a minute each.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 ACCEPTANCE := tests/acceptance --dist loadfile --no-loadscope-reorder
 test: setup $(FOR_ACCEPTANCE) ## run all tests
 	@$(PYTEST) -rs --ignore tests/acceptance

@@ -114,6 +114,7 @@ bodies = mostly(
 headers = mostly(
     st.just(FROM_OUR_PAGE),
     st.none()
+    | st.just({**FROM_OUR_PAGE, "Content-Type": "text/plain"})
     | st.dictionaries(
         st.sampled_from(["Sec-Fetch-Site", "ORIGIN", "content-type", "Sec-Purpose"]) | WORDS,
         st.sampled_from([*SITES, FROM_OUR_PAGE["Content-Type"], "prefetch"]) | WORDS,

@@ -94,6 +94,8 @@ class Holding:
             if truth.tagged_to_stay(stack) or let_go_at(world, key):
                 continue
             now, before = (deadlines(world, stack, view, one) for one in (terms, accepted))
+            if before and min(before) <= world.now:
+                continue  # It is due by both, and so there is nothing to hold.
             if now and (not before or max(now) < min(before)):
                 found[key] = before
         return found
