@@ -226,7 +226,7 @@ def test_hostile_tags_are_text_and_nothing_else(opened: Opener) -> None:
         assert not [link for link in links if "evil" in link]
         shown = page.locator("bdi", has_text="<!channel>")
         assert shown.count() == 9
-        for text in shown.all_inner_texts():
+        for text in shown.all_text_contents():
             assert "<script>alert(1)</script>" in text
             assert text.isprintable()
 
