@@ -61,7 +61,7 @@ def test_a_stack_is_kept_in_slack_and_later_deleted(
 
     assert report(three, slack.press(message, button, ada)) == 200
     after = three.lease(stack)
-    assert after["expires_at"] == chosen
+    assert datetime.fromisoformat(after["expires_at"]) == datetime.fromisoformat(chosen)
     gained = datetime.fromisoformat(after["expires_at"]) - datetime.fromisoformat(
         before["expires_at"]
     )
