@@ -176,8 +176,8 @@ def protected(stack: Stack, terms: Terms) -> bool:
 
 
 def tagged_to_stay(stack: Stack) -> bool:
-    """Tell whether a tag protects the stack."""
-    return bool(PROTECTING & stack.tags.keys())
+    """Tell whether a tag protects the stack; `DoNotDelete` does not when it says `false`."""
+    return any(stack.tags.get(key, "false") != "false" for key in PROTECTING)
 
 
 def may_purge(stack: Stack, resource: Resource, terms: Terms) -> bool:
