@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from janitor.adapters.console import ConsoleChannel
+from janitor.adapters.console import NOT_A_TERMINAL, ConsoleChannel, Readers
 from janitor.adapters.parameters import (
     DefaultPolicies,
     FilePolicies,
@@ -22,6 +22,7 @@ from janitor.adapters.ports import (
     Queue,
     SideBySide,
     Stacks,
+    Topic,
 )
 from janitor.adapters.threads import MOST_AT_ONCE, Threads
 from janitor.aws import Aws
@@ -60,22 +61,35 @@ def policies_of(settings: Settings, aws: Aws | None) -> Policies:
     return policies
 
 
-def channel_of(settings: Settings, aws: Aws, write: Callable[[str], None]) -> Channel | None:
-    """Return the way to reach people, if one is set."""
-    if settings.notify == "console":
-        return ConsoleChannel(write)
-    if settings.notify:
+def channel_of(
+    settings: Settings, aws: Aws, write: Callable[[str], None], *, is_terminal: bool = False
+) -> Channel | None:
+    """Return the way to reach people, if one is set; `write` may be that of a terminal."""
+    if settings.topic:
         from janitor.adapters.sns import SnsChannel
 
-        arn = settings.notify.removeprefix("sns:")
-        topic = SnsChannel(aws.client("sns", arn.split(":")[3]), arn)
+        arn = settings.topic
+        client = aws.client("sns", arn.split(":")[3])
+        topic = SnsChannel(client, arn, assume_told=settings.assumes_told)
         if not settings.slack_secret:
             return topic
         from janitor.adapters.routes import Routes
         from janitor.wiring_slack import slack_of
 
         return Routes(slack_of(settings, aws.client), topic, policies_of(settings, aws))
+    if settings.notify:
+        readers = Readers.OPERATORS if is_terminal else Readers.UNKNOWN
+        return ConsoleChannel(write, Readers.EVERYBODY if settings.assumes_told else readers)
     return None
+
+
+def topic_of(settings: Settings, aws: Aws) -> Topic | None:
+    """Return the topic that somebody has to be seen to hear, if there is one."""
+    if not settings.topic or settings.assumes_told:
+        return None
+    from janitor.adapters.sns import SnsTopic
+
+    return SnsTopic(aws.client("sns", settings.topic.split(":")[3]), settings.topic)
 
 
 def queue_of(settings: Settings, aws: Aws) -> Queue:
@@ -195,6 +209,7 @@ def build(
     on_page: Callable[[str, int], None] | None = None,
     on_done: Callable[[int], None] | None = None,
     links: Links | None = None,
+    is_terminal: bool = False,
 ) -> "Janitor":
     """Put the janitor together for one run against an account."""
     from janitor.journeys.inprocess import Janitor
@@ -206,7 +221,9 @@ def build(
         policies=policies,
         stacks=stacks_of(aws, on_page),
         ledger=ledger_of(settings, aws),
-        channel=channel_of(settings, aws, write),
+        channel=channel_of(settings, aws, write, is_terminal=is_terminal),
+        topic=topic_of(settings, aws),
+        unheard=NOT_A_TERMINAL * (settings.notify == "console" and not is_terminal),
         regions=settings.regions,
         home=aws.home,
         links=links,

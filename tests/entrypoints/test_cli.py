@@ -14,7 +14,7 @@ from tests.entrypoints.proxy import proxied
 from janitor import __version__
 
 NOW = datetime.now(UTC)
-ENFORCE = ("--mode", "enforce", "--notify", "console")
+ENFORCE = ("--mode", "enforce", "--notify", "console:assume-told")
 ANSI = re.compile("\x1b")
 DECISION_KEYS = [
     "stack_id",
@@ -449,5 +449,5 @@ def test_the_week_is_told_once_and_telling_it_again_is_no_failure(janitor: Comma
     again = janitor("digest", *ENFORCE)
     assert (again.code, again.err) == (0, "")
     assert re.fullmatch(r"Nobody was told: \d{4}-W\d\d was told already\.\n", again.out)
-    watching = janitor("digest", "--notify", "console")
+    watching = janitor("digest", "--notify", "console:assume-told")
     assert (watching.code, watching.out) == (0, "Nobody was told: mode observe tells nobody.\n")

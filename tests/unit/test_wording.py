@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from janitor.core.expiry import Unreadable, asked_deadline
 from janitor.core.labels import labels_of
 from janitor.core.lease import LET_GO
-from janitor.core.letter import Item, Wording
+from janitor.core.letter import Item, Missed, Wording
 from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, LeaseState, Mode
 from janitor.core.notices import ABOUT_AN_OUTCOME
 from janitor.core.policy import default_policy
@@ -21,6 +21,7 @@ POLICY = default_policy()
 NOW = datetime(2026, 6, 3, 8, tzinfo=UTC)
 CREATED = datetime(2026, 6, 1, 8, tzinfo=UTC)
 ANA = Contact(ContactKind.EMAIL, "ana@example.com")
+TEAM = Contact(ContactKind.SLACK_CHANNEL, "#team")
 LINK = "https://janitor.example.com/extend/abc"
 
 
@@ -324,17 +325,18 @@ def test_a_fallback_reads_whose_stacks_these_are_and_why_they_are_told() -> None
         now=NOW,
         policy=POLICY,
         mode=Mode.ENFORCE,
-        unreached="users_not_found\nx",
+        missed=[Missed(ANA, "users_not_found\nx"), Missed(TEAM, "it is\narchived")],
     )
     assert words.greeting == (
         "This is about 2 temporary stacks of ana@example.com, who cannot be reached"
-        " (users_not_found x). You are told in their place: 1 will be deleted, 1 expires soon."
+        " (users_not_found x). Nor can #team (it is archived). You are told in their place:"
+        " 1 will be deleted, 1 expires soon."
     )
 
 
 def test_operators_are_told_who_cannot_be_reached() -> None:
     """Which owner, why, which stacks, and what to do."""
-    words = unreachable(ANA, ["feat-a", "feat-b"], "users_not_found")
+    words = unreachable(Missed(ANA, "users_not_found"), ["feat-a", "feat-b"])
     assert (words.subject, words.text) == (
         "[janitor] ana@example.com cannot be reached",
         (

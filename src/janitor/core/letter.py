@@ -5,7 +5,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from janitor.core.model import Lease
+from janitor.core.contacts import clean
+from janitor.core.model import Contact, Lease
 
 WIDTH = 78
 """Columns of plain text: many mail programs do not break the lines of one."""
@@ -30,6 +31,16 @@ class Item(Struct, frozen=True):
     """What a button carries, to be signed for what it does; empty without buttons."""
     is_former: bool = False
     """Whether the reader owned the stack until some days ago, and has no say any more."""
+
+
+class Missed(Struct, frozen=True):
+    """Somebody whom a notice cannot reach, and why."""
+
+    contact: Contact
+    why: str
+
+    def __str__(self) -> str:
+        return f"{clean(self.contact.address)} ({clean(self.why)})"
 
 
 class Choice(Struct, frozen=True):

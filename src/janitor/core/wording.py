@@ -12,7 +12,7 @@ from janitor.core.contacts import clean
 from janitor.core.labels import COST, cost_of, cost_text
 from janitor.core.ladder import deleted_by
 from janitor.core.lease import is_let_go, unread_texts
-from janitor.core.letter import Choice, Entry, Item, Wording
+from janitor.core.letter import Choice, Entry, Item, Missed, Wording
 from janitor.core.model import (
     ADOPTED,
     ATTENTION,
@@ -68,15 +68,15 @@ def digest(
     now: datetime,
     policy: Policy,
     mode: Mode,
-    unreached: str = "",
+    missed: Sequence[Missed] = (),
 ) -> Wording:
     """Word one owner's digest, the most urgent stack first.
 
-    `unreached` says why this goes to a fallback and not to `contact` themselves.
+    `missed` says whom it could not reach before, `contact` first, if it goes to somebody else.
     """
     ordered = sorted(items, key=lambda item: urgency(item.stage, item.lease))
     entries = tuple(_entry(item, contact, now, policy, mode) for item in ordered)
-    greeting = _greeting(contact, ordered, unreached)
+    greeting = _greeting(contact, ordered, missed)
     return Wording(_subject(ordered, now), greeting, entries, _foot(ordered))
 
 
@@ -92,10 +92,10 @@ def let_go(who: str, how: str, lease: Lease) -> str:
     return f"{clean(who)} let {clean(lease.name)} go, {how}."
 
 
-def unreachable(contact: Contact, names: Iterable[str], why: str) -> Wording:
+def unreachable(missed: Missed, names: Iterable[str]) -> Wording:
     """Tell operators that an owner can never be reached as the tag says."""
-    who = clean(contact.address)
-    fate = f"They cannot be reached ({clean(why)}), so the fallback was told."
+    who = clean(missed.contact.address)
+    fate = f"They cannot be reached ({clean(missed.why)}), so the fallback was told."
     stacks = ", ".join(clean(name) for name in names)
     advice = "Please correct the owner tag of these stacks, or ask who owns them."
     entry = Entry("unreachable", who, fate=fate, lines=(f"Stacks: {stacks}.", advice))
@@ -145,17 +145,18 @@ def _headline(item: Item, now: datetime) -> str:
             return f"{name} expires {relative_text(at, now)}" if at else f"{name} expires"
 
 
-def _greeting(contact: Contact, items: Sequence[Item], unreached: str) -> str:
+def _greeting(contact: Contact, items: Sequence[Item], missed: Sequence[Missed]) -> str:
     count = sum(item.lease is not None for item in items)
     stacks = "a temporary CloudFormation stack" if count == 1 else f"{count} temporary stacks"
     sums = f": {summary(items)}" if count > 1 else ""
     who = clean(contact.address)
     if contact.kind is ContactKind.OPERATORS:
         return TO_OPERATORS
-    if unreached:
+    if missed:
+        also = "".join(f" Nor can {one}." for one in missed[1:])
         return (
-            f"This is about {stacks} of {who}, who cannot be reached ({clean(unreached)})."
-            f" You are told in their place{sums}."
+            f"This is about {stacks} of {who}, who cannot be reached ({clean(missed[0].why)})."
+            f"{also} You are told in their place{sums}."
         )
     if all(item.stage == IN_USE and _is_other(item, contact) for item in items):
         return f"To {who}: this is about {stacks} that another one of yours imports from."

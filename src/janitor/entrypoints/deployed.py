@@ -15,6 +15,7 @@ from janitor.adapters.ports import (
     Queue,
     SideBySide,
     Stacks,
+    Topic,
 )
 from janitor.aws import Aws, connect
 from janitor.core.errors import ConfigurationError, JanitorError
@@ -33,6 +34,7 @@ from janitor.wiring import (
     queue_of,
     side_by_side_of,
     stacks_of,
+    topic_of,
 )
 from janitor.wiring_slack import signing_secret_of
 
@@ -84,6 +86,11 @@ class Deployed(Struct, frozen=True, dict=True):
         if channel is None:
             raise ConfigurationError("JANITOR_NOTIFY must be set; template.yaml does so")
         return channel
+
+    @cached_property
+    def topic(self) -> Topic | None:
+        """Return the topic that somebody has to be seen to hear."""
+        return topic_of(self.settings, self.aws)
 
     @property
     def side_by_side(self) -> SideBySide:

@@ -52,7 +52,10 @@ _OPTIONS: dict[str, Any] = {
     "notify": Annotated[
         str | None,
         typer.Option(
-            "--notify", metavar="CHANNEL", help="console, or sns:TOPIC_ARN. [env: JANITOR_NOTIFY]"
+            "--notify",
+            metavar="CHANNEL",
+            help="console, or sns:TOPIC_ARN; with :assume-told behind it, nobody looks whether it"
+            " is heard. [env: JANITOR_NOTIFY]",
         ),
     ],
     "now": Annotated[
@@ -221,7 +224,13 @@ class Options(Struct, frozen=True):
                 status.update(f"sweeping: {count} steps done")
 
             janitor = build(
-                settings, aws, clock=clock, write=write, on_page=on_page, on_done=on_done
+                settings,
+                aws,
+                clock=clock,
+                write=write,
+                on_page=on_page,
+                on_done=on_done,
+                is_terminal=notices.is_terminal,
             )
             yield janitor, aws
 

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, Topic, in_turn
 from janitor.core.errors import DeliveryFailed, JanitorError
 from janitor.core.links import Links
 from janitor.core.model import Outcome, Status
@@ -26,6 +26,7 @@ def tell(
     ledger: Ledger,
     channel: Channel,
     links: Links | None,
+    topic: Topic | None = None,
     side_by_side: SideBySide = in_turn,
 ) -> tuple[Outcome, ...]:
     """Carry out one request; the first outcome says whether to try again."""
@@ -54,7 +55,12 @@ def tell(
             return (_answer(request, channel),)
         case WeeklyRequest():
             sent = send_week(
-                request, clock=clock, policies=policies, ledger=ledger, channel=channel
+                request,
+                clock=clock,
+                policies=policies,
+                ledger=ledger,
+                channel=channel,
+                topic=topic,
             )
             return (sent,)
         case _ as unreachable:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from janitor.adapters.ports import Channel, Clock, Ledger, Policies, Queue
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies, Queue, Topic
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict, DeliveryFailed, JanitorError
 from janitor.core.journal import JANITOR_TARGET, Actor, Draft, entry
@@ -13,6 +13,7 @@ from janitor.core.model import OPERATORS, Outcome, Status
 from janitor.core.requests import Message, WeeklyRequest
 from janitor.core.weekly import week_of, weekly
 from janitor.core.weekly_wording import WEEKLY, weekly_wording
+from janitor.journeys.listening import look_who_hears
 
 ACTOR = Actor("janitor", "janitor", "notify")
 WEEK = timedelta(days=7)
@@ -40,9 +41,17 @@ def queue_week(*, clock: Clock, policies: Policies, ledger: Ledger, queue: Queue
 
 
 def send_week(
-    request: WeeklyRequest, *, clock: Clock, policies: Policies, ledger: Ledger, channel: Channel
+    request: WeeklyRequest,
+    *,
+    clock: Clock,
+    policies: Policies,
+    ledger: Ledger,
+    channel: Channel,
+    topic: Topic | None = None,
 ) -> Outcome:
     """Send it, unless this week's was sent already, and record that.
+
+    No sweep has looked for it who hears the `topic`, so that is looked at here.
 
     Only a crash between sending and recording sends a week twice.
     """
@@ -53,7 +62,17 @@ def send_week(
     if ledger.account().week_told >= request.week:
         return Outcome(who, WEEKLY, Status.SKIPPED, f"{request.week} was told already")
     try:
-        sent = channel.send(Message(request.contact, request.words, (WEEKLY,), ()))
+        if topic is not None:
+            version = policies.policy().version
+            list(
+                look_who_hears(
+                    topic, ledger=ledger, now=clock(), actor=ACTOR, policy_version=version
+                )
+            )
+        account = ledger.account()
+        sent = channel.send(
+            Message(request.contact, request.words, (WEEKLY,), (), account.audience)
+        )
     except JanitorError as error:
         after = error.retry_after if isinstance(error, DeliveryFailed) else 0
         return Outcome(who, WEEKLY, Status.FAILED, str(error), after)
