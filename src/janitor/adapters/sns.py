@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from janitor.adapters.aws_errors import AwsError, is_transient, message_of, translated
 from janitor.core.errors import DeliveryFailed, JanitorError, TooLong
-from janitor.core.hearing import heard_by, understood
+from janitor.core.hearing import UNCONFIRMED, heard_by, understood
 from janitor.core.model import Audience, Subscription
 from janitor.core.requests import AnswerRequest, Message, Sent
 
@@ -59,7 +59,7 @@ class SnsTopic:
     def _read(self, one: "SubscriptionTypeDef") -> Subscription:
         arn, protocol = one["SubscriptionArn"], one["Protocol"]
         if not arn.startswith("arn:"):
-            return Subscription(arn, protocol, problem="one is not confirmed")
+            return Subscription(arn, protocol, problem=UNCONFIRMED)
         name = arn.rpartition(":")[2]
         if protocol == "firehose":
             return Subscription(name, protocol, problem="one is Firehose, which nobody reads")
@@ -77,7 +77,7 @@ def _subscription(name: str, protocol: str, attributes: Mapping[str, str]) -> Su
     policy = attributes.get("FilterPolicy", "")
     problem = ""
     if attributes.get("PendingConfirmation") != "false":
-        problem = "one is not confirmed"
+        problem = UNCONFIRMED
     elif policy and attributes.get("FilterPolicyScope", "MessageAttributes") != "MessageAttributes":
         problem = "one filters by the text of a message, which is no JSON"
     return Subscription(name, protocol, "" if problem else policy, problem)

@@ -6,12 +6,21 @@ from msgspec.structs import replace
 
 from janitor.core.errors import DeliveryFailed, Undeliverable
 from janitor.core.filters import Attributes, NotUnderstood, lets_through
-from janitor.core.model import Audience, Subscription
+from janitor.core.model import OPERATORS, Audience, Subscription
 
 SETTLES_AFTER = timedelta(minutes=15)
 """So long SNS may go by the former filter:
 <https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html>."""
 MOST_NAMED = 5
+UNCONFIRMED = "one is not confirmed"
+ANY_OWNER = "any.owner@example.com"
+NO_CHANNEL = (
+    "owners have no channel yet: what is for them goes to the operators, and waits for"
+    " ownerless_grace. To give them one, let a mailbox that all of them read hear everything:"
+    " aws sns subscribe --region {region} --topic-arn {topic} --protocol email"
+    " --notification-endpoint team@example.com (or, for one owner, with the filter"
+    ' {{"owner": ["ana@example.com"]}}), or set up Slack (docs/slack.md)'
+)
 
 
 def joined(before: Audience | None, read: Audience) -> Audience:
@@ -58,6 +67,28 @@ def heard_by(audience: Audience | None, topic: str, attributes: Attributes) -> s
     if heard:
         raise DeliveryFailed("a filter was changed minutes ago, and SNS may go by the former still")
     raise Undeliverable(_why_deaf(audience))
+
+
+def hears(audience: Audience, owner: str) -> bool:
+    """Tell whether somebody hears what is for this owner alone, whatever kind of notice it is."""
+    return any(_hears(one, one.filter, {"owner": (owner,)}) for one in audience.subscriptions)
+
+
+def how_owners_hear(audience: Audience, *, has_slack: bool) -> tuple[bool, str]:
+    """Tell whether owners have a channel at all, in words: by Slack, or by the topic.
+
+    Which filters are for owners is not asked of the filters: those that let nothing to the
+    operators through are for somebody else.
+    """
+    if has_slack:
+        return True, "owners hear by Slack"
+    if hears(audience, ANY_OWNER):
+        return True, "every owner is heard: a subscription lets all of them through"
+    heard = [one for one in map(understood, audience.subscriptions) if not one.problem]
+    own = [one for one in heard if not _hears(one, one.filter, {"owner": (OPERATORS.address,)})]
+    if own:
+        return True, f"owners hear by {len(own)} filtered subscriptions; for others operators do"
+    return False, NO_CHANNEL.format(topic=audience.topic, region=audience.topic.split(":")[3])
 
 
 def _why_deaf(audience: Audience) -> str:
