@@ -9,6 +9,7 @@ from janitor.adapters.console import NOT_A_TERMINAL, ConsoleChannel, Readers
 from janitor.adapters.parameters import (
     DefaultPolicies,
     FilePolicies,
+    KeptPolicies,
     ModeParameter,
     ParameterPolicies,
 )
@@ -26,6 +27,7 @@ from janitor.adapters.ports import (
 )
 from janitor.adapters.threads import MOST_AT_ONCE, Threads
 from janitor.aws import Aws
+from janitor.core.commands import Place
 from janitor.core.errors import ConfigurationError
 from janitor.core.journal import Event
 from janitor.core.links import Links
@@ -81,6 +83,17 @@ def channel_of(
         readers = Readers.OPERATORS if is_terminal else Readers.UNKNOWN
         return ConsoleChannel(write, Readers.EVERYBODY if settings.assumes_told else readers)
     return None
+
+
+def place_of(settings: Settings, aws: Aws) -> Place:
+    """Return where the commands in notices find this janitor."""
+    return Place(
+        region=aws.home,
+        deployment=settings.deployment,
+        lease_table=settings.lease_table,
+        journal_table=settings.journal_table,
+        regions=settings.regions,
+    )
 
 
 def topic_of(settings: Settings, aws: Aws) -> Topic | None:
@@ -210,19 +223,26 @@ def build(
     on_done: Callable[[int], None] | None = None,
     links: Links | None = None,
     is_terminal: bool = False,
+    by_last_sweep: bool = False,
 ) -> "Janitor":
-    """Put the janitor together for one run against an account."""
+    """Put the janitor together for one run against an account.
+
+    `by_last_sweep` takes the policy that the ledger kept of that, and asks nobody for another.
+    """
     from janitor.journeys.inprocess import Janitor
 
-    policies = policies_of(settings, aws)
+    ledger = ledger_of(settings, aws)
+    kept = KeptPolicies(ledger, settings.mode)
+    policies: Policies = kept if by_last_sweep else policies_of(settings, aws)
     aws.check_regions(policies.policy().regions)
     return Janitor(
         clock=clock,
         policies=policies,
         stacks=stacks_of(aws, on_page),
-        ledger=ledger_of(settings, aws),
+        ledger=ledger,
         channel=channel_of(settings, aws, write, is_terminal=is_terminal),
         topic=topic_of(settings, aws),
+        place=place_of(settings, aws),
         unheard=NOT_A_TERMINAL * (settings.notify == "console" and not is_terminal),
         regions=settings.regions,
         home=aws.home,

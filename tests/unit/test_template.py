@@ -27,10 +27,10 @@ OUTPUTS = {
 }  # fmt: skip
 SETTINGS = {
     "Sweep": {"NOTIFY", "NOTICE_QUEUE", "DELETION_QUEUE"},
-    "Notify": {"NOTIFY", "NOTICE_QUEUE", "LINK_SECRET", "LINK_BASE", "SLACK_SECRET"},
+    "Notify": {"DEPLOYMENT", "NOTIFY", "NOTICE_QUEUE", "LINK_SECRET", "LINK_BASE", "SLACK_SECRET"},
     "Delete": {"DELETION_QUEUE"},
     "Track": {"NOTICE_QUEUE"},
-    "Digest": {"NOTICE_QUEUE"},
+    "Digest": {"DEPLOYMENT", "NOTICE_QUEUE"},
     "Api": {"LINK_SECRET", "NOTICE_QUEUE", "SLACK_SIGNING_SECRET"},
     "Check": {"LINK_SECRET", "SLACK_SECRET", "SLACK_SIGNING_SECRET"},
     "Archive": {"ARCHIVE"},

@@ -50,6 +50,13 @@ class Choice(Struct, frozen=True):
     until: datetime
 
 
+class Command(Struct, frozen=True):
+    """A command that works as it stands, and what it is for."""
+
+    why: str
+    line: str
+
+
 class Entry(Struct, frozen=True):
     """One stack in a digest, in words."""
 
@@ -64,8 +71,8 @@ class Entry(Struct, frozen=True):
     choices: tuple[Choice, ...] = ()
     link: str = ""
     token: str = ""
-    how: str = ""
-    """How to keep it, where there is no link."""
+    commands: tuple[Command, ...] = ()
+    """What to run in a shell; where there is a link, that keeps it, and these come after."""
 
     @property
     def text(self) -> str:
@@ -73,10 +80,9 @@ class Entry(Struct, frozen=True):
         head = f"{self.name}  ({self.region})" if self.region else wrapped(self.name)
         facts = "; ".join(f"{name}: {value}" for name, value in self.facts)
         told = [line for line in (self.fate, *self.lines, f"{facts}." if facts else "") if line]
-        way = f"To keep it: {self.link}" if self.link else self.how
-        return "\n".join(
-            [head, *(wrapped(line, "  ") for line in told), *([f"  {way}"] if way else [])]
-        )
+        link = [f"  To keep it: {self.link}"] if self.link else []
+        run = (f"{wrapped(one.why, '  ')}\n    {one.line}" for one in self.commands)
+        return "\n".join([head, *(wrapped(line, "  ") for line in told), *link, *run])
 
 
 class Wording(Struct, frozen=True):

@@ -8,11 +8,12 @@ nothing invisible. Times are absolute, with their zone, and relative.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from janitor.core.commands import NOWHERE, Place, to_keep, to_leave_alone
 from janitor.core.contacts import clean
 from janitor.core.labels import COST, cost_of, cost_text
 from janitor.core.ladder import deleted_by
 from janitor.core.lease import is_let_go, unread_texts
-from janitor.core.letter import Choice, Entry, Item, Missed, Wording
+from janitor.core.letter import Choice, Command, Entry, Item, Missed, Wording
 from janitor.core.model import (
     ADOPTED,
     ATTENTION,
@@ -69,15 +70,19 @@ def digest(
     policy: Policy,
     mode: Mode,
     missed: Sequence[Missed] = (),
+    place: Place = NOWHERE,
 ) -> Wording:
     """Word one owner's digest, the most urgent stack first.
 
+    `place` is where its commands find this janitor.
     `missed` says whom it could not reach before, `contact` first, if it goes to somebody else.
     """
     ordered = sorted(items, key=lambda item: urgency(item.stage, item.lease))
-    entries = tuple(_entry(item, contact, now, policy, mode) for item in ordered)
+    entries = tuple(_entry(item, contact, now, policy, mode, place) for item in ordered)
     greeting = _greeting(contact, ordered, missed)
-    return Wording(_subject(ordered, now), greeting, entries, _foot(ordered))
+    of_a_stack = any(entry.commands and entry.stack_id for entry in entries)
+    foot = " ".join(one for one in (_foot(ordered), place.rights * of_a_stack) if one)
+    return Wording(_subject(ordered, now), greeting, entries, foot)
 
 
 def kept(who: str, how: str, lease: Lease, reason: str, policy: Policy) -> str:
@@ -167,9 +172,11 @@ def _is_other(item: Item, contact: Contact) -> bool:
     return item.lease is not None and contact not in item.lease.contacts
 
 
-def _entry(item: Item, reader: Contact, now: datetime, policy: Policy, mode: Mode) -> Entry:
+def _entry(
+    item: Item, reader: Contact, now: datetime, policy: Policy, mode: Mode, place: Place
+) -> Entry:
     if item.lease is None:
-        return account_entry(item)
+        return account_entry(item, place)
     lease = item.lease
     fate, *lines = _lines(item, lease, now, policy, mode)
     if reader.kind is ContactKind.OPERATORS:
@@ -191,7 +198,7 @@ def _entry(item: Item, reader: Contact, now: datetime, policy: Policy, mode: Mod
         ),
         link=item.link if is_open and not item.refusal else "",
         token=item.token if is_open else "",
-        how=_how(item, lease) if is_open else "",
+        commands=tuple(_commands(item, lease, now, place, is_open=is_open)),
     )
 
 
@@ -295,10 +302,14 @@ def _refused(item: Item) -> list[str]:
     return [f"It cannot be extended any more: {clean(item.refusal)}."] if item.refusal else []
 
 
-def _how(item: Item, lease: Lease) -> str:
-    if item.link or item.refusal or item.is_former:
-        return ""
-    return f"To keep it: janitor extend {clean(lease.name)} --by 3d --reason '...'"
+def _commands(
+    item: Item, lease: Lease, now: datetime, place: Place, *, is_open: bool
+) -> list[Command]:
+    if item.stage == TAGS_DROPPED:
+        return [to_leave_alone(lease, place)]
+    if not is_open or item.link or item.refusal or item.is_former:
+        return []
+    return to_keep(lease, item.offers, now, place)
 
 
 def _facts(lease: Lease) -> tuple[tuple[str, str], ...]:

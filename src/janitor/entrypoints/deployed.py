@@ -18,6 +18,7 @@ from janitor.adapters.ports import (
     Topic,
 )
 from janitor.aws import Aws, connect
+from janitor.core.commands import Place
 from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.links import Links
 from janitor.core.policy import Policy
@@ -28,6 +29,7 @@ from janitor.wiring import (
     channel_of,
     ledger_of,
     links_of,
+    place_of,
     policies_of,
     postpone_of,
     purgers_of,
@@ -86,6 +88,11 @@ class Deployed(Struct, frozen=True, dict=True):
         if channel is None:
             raise ConfigurationError("JANITOR_NOTIFY must be set; template.yaml does so")
         return channel
+
+    @property
+    def place(self) -> Place:
+        """Return where the commands in notices find this janitor."""
+        return place_of(self.settings, self.aws)
 
     @cached_property
     def topic(self) -> Topic | None:

@@ -116,6 +116,7 @@ def _notify(record: SQSRecord) -> None:
             ledger=janitor.ledger,
             channel=janitor.channel,
             topic=janitor.topic,
+            place=janitor.place,
             links=janitor.links,
         )
     except Exception as error:
@@ -193,7 +194,11 @@ def digest(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:  # 
     """Queue the operators' look back at the week; notify sends it, once a week."""
     janitor = deployed("notice_queue")
     outcome = queue_week(
-        clock=now, policies=janitor.policies, ledger=janitor.ledger, queue=janitor.queue
+        clock=now,
+        policies=janitor.policies,
+        ledger=janitor.ledger,
+        queue=janitor.queue,
+        place=janitor.place,
     )
     _log(janitor, [outcome])
     return {"status": outcome.status.value, "detail": outcome.detail}

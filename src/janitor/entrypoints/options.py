@@ -197,13 +197,17 @@ class Options(Struct, frozen=True):
         return lambda: instant
 
     @contextmanager
-    def session(self, *, changes: bool = False) -> Iterator[tuple[Janitor, Aws]]:
+    def session(
+        self, *, changes: bool = False, by_last_sweep: bool = False
+    ) -> Iterator[tuple[Janitor, Aws]]:
         """Connect to the account and put the janitor together; show what is being listed.
 
+        With `by_last_sweep` the policy of that is in force, unless another one is given.
         With `--json` notices go to stderr, so that stdout is JSON alone.
         """
         settings = self.settings()
         clock = self.clock(settings, changes=changes)
+        by_last_sweep = by_last_sweep and not settings.policy
         aws = connect(settings)
         settings = as_deployed(settings, aws)
         if self.now is not None and changes and aws.is_real():
@@ -231,6 +235,7 @@ class Options(Struct, frozen=True):
                 on_page=on_page,
                 on_done=on_done,
                 is_terminal=notices.is_terminal,
+                by_last_sweep=by_last_sweep,
             )
             yield janitor, aws
 

@@ -19,6 +19,7 @@ from janitor.adapters.ports import (
     Topic,
     in_turn,
 )
+from janitor.core.commands import NOWHERE, Place
 from janitor.core.errors import ConfigurationError, StackNotFound, UnreadableRecord
 from janitor.core.journal import Actor
 from janitor.core.links import Links
@@ -51,6 +52,8 @@ class Janitor(Struct, frozen=True):
     """Who empties what CloudFormation cannot delete, by the word that opts in."""
     queue: Gathered = field(default_factory=Gathered)
     side_by_side: SideBySide = in_turn
+    place: Place = NOWHERE
+    """Where the commands in notices find this janitor."""
     unheard: str = ""
     """Why nobody is known to hear what is told, where that is so: mode enforce refuses it."""
     topic: Topic | None = None
@@ -147,6 +150,7 @@ class Janitor(Struct, frozen=True):
             channel=self.channel,
             links=self.links,
             topic=self.topic,
+            place=self.place,
             side_by_side=self.side_by_side,
         )
 

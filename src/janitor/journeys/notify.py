@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
 from janitor.core.addresses import like_an_id
+from janitor.core.commands import NOWHERE, Place
 from janitor.core.contacts import fallback_of
 from janitor.core.errors import DeliveryFailed, JanitorError, NotHeard, TooLong, Undeliverable
 from janitor.core.failures import failed
@@ -54,6 +55,7 @@ def notify(
     ledger: Ledger,
     channel: Channel,
     links: Links | None,
+    place: Place = NOWHERE,
     side_by_side: SideBySide = in_turn,
 ) -> tuple[Outcome, ...]:
     """Send one owner's digest of what still holds, and record it stack by stack.
@@ -81,7 +83,7 @@ def notify(
     # Apply.
     audience = account.audience
     sending = _Sending(
-        request.contact, clock, policy, mode, ledger, channel, links, side_by_side, audience
+        request.contact, clock, policy, mode, ledger, channel, links, side_by_side, audience, place
     )
     said = unheard = ""
     unrecorded: list[Outcome] = left_out
@@ -146,6 +148,8 @@ class _Sending(Struct, frozen=True):
     side_by_side: SideBySide
     audience: Audience | None
     """Who hears the topic, as the ledger has it."""
+    place: Place
+    """Where commands find this janitor."""
 
     def part(self, wanted: Sequence[Wanted]) -> tuple[str, list[Outcome]]:
         """Send one message and record it; return its subject and what came of recording.
@@ -200,7 +204,15 @@ class _Sending(Struct, frozen=True):
         reader = OPERATORS if to == OPERATORS and not missed else self.contact
         return Message(
             to,
-            digest(reader, items, now=now, policy=self.policy, mode=self.mode, missed=missed),
+            digest(
+                reader,
+                items,
+                now=now,
+                policy=self.policy,
+                mode=self.mode,
+                missed=missed,
+                place=self.place,
+            ),
             kinds=tuple(sorted({item.stage for item, _ in wanted})),
             regions=tuple(
                 sorted({i.region or (le.region if le else "") for i, le in wanted} - {""})

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, Topic, in_turn
+from janitor.core.commands import NOWHERE, Place
 from janitor.core.errors import DeliveryFailed, JanitorError
 from janitor.core.links import Links
 from janitor.core.model import Outcome, Status
@@ -27,6 +28,7 @@ def tell(
     channel: Channel,
     links: Links | None,
     topic: Topic | None = None,
+    place: Place = NOWHERE,
     side_by_side: SideBySide = in_turn,
 ) -> tuple[Outcome, ...]:
     """Carry out one request; the first outcome says whether to try again."""
@@ -39,6 +41,7 @@ def tell(
                 ledger=ledger,
                 channel=channel,
                 links=links,
+                place=place,
                 side_by_side=side_by_side,
             )
         case RevisionRequest():
@@ -49,6 +52,7 @@ def tell(
                 ledger=ledger,
                 channel=channel,
                 links=links,
+                place=place,
             )
             return (outcome,)
         case AnswerRequest():

@@ -5,6 +5,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, Queue, Topic
+from janitor.core.commands import NOWHERE, Place
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict, DeliveryFailed, JanitorError
 from janitor.core.journal import JANITOR_TARGET, Actor, Draft, entry
@@ -20,22 +21,31 @@ WEEK = timedelta(days=7)
 TRIES = 5
 
 
-def look_back(*, clock: Clock, policies: Policies, ledger: Ledger) -> Wording:
+def look_back(
+    *, clock: Clock, policies: Policies, ledger: Ledger, place: Place = NOWHERE
+) -> Wording:
     """Word the last seven days, from the journal, the open leases and the account's record."""
     now, policy = clock(), policies.policy()
     records = ledger.open_records()
     events = ledger.events(now - WEEK, now)
     week = weekly(events, records.leases.values(), records.account, now - WEEK, now, policy)
-    return weekly_wording(week, policy.window.window.zone)
+    return weekly_wording(week, policy.window.window.zone, place)
 
 
-def queue_week(*, clock: Clock, policies: Policies, ledger: Ledger, queue: Queue) -> Outcome:
+def queue_week(
+    *,
+    clock: Clock,
+    policies: Policies,
+    ledger: Ledger,
+    queue: Queue,
+    place: Place = NOWHERE,
+) -> Outcome:
     """Look back, and queue it for the operators; only notify sends."""
     mode, zone = policies.mode(), policies.policy().window.window.zone
     if not mode.notifies:
         why = f"mode {mode.value} tells nobody"
         return Outcome(OPERATORS.address, WEEKLY, Status.SKIPPED, why)
-    words = look_back(clock=clock, policies=policies, ledger=ledger)
+    words = look_back(clock=clock, policies=policies, ledger=ledger, place=place)
     queue.notify(WeeklyRequest(OPERATORS, week_of(clock(), zone), words))
     return Outcome(OPERATORS.address, WEEKLY, Status.DONE, words.subject)
 
