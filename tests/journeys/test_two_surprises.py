@@ -1,6 +1,6 @@
 """A script and an edit at once: what the one holds, the other does not let go."""
 
-from tests.journeys.ordinary import DAY, HERE, START, THERE, Account
+from tests.journeys.ordinary import DAY, HERE, START, THERE, Account, Act, Made
 from tests.journeys.stories import HOUR, OWNED, POLICY, Story
 
 from janitor.core.journal import Actor
@@ -109,6 +109,11 @@ def test_tags_that_are_dropped_all_together_hold_in_what_rules_select_by_too() -
     assert lease.expires_at == story.now + 3 * 24 * HOUR
 
 
+def to_the_past(made: Made) -> Act:
+    """Return how a script tags a stack with the day before."""
+    return lambda account: account.retag(made, expires=f"{account.now - DAY:%Y-%m-%dT%H:%MZ}")
+
+
 def test_what_a_script_does_behind_a_refused_region_belongs_to_what_it_did_before() -> None:
     """The five that it reaches there are a surprise, though they are five and seen days later.
 
@@ -119,7 +124,7 @@ def test_what_a_script_does_behind_a_refused_region_belongs_to_what_it_did_befor
     made += [account.want(f"far-{n}", 20, region=THERE) for n in range(5)]
     for number, one in enumerate(made):
         when = START + 2 * DAY + number * HOUR
-        account.at(when, lambda a, one=one: a.retag(one, expires=f"{a.now - DAY:%Y-%m-%dT%H:%MZ}"))
+        account.at(when, to_the_past(one))
         one.tampered = True
     account.at(START + 2 * DAY + 8 * HOUR, lambda a: a.refuse(THERE, "AccessDenied"))
     account.at(START + 5 * DAY, lambda a: a.refuse(THERE, ""))
