@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from janitor.core.letter import Command
+from janitor.core.letter import Command, without_links
 from janitor.core.model import Lease
 
 DAYS = timedelta(days=3)
@@ -64,16 +64,23 @@ def to_keep(lease: Lease, offers: Iterable[datetime], now: datetime, place: Plac
     start = max(now, lease.expires_at or now)
     several = sorted(offers)
     until = next((one for one in several if one - start >= DAYS), several[-1] if several else None)
-    if until is None:
+    if until is None or not _is_plain(lease.stack_id):
         return []
     words = ("--until", f"{until:%Y-%m-%dT%H:%M:%SZ}", "--reason", "still needed")
     return [Command("To keep it, run:", place.line("extend", lease.stack_id, *words))]
 
 
-def to_leave_alone(lease: Lease, place: Place) -> Command:
+def to_leave_alone(lease: Lease, place: Place) -> list[Command]:
     """Return the command with which an operator takes a stack out for good."""
+    if not _is_plain(lease.stack_id):
+        return []
     line = place.line("unmanage", lease.stack_id, "--reason", "not temporary")
-    return Command("If the janitor is to leave it alone, an operator runs:", line)
+    return [Command("If the janitor is to leave it alone, an operator runs:", line)]
+
+
+def _is_plain(stack_id: str) -> bool:
+    """Tell whether an id makes no link where it is printed; those of AWS never do."""
+    return without_links(stack_id) == stack_id
 
 
 def to_see_what_is_held(place: Place) -> Command:

@@ -358,6 +358,8 @@ class Account(Struct, frozen=True, omit_defaults=True):
     """Who hears the topic of the notices; None where there is none, or nothing was told yet."""
     week_told: str = ""
     """The ISO week whose look back the operators were sent last: `2026-W23`."""
+    evidence_key: str = ""
+    """With which values of outputs are hashed for the journal; never in the journal itself."""
     updated_at: Instant | None = None
     version: int = 0
     seq: int = 0

@@ -12,22 +12,39 @@ from janitor.core.expiry import Deadline, Unreadable, asked_deadline, effective_
 from janitor.core.ground import Ground
 from janitor.core.labels import labels_of
 from janitor.core.ladder import PURGEABLE
-from janitor.core.lease import LET_GO, caps_count_from, deadline_text, notices_that_stay
+from janitor.core.lease import (
+    LET_GO,
+    TOLD_AGAIN,
+    about_of,
+    caps_count_from,
+    deadline_text,
+    notices_that_stay,
+)
 from janitor.core.model import (
     ADOPTED,
     FINAL,
+    KEPT,
     PROBLEM,
     PURGE_TAG,
+    TAGS_DROPPED,
     FormerOwner,
     Lease,
     MoveCause,
     Moved,
+    Notice,
     Stack,
 )
 from janitor.core.policy import Policy, Rule
 from janitor.core.purge_tag import read_purge
 from janitor.core.selection import rule_of
-from janitor.core.surprises import counts_together, is_accepted, is_earlier, is_sudden, kept_until
+from janitor.core.surprises import (
+    counts_together,
+    is_accepted,
+    is_earlier,
+    is_held_by_tags,
+    is_sudden,
+    kept_until,
+)
 from janitor.core.tag_keys import (
     ASKED_KEYS,
     NearMiss,
@@ -37,8 +54,6 @@ from janitor.core.tag_keys import (
 )
 from janitor.core.times import instant_text
 
-TOLD_AGAIN = timedelta(days=7)
-"""So often the owner of a stack whose tags cannot be read is told."""
 REMEMBERED = timedelta(days=7)
 """For so long somebody who owned a stack hears of its mark."""
 _HELD = "the former deadline, which is held"
@@ -228,21 +243,12 @@ def _later_of_policies(
 def _held_by_policy(lease: Lease, seen: Lease, before: Lease, moved: Moved) -> Lease:
     """Keep the deadline by the accepted policy, or that of before the tags where they are held."""
     former, known = kept_until(before), lease.moved
-    if (
-        known is not None
-        and _is_held_by_tags(known)
-        and former
-        and is_earlier(former, known.former)
-    ):
+    if known is not None and is_held_by_tags(lease) and former and is_earlier(former, known.former):
         moved = replace(moved, former=known.former, is_held=True, is_by_tags=True)
         return replace(seen, moved=moved, expires_at=known.former, deadline_source=_HELD)
     return _with_deadline_of(
         before, replace(seen, moved=replace(moved, former=former, is_held=True))
     )
-
-
-def _is_held_by_tags(moved: Moved) -> bool:
-    return moved.is_by_tags or (moved.cause is MoveCause.TAGS and moved.is_held)
 
 
 def _by_accepted(stack: Stack, seen: Lease, ground: Ground) -> Lease | None:
@@ -340,7 +346,18 @@ def _without_old_notices(found: Refreshed, now: datetime, ground: Ground) -> Ref
         if fresh != lease.notices:
             lease = replace(lease, notices=fresh)
             changes.append("its owner is told again, a week after the last time")
+    # Gone with the next change: that alone is none.
+    if any(_is_outdated(notice, lease, now) for notice in lease.notices):
+        kept = tuple(n for n in lease.notices if not _is_outdated(n, lease, now))
+        lease = replace(lease, notices=kept)
     return Refreshed(lease, tuple(changes))
+
+
+def _is_outdated(notice: Notice, lease: Lease, now: datetime) -> bool:
+    """Tell whether a notice spoke of tags as they were a week ago and are no more."""
+    is_about_tags = notice.stage in (TAGS_DROPPED, KEPT)
+    is_old = now - notice.delivered_at >= TOLD_AGAIN
+    return is_about_tags and is_old and notice.detail != about_of(lease, notice.stage)
 
 
 def _is_void(stage: str) -> bool:

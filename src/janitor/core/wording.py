@@ -10,10 +10,10 @@ from datetime import datetime
 
 from janitor.core.commands import NOWHERE, Place, to_keep, to_leave_alone
 from janitor.core.contacts import clean
-from janitor.core.labels import COST, cost_of, cost_text
+from janitor.core.labels import COST, cost_text
 from janitor.core.ladder import deleted_by
 from janitor.core.lease import is_let_go, unread_texts
-from janitor.core.letter import Choice, Command, Entry, Item, Missed, Wording
+from janitor.core.letter import Choice, Command, Entry, Item, Missed, Wording, without_links
 from janitor.core.model import (
     ADOPTED,
     ATTENTION,
@@ -124,7 +124,7 @@ def _subject(items: Sequence[Item], now: datetime) -> str:
 
 
 def _fitted(headline: str, rest: str) -> str:
-    text = f"[janitor] {headline}{rest}"
+    text = f"[janitor] {without_links(headline)}{rest}"
     if len(text) > SUBJECT_LENGTH:
         text = text[: SUBJECT_LENGTH - len(rest) - 3] + "..." + rest
     return text
@@ -306,7 +306,7 @@ def _commands(
     item: Item, lease: Lease, now: datetime, place: Place, *, is_open: bool
 ) -> list[Command]:
     if item.stage == TAGS_DROPPED:
-        return [to_leave_alone(lease, place)]
+        return to_leave_alone(lease, place)
     if not is_open or item.link or item.refusal or item.is_former:
         return []
     return to_keep(lease, item.offers, now, place)
@@ -315,8 +315,7 @@ def _commands(
 def _facts(lease: Lease) -> tuple[tuple[str, str], ...]:
     labels = [(name, text) for name, text in lease.labels if name != COST]
     count = [] if lease.resources is None else [("resources", str(lease.resources))]
-    cost = [(COST, cost_text(lease.labels))] if cost_of(lease.labels) else []
-    return (*labels, *count, *cost)
+    return (*labels, *count, (COST, cost_text(lease.labels)))
 
 
 def _foot(items: Iterable[Item]) -> str:
