@@ -50,12 +50,6 @@ MUTATIONS = (
     Mutation(1, "core/hearing.py", "    raise Undeliverable(_why_deaf(audience))", "    return ''"),
     Mutation(
         1,
-        "journeys/sweep.py",
-        "tellings = [one for telling in tellings for one in _but_final(telling)]",
-        "pass",
-    ),
-    Mutation(
-        1,
         "core/lease.py",
         "max(ends, lease.delete_after or ends, lease.promised or ends)",
         "ends",
