@@ -418,12 +418,15 @@ def test_extend_goes_by_the_policy_of_the_sweeps(janitor: CommandLine, tmp_path:
     policy.write_text("defaults: {max_extensions: 0}\n")
     janitor.deploy("feat-a", ttl="3d")
     sweep(janitor, at(minutes=1), "--policy", str(policy))
-    ran = janitor("extend", "feat-a", "--by", "1d")
+    other = tmp_path / "other.yaml"
+    other.write_text("defaults: {max_extensions: 9}\n")
+    ran = janitor("extend", "feat-a", "--by", "1d", "--policy", str(other))
     assert (ran.code, ran.out) == (2, "")
-    assert "give the --policy of the sweeps" in ran.err
-    same = janitor("extend", "feat-a", "--by", "1d", "--policy", str(policy))
-    assert same.code == 1
-    assert "has used all of its 0 extensions" in same.err
+    assert "leave --policy away, or give that of the sweeps" in ran.err
+    for by in (("--policy", str(policy)), ()):
+        same = janitor("extend", "feat-a", "--by", "1d", *by)
+        assert same.code == 1
+        assert "has used all of its 0 extensions" in same.err
 
 
 def test_a_pretended_time_is_not_fooled_by_an_endpoint_that_is_not_in_force(

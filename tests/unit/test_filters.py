@@ -29,6 +29,7 @@ def owner(*rules: object, of: str = "ana@x.org") -> bool:
         ({"wildcard": "*@x.org"}, "ana@x.org", "ana@y.org"),
         ({"wildcard": "ana*"}, "ana", "an"),
         ({"wildcard": "a*a*a"}, "abacaba", "aa"),
+        ({"wildcard": "ab*ba"}, "abba", "aba"),
         ({"wildcard": "ana"}, "ana", "anaa"),
         ({"wildcard": "a\\*b"}, "a*b", "axb"),
         ({"wildcard": "x*y*"}, "x.y", "y.x"),
