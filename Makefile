@@ -191,6 +191,7 @@ deploy: stage build ## deploy a stage: make deploy STAGE=dev; samconfig.toml has
 	  --config-env $(STAGE) --stack-name $(STACK) --tags janitor:self=$(STAGE) \
 	  --capabilities CAPABILITY_IAM --resolve-s3 --no-fail-on-empty-changeset
 	@echo "$(STACK) is deployed; have a look at it: janitor doctor $(STACK)"
+	@$(BIN)/python -m janitor.entrypoints.who_hears $(STACK)
 
 stage: setup
 	@$(BIN)/python tools/new_stage.py $(SAMCONFIG) $(STAGE)

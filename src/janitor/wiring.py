@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from janitor.adapters.console import ConsoleChannel
+from janitor.adapters.console import NOT_A_TERMINAL, ConsoleChannel, Readers
 from janitor.adapters.parameters import (
     DefaultPolicies,
     FilePolicies,
+    KeptPolicies,
     ModeParameter,
     ParameterPolicies,
 )
@@ -22,9 +23,11 @@ from janitor.adapters.ports import (
     Queue,
     SideBySide,
     Stacks,
+    Topic,
 )
 from janitor.adapters.threads import MOST_AT_ONCE, Threads
 from janitor.aws import Aws
+from janitor.core.commands import Place
 from janitor.core.errors import ConfigurationError
 from janitor.core.journal import Event
 from janitor.core.links import Links
@@ -60,22 +63,46 @@ def policies_of(settings: Settings, aws: Aws | None) -> Policies:
     return policies
 
 
-def channel_of(settings: Settings, aws: Aws, write: Callable[[str], None]) -> Channel | None:
-    """Return the way to reach people, if one is set."""
-    if settings.notify == "console":
-        return ConsoleChannel(write)
-    if settings.notify:
+def channel_of(
+    settings: Settings, aws: Aws, write: Callable[[str], None], *, is_terminal: bool = False
+) -> Channel | None:
+    """Return the way to reach people, if one is set; `write` may be that of a terminal."""
+    if settings.topic:
         from janitor.adapters.sns import SnsChannel
 
-        arn = settings.notify.removeprefix("sns:")
-        topic = SnsChannel(aws.client("sns", arn.split(":")[3]), arn)
+        arn = settings.topic
+        client = aws.client("sns", arn.split(":")[3])
+        topic = SnsChannel(client, arn, assume_told=settings.assumes_told)
         if not settings.slack_secret:
             return topic
         from janitor.adapters.routes import Routes
         from janitor.wiring_slack import slack_of
 
         return Routes(slack_of(settings, aws.client), topic, policies_of(settings, aws))
+    if settings.notify:
+        readers = Readers.OPERATORS if is_terminal else Readers.UNKNOWN
+        return ConsoleChannel(write, Readers.EVERYBODY if settings.assumes_told else readers)
     return None
+
+
+def place_of(settings: Settings, aws: Aws) -> Place:
+    """Return where the commands in notices find this janitor."""
+    return Place(
+        region=aws.home,
+        deployment=settings.deployment,
+        lease_table=settings.lease_table,
+        journal_table=settings.journal_table,
+        regions=settings.regions,
+    )
+
+
+def topic_of(settings: Settings, aws: Aws) -> Topic | None:
+    """Return the topic that somebody has to be seen to hear, if there is one."""
+    if not settings.topic or settings.assumes_told:
+        return None
+    from janitor.adapters.sns import SnsTopic
+
+    return SnsTopic(aws.client("sns", settings.topic.split(":")[3]), settings.topic)
 
 
 def queue_of(settings: Settings, aws: Aws) -> Queue:
@@ -195,18 +222,28 @@ def build(
     on_page: Callable[[str, int], None] | None = None,
     on_done: Callable[[int], None] | None = None,
     links: Links | None = None,
+    is_terminal: bool = False,
+    by_last_sweep: bool = False,
 ) -> "Janitor":
-    """Put the janitor together for one run against an account."""
+    """Put the janitor together for one run against an account.
+
+    `by_last_sweep` takes the policy that the ledger kept of that, and asks nobody for another.
+    """
     from janitor.journeys.inprocess import Janitor
 
-    policies = policies_of(settings, aws)
+    ledger = ledger_of(settings, aws)
+    kept = KeptPolicies(ledger, settings.mode)
+    policies: Policies = kept if by_last_sweep else policies_of(settings, aws)
     aws.check_regions(policies.policy().regions)
     return Janitor(
         clock=clock,
         policies=policies,
         stacks=stacks_of(aws, on_page),
-        ledger=ledger_of(settings, aws),
-        channel=channel_of(settings, aws, write),
+        ledger=ledger,
+        channel=channel_of(settings, aws, write, is_terminal=is_terminal),
+        topic=topic_of(settings, aws),
+        place=place_of(settings, aws),
+        unheard=NOT_A_TERMINAL * (settings.notify == "console" and not is_terminal),
         regions=settings.regions,
         home=aws.home,
         links=links,

@@ -154,6 +154,19 @@ class Act:
     def tell_people(self) -> None:
         self._to("sns").publish(TopicArn=self._one["NoticesTopicArn"], Message="hello")
 
+    def see_who_hears(self) -> None:
+        sns = self._to("sns")
+        topic = self._one["NoticesTopicArn"]
+        for one in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
+            sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])
+
+    def let_nobody_hear(self) -> None:
+        sns = self._account.client("sns")
+        topic = self._one["NoticesTopicArn"]
+        queue = "arn:aws:sqs:eu-central-1:000000000000:nobody"
+        arn = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)["SubscriptionArn"]
+        self._to("sns").unsubscribe(SubscriptionArn=arn)
+
     def switch_to_enforce(self) -> None:
         name = self._one["ModeParameterName"]
         self._to("ssm").put_parameter(Name=name, Value="enforce", Overwrite=True)
@@ -239,6 +252,7 @@ NOBODY = (
     Act.delete_an_event,
     Act.delete_an_event_in_a_transaction,
     Act.empty_the_notices,
+    Act.let_nobody_hear,
     Act.switch_to_enforce,
     Act.write_the_policy,
     Act.change_the_link_key,
@@ -272,6 +286,7 @@ BUT = {
     Act.write_to_the_journal: {"Sweep", "Notify", "Delete", "Track", "Api"},
     Act.queue_a_deletion: {"Sweep"},
     Act.tell_people: {"Notify"},
+    Act.see_who_hears: {"Sweep", "Notify"},
     Act.put_into_the_archive: {"Archive"},
     Act.read_the_link_key: {"Notify", "Api", "Check"},
 }
@@ -358,6 +373,8 @@ def test_the_same_credentials_do_what_the_function_needs(
         ("Digest", Act.list_open_leases),
         ("Digest", Act.list_events_by_day),
         ("Notify", Act.tell_people),
+        ("Notify", Act.see_who_hears),
+        ("Sweep", Act.see_who_hears),
         ("Api", Act.read_the_link_key),
         ("Archive", Act.put_into_the_archive),
     ],

@@ -35,6 +35,13 @@ ID = f"arn:aws:cloudformation:{HERE}:123456789012:stack/feat/1"
 LEASE = Lease(ID, "feat", HERE, "all", NOON, NOON)
 STACK = Stack(ID, "feat", HERE, "CREATE_COMPLETE", NOON)
 WITH_ID = {"x-amzn-RequestId": "request"}
+
+
+def topic(aws: Aws) -> SnsChannel:
+    """Return a topic, whoever hears it."""
+    return SnsChannel(aws.client("sns"), "arn:aws:sns:eu:1:t", assume_told=True)
+
+
 MESSAGE = Message(
     Contact(ContactKind.SLACK_USER, "U0123ABCD"), Wording("feat", "hello", (), "bye"), (), ()
 )
@@ -126,11 +133,11 @@ CALLS: dict[str, Callable[[Aws], object]] = {
     "policy": lambda aws: policies(aws).policy(),
     "mode": lambda aws: ModeParameter(policies(aws), aws.client("ssm"), "/mode").mode(),
     "queue": lambda aws: queue(aws).delete(DeletionRequest(ID, NOON)),
-    "topic": lambda aws: SnsChannel(aws.client("sns"), "arn:aws:sns:eu:1:t").send(MESSAGE),
+    "topic": lambda aws: topic(aws).send(MESSAGE),
     "secret": lambda aws: link_keys(aws.client("secretsmanager"), "links"),
     "outputs": lambda aws: deployment(aws).outputs(),
     "schedules": lambda aws: deployment(aws).schedules(),
-    "subscriptions": lambda aws: deployment(aws).subscriptions("arn:aws:sns:eu:1:t"),
+    "subscriptions": lambda aws: deployment(aws).audience("arn:aws:sns:eu:1:t", NOON),
     "waiting": lambda aws: deployment(aws).waiting(f"{aws.client('sqs').meta.endpoint_url}/1/q"),
     "last sweep": lambda aws: deployment(aws).last_sweep("dev", NOON),
     "checked": lambda aws: deployment(aws).checked("check"),

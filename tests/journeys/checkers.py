@@ -140,6 +140,18 @@ class Checkers(Observer):
         """Look at a notice as it leaves."""
         if not any(view.mode.notifies for view in world.views):
             self.no(8, f"sent {message.subject} in mode {world.mode}")
+        self._heard(message, world)
+
+    def _heard(self, message: Message, world: World) -> None:
+        """1: a final notice is sent only where somebody heard it when a sweep looked last.
+
+        It was queued by one sweep; those after it may have looked as well.
+        """
+        if "final" not in message.kinds or world.message is None:
+            return
+        since = range(world.message.sweep, world.sweeps + 1)
+        if all(message.contact.address in world.deaf_at.get(one, ()) for one in since):
+            self.no(1, f"final notice to {message.contact.address}, which nobody hears")
 
     def on_revise(self, message: Message, world: World) -> None:
         """Look at an earlier notice as it is shown anew: what it says holds now."""

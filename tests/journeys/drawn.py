@@ -12,6 +12,8 @@ CLEANUP_ROLE = "arn:aws:iam::123456789012:role/cleanup"
 OWN_ROLE = "arn:aws:iam::123456789012:role/own"
 NAMES = ("feat-a", "feat-b", "feat-c", "feat-d", "app-e", "keep-f", "SC-g")
 OWNERS = ("ann@x.org", "bob@x.org", "bob@x.org, ann@x.org", "")
+READERS = ("ann@x.org", "bob@x.org", "ops@x.org", "operators")
+"""Whoever a notice may be for."""
 LIFETIMES = ("3h", "3h", "30h", "4d", "soon", "never", "+5h", "+40h", "-2h", "2026-13-40", "")
 EDITS = (
     {"grace": 0},

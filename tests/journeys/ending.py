@@ -63,6 +63,7 @@ def _settle(world: World) -> datetime:
         world.stacks.refuse(region, "")
     world.stacks.unlistable.clear()
     world.channel.refused.clear()
+    world.deaf.clear()
     world.mode = Mode.ENFORCE
     world.ledger.spoiled.clear()
     world.terms = replace(world.terms, office_hours=False, max_deleting=None)

@@ -19,6 +19,7 @@ from tests.journeys.drawn import (
     ORDERS_BETWEEN,
     OWN_ROLE,
     OWNERS,
+    READERS,
     SCRIPTS,
     SURPRISES,
     fates,
@@ -125,6 +126,7 @@ class Account(RuleBasedStateMachine):
         some=st.integers(1, 5),
         owner=owners,
         bob=st.integers(2, 4),
+        deaf=st.sampled_from([(), (), ("ann@x.org",), ("bob@x.org", "ops@x.org"), READERS]),
         office_hours=st.sampled_from([False, False, True]),
         min_observed=st.sampled_from([1, 1, 40]),
         theme=st.sampled_from(
@@ -137,10 +139,12 @@ class Account(RuleBasedStateMachine):
         some: int,
         owner: str,
         bob: int,
+        deaf: tuple[str, ...],
         theme: str,
         **terms: Any,
     ) -> None:
         """Begin with a policy and some stacks, and perhaps an owner who cannot be reached."""
+        self.world.deaf.update(deaf)
         self.turn(0, bob)
         self.world.terms = replace(self.world.terms, **terms)
         for edit in edits:
@@ -491,6 +495,13 @@ class Account(RuleBasedStateMachine):
             case _:
                 stacks.refuse(region, "")
                 stacks.unlistable.clear()
+
+    @rule(who=st.sampled_from(READERS), deaf=st.booleans(), jump=st.sampled_from(JUMPS[:4]))
+    def refilter(self, who: str, deaf: bool, jump: timedelta) -> None:
+        """Let somebody tighten or loosen the filter of the topic's subscription."""
+        (self.world.deaf.add if deaf else self.world.deaf.discard)(who)
+        self.world.now += jump
+        self.step()
 
     @rule(jump=st.sampled_from(JUMPS))
     def wait(self, jump: timedelta) -> None:

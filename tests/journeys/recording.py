@@ -1,5 +1,6 @@
 """Ports in memory that tell an observer about every change at the moment it is asked for."""
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +12,10 @@ from janitor.adapters.memory import MemoryChannel, MemoryLedger
 from janitor.adapters.memory_resources import MemoryPurger
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.ports import PLAIN, OpenRecords, Purged
+from janitor.core.hearing import heard_by
 from janitor.core.journal import Entry
 from janitor.core.ladder import Step
-from janitor.core.model import Lease, Mode, Stack
+from janitor.core.model import Audience, Lease, Mode, Stack, Subscription
 from janitor.core.plan import Listing
 from janitor.core.policy import Policy
 from janitor.core.requests import DeletionRequest, Message, Sent, Telling
@@ -170,15 +172,32 @@ class RecordingLedger(MemoryLedger):
             self.world.observer.on_commit(entry, self.world)
 
 
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:notices"
+
+
+@dataclass
+class WorldTopic:
+    """A topic with one subscription, whose filter shuts out who is deaf just now."""
+
+    world: "World"
+
+    def audience(self, now: datetime) -> Audience:
+        """Return who hears it."""
+        deaf = sorted(self.world.deaf)
+        policy = json.dumps({"owner": [{"anything-but": deaf}]}) if deaf else ""
+        return Audience(TOPIC, now, (Subscription("1", "email", policy),))
+
+
 class RecordingChannel(MemoryChannel):
-    """A channel that remembers when it took what, as its reader understands it."""
+    """The topic, as far as it is sent to; it remembers when it took what, as a reader understands it."""
 
     def __init__(self, world: "World") -> None:
         super().__init__()
         self.world = world
 
     def send(self, message: Message) -> Sent:
-        """Take a message."""
+        """Take a message that somebody hears, as the ledger has it."""
+        heard_by(message.audience, TOPIC, {"owner": (message.contact.address,)})
         sent = super().send(message)
         world = self.world
         world.mutations += 1

@@ -203,7 +203,7 @@ def test_a_deployment_that_drops_the_tags_ends_no_lease_and_its_owner_is_told(po
         "stay as they were",
         "--tags",
         "janitor:protect",
-        "janitor unmanage feat --reason",
+        f"janitor unmanage {stack_id} --reason",
     ):
         assert said in " ".join(notice.split())
     passing(story, 6)
@@ -339,7 +339,7 @@ def test_a_new_owner_is_an_event_and_the_former_one_hears_of_the_mark_without_a_
     }
     assert finals["bo@example.com"].link
     former = finals["ana@example.com"]
-    assert (former.link, former.choices, former.token, former.how) == ("", (), "", "")
+    assert (former.link, former.choices, former.token, former.commands) == ("", (), "", ())
     assert "You owned it until some days ago. Owner: bo@example.com." in " ".join(
         former.text.split()
     )

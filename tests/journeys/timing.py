@@ -117,8 +117,11 @@ def _untold(
     if not finals:
         other = [f"{n.expired} at {n.sent}" for n in final_notices(world, stack, to)]
         return f"{to} got no final notice for {deadline}, only for {other}"
-    if world.now - finals[0].sent < truth.grace(stack, terms):
-        return f"{to} was told at {finals[0].sent} only"
+    if not any(
+        world.now - one.sent >= truth.grace(stack, terms, in_place=one.in_place) for one in finals
+    ):
+        how = " in their place" * finals[0].in_place
+        return f"{to} was told{how} at {finals[0].sent} only"
     # One that went out and could not be recorded is sent again: the last one holds.
     promised = finals[-1].promised
     if promised is None or world.now < promised:

@@ -195,9 +195,11 @@ def owners(stack: Stack, terms: Terms) -> tuple[str, ...]:
     return (terms.fallback or OPERATORS,)
 
 
-def grace(stack: Stack, terms: Terms) -> timedelta:
-    """Return how long the stack stands after the final notice."""
+def grace(stack: Stack, terms: Terms, *, in_place: bool) -> timedelta:
+    """Return how long the stack stands after the final notice, which may be read in an owner's place."""
     ownerless = not (stack.tags.get("janitor:owner") or stack.tags.get("owner"))
+    if in_place and not ownerless:
+        return max(terms.grace, terms.ownerless_grace) * HOUR
     return (terms.ownerless_grace if ownerless else terms.grace) * HOUR
 
 
@@ -244,6 +246,8 @@ class Told:
     expired: datetime | None = None
     promised: datetime | None = None
     """Not deleted before: only a final notice says so."""
+    in_place: bool = False
+    """Somebody else reads it, since nobody can reach whom it is for."""
     is_first_word: bool = False
     """It says of a stack that was there before what the janitor is."""
 
@@ -256,10 +260,10 @@ def read_notice(text: str, sent: datetime) -> Iterator[Told]:
     """Read a digest paragraph by paragraph."""
     greeting, *paragraphs = re.sub(r"\n {4}", " ", text).split("\n\n")
     greeting = greeting.replace("\n", " ")
-    to = OPERATORS
+    to, in_place = OPERATORS, False
     addressed = r"To (?P<to>\S+): this is about|This is about .* of (?P<for>\S+), who cannot"
     if found := re.match(addressed, greeting):
-        to = found["to"] or found["for"]
+        to, in_place = found["to"] or found["for"], not found["to"]
     for paragraph in paragraphs:
         if head := re.match(r"(\S+)  \((\S+)\)\n", paragraph):
             yield Told(
@@ -271,6 +275,7 @@ def read_notice(text: str, sent: datetime) -> Iterator[Told]:
                 _instant(paragraph, r"created"),
                 _instant(paragraph, r"Expired"),
                 None if (first := FIRST_WORD in paragraph) else _instant(paragraph, PROMISE),
+                in_place,
                 first,
             )
 

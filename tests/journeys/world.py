@@ -16,6 +16,7 @@ from tests.journeys.recording import (
     RecordingStacks,
     WorldPolicies,
     WorldQueue,
+    WorldTopic,
 )
 from tests.journeys.truth import Terms, Told, policy_of
 
@@ -167,6 +168,10 @@ class World:
         self.regions = Regions()
         self.shown: Shown | None = None
         self.taken_out: set[str] = set()
+        self.deaf: set[str] = set()
+        """Whom the filter of the topic's subscription shuts out."""
+        self.deaf_at: dict[int, frozenset[str]] = {}
+        """Who was deaf when a sweep of this number looked, if it did."""
         self.mutations = 0
         self.puts = 0
         self.seen: Counter[str] = Counter()
@@ -193,6 +198,7 @@ class World:
             "channel": self.channel,
             "queue": WorldQueue(self),
             "policies": WorldPolicies(self),
+            "topic": WorldTopic(self),
         }
         return {name: faulty(real[name], lambda: self.schedule) for name in names}
 
@@ -264,6 +270,7 @@ class World:
         read as they were one write ago.
         """
         self.sweeps += 1
+        self.deaf_at[self.sweeps] = frozenset(self.deaf)
         self.ledger.lag = lag
         self.observer.before_sweep(self)
         view = self.view()
@@ -297,7 +304,7 @@ class World:
         )
 
     def _sweep(self, *, apply: bool) -> Report:
-        ports = self.ports("policies", "stacks", "ledger", "queue")
+        ports = self.ports("policies", "stacks", "ledger", "queue", "topic")
         return sweep(clock=self.clock, regions=REGIONS, actor=SWEEPER, apply=apply, **ports)
 
     def deliver(self, place: int, schedule: Schedule, *, again: bool = False) -> None:

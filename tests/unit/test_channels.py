@@ -1,6 +1,6 @@
 """Notices on a terminal."""
 
-from janitor.adapters.console import ConsoleChannel
+from janitor.adapters.console import ConsoleChannel, Readers
 from janitor.core.letter import Wording
 from janitor.core.model import Contact, ContactKind
 from janitor.core.requests import Message
@@ -9,7 +9,7 @@ from janitor.core.requests import Message
 def test_a_digest_on_the_terminal_cannot_steer_it() -> None:
     """Owners and names come from tags, which anybody may write."""
     written: list[str] = []
-    channel = ConsoleChannel(written.append)
+    channel = ConsoleChannel(written.append, Readers.EVERYBODY)
     message = Message(
         Contact(ContactKind.EMAIL, "a\x1b[31m@b.c"),
         Wording("two\nlines", "first\nsec\x07ond\u202e"),

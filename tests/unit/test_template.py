@@ -26,11 +26,11 @@ OUTPUTS = {
     "ArchiveBucketName", "ArchiveFunctionName",
 }  # fmt: skip
 SETTINGS = {
-    "Sweep": {"NOTICE_QUEUE", "DELETION_QUEUE"},
-    "Notify": {"NOTIFY", "NOTICE_QUEUE", "LINK_SECRET", "LINK_BASE", "SLACK_SECRET"},
+    "Sweep": {"NOTIFY", "NOTICE_QUEUE", "DELETION_QUEUE"},
+    "Notify": {"DEPLOYMENT", "NOTIFY", "NOTICE_QUEUE", "LINK_SECRET", "LINK_BASE", "SLACK_SECRET"},
     "Delete": {"DELETION_QUEUE"},
     "Track": {"NOTICE_QUEUE"},
-    "Digest": {"NOTICE_QUEUE"},
+    "Digest": {"DEPLOYMENT", "NOTICE_QUEUE"},
     "Api": {"LINK_SECRET", "NOTICE_QUEUE", "SLACK_SIGNING_SECRET"},
     "Check": {"LINK_SECRET", "SLACK_SECRET", "SLACK_SIGNING_SECRET"},
     "Archive": {"ARCHIVE"},
@@ -154,6 +154,7 @@ def test_who_may_do_what_hurts() -> None:
             "cloudformation:DeleteStack",
             "cloudformation:UpdateStack",
             "sns:Publish",
+            "sns:GetSubscriptionAttributes",
             "s3:PutObject",
         )
     }
@@ -161,6 +162,7 @@ def test_who_may_do_what_hurts() -> None:
         "cloudformation:DeleteStack": ["Delete"],
         "cloudformation:UpdateStack": ["Sweep"],
         "sns:Publish": ["Notify"],
+        "sns:GetSubscriptionAttributes": ["Sweep", "Notify"],
         "s3:PutObject": ["Archive"],
     }
     for function in FUNCTIONS:

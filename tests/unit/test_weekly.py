@@ -204,8 +204,8 @@ STUCK_TEXT = """\
 Something is held
   Since Tue 2 Jun 2026 10:00 CEST (6 days ago): tags brought forward the
     deadlines of 9 stacks.
-  `janitor breaker show` lists it; `janitor breaker lift` accepts exactly
-    that.
+  To see what is held, and the command that accepts exactly that, run:
+    janitor breaker show
 
 In short
   8 stacks under lease, 4 of them due and held up; in this week 0 extended, 0
@@ -214,8 +214,10 @@ In short
     protection.
 
 Regions that cannot be listed (1)
-  Nothing there is marked or deleted meanwhile. Look at `janitor doctor`.
+  Nothing there is marked or deleted meanwhile.
   us-east-1
+  To look at it, run:
+    janitor plan
 
 Due, and held up (4)
   They stay until somebody does something about what holds them up.

@@ -9,10 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from janitor.adapters.slack_blocks import summary_of
+from janitor.core.commands import NOWHERE, Place
 from janitor.core.expiry import Unreadable, asked_deadline
 from janitor.core.labels import labels_of
 from janitor.core.lease import LET_GO
-from janitor.core.letter import Item, Wording, without_links
+from janitor.core.letter import Item, Missed, Wording, without_links
 from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, LeaseState, Mode
 from janitor.core.notices import ABOUT_AN_OUTCOME
 from janitor.core.policy import default_policy
@@ -23,6 +24,7 @@ POLICY = default_policy()
 NOW = datetime(2026, 6, 3, 8, tzinfo=UTC)
 CREATED = datetime(2026, 6, 1, 8, tzinfo=UTC)
 ANA = Contact(ContactKind.EMAIL, "ana@example.com")
+TEAM = Contact(ContactKind.SLACK_CHANNEL, "#team")
 LINK = "https://janitor.example.com/extend/abc"
 
 
@@ -42,11 +44,18 @@ def a_lease(name: str = "feat-basket", **values: Any) -> Lease:
     return Lease(**{**known, **values})
 
 
+PLACE = Place("eu-west-1", lease_table="leases-2")
+
+
 def worded(
-    *items: Item, to: Contact = ANA, mode: Mode = Mode.ENFORCE, now: datetime = NOW
+    *items: Item,
+    to: Contact = ANA,
+    mode: Mode = Mode.ENFORCE,
+    now: datetime = NOW,
+    place: Place = NOWHERE,
 ) -> Wording:
     """Word a digest."""
-    return digest(to, items, now=now, policy=POLICY, mode=mode)
+    return digest(to, items, now=now, policy=POLICY, mode=mode, place=place)
 
 
 def letter(
@@ -111,9 +120,38 @@ def test_a_final_notice_does_not_threaten_where_nothing_is_deleted() -> None:
 
 
 def test_without_a_page_the_command_is_told() -> None:
-    """Ready to be copied."""
-    text = worded(Item("24h", a_lease())).text
-    assert "  To keep it: janitor extend feat-basket --by 3d --reason '...'\n" in text
+    """Ready to be copied, with what it needs."""
+    offers = tuple(NOW + timedelta(days=days) for days in (2, 4, 8))
+    text = worded(Item("24h", a_lease(), offers=offers), place=PLACE).text
+    assert (
+        "  To keep it, run:\n"
+        f"    AWS_REGION=eu-west-1 janitor extend {a_lease().stack_id}"
+        " --until 2026-06-07T08:00:00Z --reason 'still needed' --lease-table leases-2\n"
+    ) in text
+    assert text.endswith(
+        "told you when. The commands need AWS\n"
+        "credentials of this account with dynamodb:GetItem and PutItem on leases-2 and\n"
+        "janitor-journal."
+    )
+    capped = worded(Item("24h", a_lease(), offers=offers[:1]), place=PLACE).text
+    assert "--until 2026-06-05T08:00:00Z" in capped
+
+
+def test_a_link_stands_in_the_place_of_a_command() -> None:
+    """Whoever has the page needs no shell."""
+    offers = (NOW + timedelta(days=4),)
+    text = worded(Item("24h", a_lease(), offers=offers, link=LINK), place=PLACE).text
+    assert f"  To keep it: {LINK}\n" in text
+    assert "janitor extend" not in text
+
+
+def test_a_name_that_a_shell_would_read_is_quoted() -> None:
+    """What AWS answers is text of others."""
+    lease = a_lease(stack_id="arn:x;touch /tmp/x", tags_dropped_at=NOW)
+    text = worded(Item("tags-dropped", lease, NOW.isoformat()), place=PLACE).text
+    assert "janitor unmanage 'arn:x;touch /tmp/x' --reason" in text
+    lease = a_lease(stack_id="arn:https://evil.com", tags_dropped_at=NOW)
+    assert "evil.com" not in worded(Item("tags-dropped", lease, NOW.isoformat())).text
 
 
 def test_a_problem_says_what_is_wrong_and_what_is_right() -> None:
@@ -190,8 +228,8 @@ def test_operators_are_told_of_what_is_held() -> None:
             "Too many deadlines would come earlier at once\n"
             "  Tags brought forward the deadlines of 9 stacks within a day. All else goes\n"
             "    on.\n"
-            "  `janitor breaker show` lists what is held.\n"
-            "  `janitor breaker lift` accepts exactly that, if all of it is meant."
+            "  To see what is held, and the command that accepts exactly that, run:\n"
+            "    janitor breaker show"
         ),
     )
 
@@ -211,8 +249,7 @@ def test_the_owner_of_a_stack_that_was_there_before_is_told_what_the_janitor_is(
         "  Why: tag janitor:ttl=3d.\n"
         "  To keep it longer, extend it, or tag it janitor:expires with a date. To keep\n"
         "    it for good, tag it janitor:protect with the reason.\n"
-        "  monthly cost: unknown.\n"
-        f"  To keep it: janitor extend feat-basket --by 3d --reason '...'{FOOT}"
+        f"  monthly cost: unknown.{FOOT}"
     )
     endless = a_lease(adopted_at=NOW, expires_at=None, deadline_source="tag janitor:ttl=never")
     assert "It has no deadline, so nothing happens to it." in letter(Item("adopted", endless))[1]
@@ -232,8 +269,10 @@ def test_the_owner_of_a_stack_that_lost_its_tags_is_told_every_way_out() -> None
         "    or the CDK code, in the file samconfig, or with --tags at every\n"
         "    deployment.\n"
         "  To keep the stack for good, tag it janitor:protect with the reason.\n"
-        "  If the janitor is to leave it alone, an operator runs: janitor unmanage\n"
-        "    feat-basket --reason '...'"
+        "  If the janitor is to leave it alone, an operator runs:\n"
+        f"    janitor unmanage {a_lease().stack_id} --reason 'not temporary'\n\n"
+        "The commands need AWS credentials of this account with dynamodb:GetItem and\n"
+        "PutItem on janitor-leases and janitor-journal."
     )
 
 
@@ -330,17 +369,18 @@ def test_a_fallback_reads_whose_stacks_these_are_and_why_they_are_told() -> None
         now=NOW,
         policy=POLICY,
         mode=Mode.ENFORCE,
-        unreached="users_not_found\nx",
+        missed=[Missed(ANA, "users_not_found\nx"), Missed(TEAM, "it is\narchived")],
     )
     assert words.greeting == (
         "This is about 2 temporary stacks of ana@example.com, who cannot be reached"
-        " (users_not_found x). You are told in their place: 1 will be deleted, 1 expires soon."
+        " (users_not_found x). Nor can #team (it is archived). You are told in their place:"
+        " 1 will be deleted, 1 expires soon."
     )
 
 
 def test_operators_are_told_who_cannot_be_reached() -> None:
     """Which owner, why, which stacks, and what to do."""
-    words = unreachable(ANA, ["feat-a", "feat-b"], "users_not_found")
+    words = unreachable(Missed(ANA, "users_not_found"), ["feat-a", "feat-b"])
     assert (words.subject, words.text) == (
         "[janitor] ana@example.com cannot be reached",
         (
@@ -380,7 +420,7 @@ def test_an_earlier_notice_shows_what_became_of_its_stack(state: LeaseState, tex
     """And offers nothing to press."""
     lease = a_lease(state=state, last_error="in\nuse.".replace("\n", " "))
     (entry,) = worded(Item("settled", lease, link=LINK, offers=(NOW,), token="t")).entries
-    assert (entry.fate, entry.link, entry.token, entry.how) == (text, "", "", "")
+    assert (entry.fate, entry.link, entry.token, entry.commands) == (text, "", "", ())
 
 
 def test_an_earlier_notice_shows_that_its_stack_was_let_go() -> None:
@@ -565,5 +605,9 @@ def test_tags_cannot_pose_as_the_janitor() -> None:
             assert "evil.com" not in text
             assert "example.com/extend/abc" not in text.replace(LINK, "")
     who = Contact(ContactKind.NAME, evil)
-    told = unreachable(who, ["feat"], f"see {evil}")
+    told = unreachable(Missed(who, f"see {evil}"), ["feat"])
+    missed = [Missed(who, "gone"), Missed(who, f"see {evil}")]
+    again = Item("24h", lease, evil, link=LINK)
+    passed_on = digest(who, [again], now=NOW, policy=POLICY, mode=Mode.ENFORCE, missed=missed)
+    assert "evil.com" not in passed_on.text.replace(LINK, "")
     assert "://" not in told.subject + told.text + summary_of(told)

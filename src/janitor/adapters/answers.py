@@ -26,6 +26,8 @@ _HOLDS = {
     "GetParameterResult": "Parameter",
     "SendMessageResult": "MessageId",
     "PublishResponse": "MessageId",
+    "ListSubscriptionsByTopicResponse": "Subscriptions",
+    "GetSubscriptionAttributesResponse": "Attributes",
     "GetCallerIdentityResponse": "Arn",
 }
 """What AWS never leaves out of an answer, be it empty: without it an answer says nothing."""

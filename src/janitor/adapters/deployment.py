@@ -10,7 +10,9 @@ from msgspec import Struct
 
 from janitor.adapters.aws_errors import AwsError, code_of, translated
 from janitor.adapters.clients import instant_of
+from janitor.adapters.sns import SnsTopic
 from janitor.core.errors import ConfigurationError, JanitorError, StackNotFound
+from janitor.core.model import Audience
 
 QUIET_FOR = timedelta(days=2)
 """How far back to look for a completed sweep."""
@@ -93,16 +95,12 @@ class Deployment(Struct, frozen=True):
         except AwsError as error:
             raise translated(error, f"deleting the stack {self.name}") from error
 
-    def subscriptions(self, topic: str) -> tuple[int, int]:
-        """Return how many subscriptions a topic has, and how many wait to be confirmed."""
-        pages = self.clients("sns").get_paginator("list_subscriptions_by_topic")
-        with _translating("listing the subscriptions of the notices"):
-            arns = [
-                subscription["SubscriptionArn"]
-                for page in pages.paginate(TopicArn=topic)
-                for subscription in page["Subscriptions"]
-            ]
-        return len(arns), sum(not arn.startswith("arn:") for arn in arns)
+    def audience(self, topic: str, now: datetime) -> Audience:
+        """Return who is subscribed to a topic. Raises `JanitorError` where that is not known."""
+        audience = SnsTopic(self.clients("sns"), topic).audience(now)
+        if audience.problem:
+            raise JanitorError(f"listing the subscriptions failed: {audience.problem}")
+        return audience
 
     def schedules(self) -> Mapping[str, str]:
         """Return the schedules of the stack and the state of each."""

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from janitor.adapters.aws_errors import AwsError, code_of, is_denied, message_of, translated
-from janitor.adapters.ports import Policies
+from janitor.adapters.ports import Ledger, Policies
 from janitor.core.errors import ConfigurationError
 from janitor.core.expiry import shown
+from janitor.core.ground import swept_by
 from janitor.core.model import Mode
 from janitor.core.policy import Policy, default_policy
 from janitor.core.policy_file import parse_policy
@@ -34,6 +35,34 @@ class DefaultPolicies:
     def policy(self) -> Policy:
         """Return the built-in policy."""
         return default_policy()
+
+    def mode(self) -> Mode:
+        """Return the override, or what the policy says."""
+        return effective_mode(self._override, self.policy().mode)
+
+
+class KeptPolicies:
+    """The `Policies` port on what the last sweep went by, as the ledger kept it."""
+
+    def __init__(self, ledger: Ledger, mode_override: Mode | None = None) -> None:
+        self._ledger = ledger
+        self._override = mode_override
+
+    def policy(self) -> Policy:
+        """Return that policy, or the built-in one before the first sweep.
+
+        Raises `ConfigurationError` where another version of the janitor kept it.
+        """
+        account = self._ledger.account()
+        if not account.policy_version:
+            return default_policy()
+        policy = swept_by(account)
+        if policy is None:
+            raise ConfigurationError(
+                f"the policy {account.policy_version} of the last sweep cannot be read from the"
+                " ledger: give the --policy of the sweeps"
+            )
+        return policy
 
     def mode(self) -> Mode:
         """Return the override, or what the policy says."""

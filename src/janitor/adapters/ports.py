@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from janitor.core.journal import Entry, Event
 from janitor.core.ladder import Step
-from janitor.core.model import Account, Lease, Mode, Stack
+from janitor.core.model import Account, Audience, Lease, Mode, Stack
 from janitor.core.policy import Policy
 from janitor.core.requests import AnswerRequest, DeletionRequest, Message, Sent, Telling
 from janitor.core.resources import Count, Resource, Snapshot
@@ -216,6 +216,14 @@ class Channel(Protocol):
 
     def answer(self, request: AnswerRequest) -> None:
         """Say something to one person alone; nothing where the channel has no such way."""
+        ...
+
+
+class Topic(Protocol):
+    """The topic of the notices, as whoever queues them looks at it."""
+
+    def audience(self, now: datetime) -> Audience:
+        """Read who is subscribed, and by which filters; what cannot be read is said in it."""
         ...
 
 

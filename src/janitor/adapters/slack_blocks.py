@@ -68,7 +68,8 @@ def escaped(text: str) -> str:
 
 def _told(entry: Entry) -> list[Block]:
     """Say which stack it is and what will happen to it, and then why."""
-    rest = [_cut(line, _LONGEST_LINE) for line in (*entry.lines, entry.how) if line]
+    run = (f"{one.why} {one.line}" for one in entry.commands)
+    rest = [_cut(line, _LONGEST_LINE) for line in (*entry.lines, *run) if line]
     return [
         *_name(entry),
         _text(f"{_cut(entry.fate, _LONGEST_LINE)}\n" if rest else entry.fate, bold=True),

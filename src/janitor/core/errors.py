@@ -69,6 +69,10 @@ class DeliveryFailed(JanitorError):
         self.retry_after = retry_after
 
 
+class NotHeard(DeliveryFailed):
+    """The notice was put out where nobody is known to read it: it is no delivery."""
+
+
 class TooLong(DeliveryFailed):
     """The channel takes no message of this size, now or later: send it in parts."""
 

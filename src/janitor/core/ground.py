@@ -49,6 +49,12 @@ def ground_of(account: Account, policy: Policy) -> Ground:
     )
 
 
+def swept_by(account: Account) -> Policy | None:
+    """Return the policy that the last sweep went by; None where it was not kept, or is not readable."""
+    policy = policy_from(account.swept_policy or account.accepted_policy)
+    return policy if policy and policy.version == account.policy_version else None
+
+
 @lru_cache(maxsize=4)
 def policy_from(document: str) -> Policy | None:
     """Read a policy that the ledger kept; None for none, and for one of another release.

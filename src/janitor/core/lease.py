@@ -121,18 +121,35 @@ def caps_count_from(lease: Lease) -> datetime:
     return max(lease.created, lease.adopted_at or lease.created)
 
 
-def grace_of(lease: Lease, terms: Terms) -> timedelta:
-    """Return how long after the final notice the stack still stands."""
-    return terms.ownerless_grace if lease.ownerless else terms.grace
+def grace_of(lease: Lease, terms: Terms, *, in_place: bool = False) -> timedelta:
+    """Return how long after the final notice the stack still stands.
+
+    At least as long as one without an owner, where somebody else was told in an owner's place,
+    or with `in_place` is to be.
+    """
+    if lease.ownerless:
+        return terms.ownerless_grace
+    if in_place or is_told_in_place(lease, FINAL):
+        return max(terms.grace, terms.ownerless_grace)
+    return terms.grace
 
 
-def promise(lease: Lease, policy: Policy, told: datetime) -> datetime:
+def is_told_in_place(lease: Lease, stage: str) -> bool:
+    """Tell whether an owner could not be reached, and somebody else was told of this stage."""
+    return any(
+        notice.instead is not None and _speaks_of(notice, lease, stage, contact)
+        for contact in lease.contacts
+        for notice in lease.notices
+    )
+
+
+def promise(lease: Lease, policy: Policy, told: datetime, *, in_place: bool = False) -> datetime:
     """Return the earliest deletion after a final notice delivered at `told`.
 
     The grace from then, and then the next opening of the deletion window; never
     earlier than what an earlier final notice promised, be it for another deadline.
     """
-    ends = told + grace_of(lease, policy.terms(lease.rule))
+    ends = told + grace_of(lease, policy.terms(lease.rule), in_place=in_place)
     given = max(ends, lease.delete_after or ends, lease.promised or ends)
     return policy.window.window.next_open(given)
 

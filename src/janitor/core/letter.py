@@ -6,7 +6,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from janitor.core.model import Lease
+from janitor.core.contacts import clean
+from janitor.core.model import Contact, Lease
 
 WIDTH = 78
 """Columns of plain text: many mail programs do not break the lines of one."""
@@ -54,11 +55,28 @@ class Item(Struct, frozen=True):
     """Whether the reader owned the stack until some days ago, and has no say any more."""
 
 
+class Missed(Struct, frozen=True):
+    """Somebody whom a notice cannot reach, and why."""
+
+    contact: Contact
+    why: str
+
+    def __str__(self) -> str:
+        return f"{clean(self.contact.address)} ({clean(self.why)})"
+
+
 class Choice(Struct, frozen=True):
     """A later deadline on offer."""
 
     label: str
     until: datetime
+
+
+class Command(Struct, frozen=True):
+    """A command that works as it stands, and what it is for."""
+
+    why: str
+    line: str
 
 
 class Entry(Struct, frozen=True):
@@ -75,8 +93,8 @@ class Entry(Struct, frozen=True):
     choices: tuple[Choice, ...] = ()
     link: str = ""
     token: str = ""
-    how: str = ""
-    """How to keep it, where there is no link."""
+    commands: tuple[Command, ...] = ()
+    """What to run in a shell; where there is a link, that keeps it, and these come after."""
 
     @property
     def text(self) -> str:
@@ -85,14 +103,10 @@ class Entry(Struct, frozen=True):
         head = f"{name}  ({self.region})" if self.region else wrapped(name)
         facts = "; ".join(f"{name}: {value}" for name, value in self.facts)
         told = [line for line in (self.fate, *self.lines, f"{facts}." if facts else "") if line]
-        way = f"To keep it: {self.link}" if self.link else self.how
-        return "\n".join(
-            [
-                head,
-                *(wrapped(without_links(line), "  ") for line in told),
-                *([f"  {way}"] if way else []),
-            ]
-        )
+        link = [f"  To keep it: {self.link}"] if self.link else []
+        run = (f"{wrapped(one.why, '  ')}\n    {one.line}" for one in self.commands)
+        lines = (wrapped(without_links(line), "  ") for line in told)
+        return "\n".join([head, *lines, *link, *run])
 
 
 class Wording(Struct, frozen=True):

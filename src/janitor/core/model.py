@@ -292,6 +292,34 @@ class Hold(Struct, frozen=True, omit_defaults=True):
     """Whether operators know that tags are a cause."""
 
 
+class Subscription(Struct, frozen=True, omit_defaults=True):
+    """A subscription of the notices' topic, as SNS described it. Never its endpoint: that may be secret."""
+
+    subscription_id: str
+    protocol: str
+    filter: str = ""
+    """The filter policy as JSON; empty: it lets everything through."""
+    problem: str = ""
+    """Why it counts for nobody: not confirmed, unreadable, Firehose, a filter on the body."""
+    former: str | None = None
+    """The filter before, as long as SNS may still go by it."""
+    changed_at: Instant | None = None
+    """When another filter was seen first, as long as SNS may still go by the former."""
+
+
+class Audience(Struct, frozen=True, omit_defaults=True):
+    """Who hears the notices' topic, as a sweep that had something to tell read it last."""
+
+    topic: str
+    at: Instant
+    """Since when it is as it stands here."""
+    subscriptions: tuple[Subscription, ...] = ()
+    problem: str = ""
+    """Why it could not be read: nobody is known to hear it."""
+    left_out: int = 0
+    """Subscriptions beyond those that a sweep reads; they count for nobody."""
+
+
 class RegionSeen(Struct, frozen=True, omit_defaults=True):
     """When a region was listed in full, now and then."""
 
@@ -312,6 +340,8 @@ class Account(Struct, frozen=True, omit_defaults=True):
     """Of the policy that the last sweep went by."""
     accepted_policy: str = ""
     """The policy, as JSON, that surprised nobody or was accepted by an operator."""
+    swept_policy: str = ""
+    """The one that the last sweep went by, where that is not the accepted one."""
     previous_policy: str = ""
     """The one accepted before, until every region was swept once by the present one."""
     hold: Hold | None = None
@@ -324,6 +354,8 @@ class Account(Struct, frozen=True, omit_defaults=True):
     """Ids of stacks that an operator took out, and why."""
     told: tuple[str, ...] = ()
     """What of `notices.matters_of` the operators have been told."""
+    audience: Audience | None = None
+    """Who hears the topic of the notices; None where there is none, or nothing was told yet."""
     week_told: str = ""
     """The ISO week whose look back the operators were sent last: `2026-W23`."""
     evidence_key: str = ""

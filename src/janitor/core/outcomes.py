@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from janitor.core.commands import Place, to_look_at_it, to_see_what_is_held
 from janitor.core.contacts import clean
 from janitor.core.failure_words import REASONS_APART
 from janitor.core.ladder import THROTTLED, Rung
@@ -106,7 +107,6 @@ def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
 
 def tags_dropped_lines(lease: Lease, ends: str, why: str) -> list[str]:
     """Say that lost tags still hold, and every way out."""
-    name = clean(lease.name)
     return [
         "A deployment dropped its tags. Its deadline, its owners and its protection stay as they were.",
         ends if lease.expires_at else "It has no deadline.",
@@ -116,7 +116,6 @@ def tags_dropped_lines(lease: Lease, ends: str, why: str) -> list[str]:
             " code, in the file samconfig, or with --tags at every deployment."
         ),
         f"To keep the stack for good, tag it {PROTECT_TAG} with the reason.",
-        f"If the janitor is to leave it alone, an operator runs: janitor unmanage {name} --reason '...'",
     ]
 
 
@@ -140,21 +139,19 @@ def _deleted(lease: Lease) -> Iterator[str]:
     yield "Please look at what was left, and delete it by hand if nobody needs it."
 
 
-def account_entry(item: Item) -> Entry:
+def account_entry(item: Item, place: Place) -> Entry:
     """Tell operators what is about the account as a whole: what is held, or a region."""
     if item.stage == REGION:
         return Entry(
             item.stage,
             f"A region cannot be listed: {clean(item.text)}.",
             fate="Until it can, nobody is reminded of what is there, and none of it is marked or"
-            " deleted. Look at `janitor doctor`.",
+            " deleted.",
+            commands=(to_look_at_it(place),),
         )
     return Entry(
         item.stage,
         "Too many deadlines would come earlier at once",
         fate=f"{clean(item.text)[:1].upper()}{clean(item.text)[1:]}",
-        lines=(
-            "`janitor breaker show` lists what is held.",
-            "`janitor breaker lift` accepts exactly that, if all of it is meant.",
-        ),
+        commands=(to_see_what_is_held(place),),
     )

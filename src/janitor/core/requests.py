@@ -7,7 +7,7 @@ from msgspec import MsgspecError, Struct, convert, json
 
 from janitor.core.errors import UnreadableMessage
 from janitor.core.letter import Wording
-from janitor.core.model import Contact, Instant
+from janitor.core.model import Audience, Contact, Instant
 
 
 class NoticeItem(Struct, frozen=True):
@@ -130,6 +130,8 @@ class Message(Struct, frozen=True):
     words: Wording
     kinds: tuple[str, ...]
     regions: tuple[str, ...]
+    audience: Audience | None = None
+    """Who hears the topic, as the ledger has it, for a channel that has to know."""
 
     @property
     def subject(self) -> str:
@@ -149,5 +151,7 @@ class Sent(Struct, frozen=True):
     channel: str
     recipient: str = ""
     """The person behind the contact, where the channel had to look: a Slack user's id."""
+    heard_by: str = ""
+    """What says that somebody hears it, where the channel had to look."""
     can_change: bool = False
     """Whether the message can be shown anew later."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from janitor.core.commands import NOWHERE, Place, to_look_at_it, to_see_what_is_held
 from janitor.core.exemptions import exemptions_text
 from janitor.core.letter import Entry, Wording
 from janitor.core.times import instant_text, relative_text
@@ -16,10 +17,10 @@ MOST_LINES = 10
 LONGEST = 240
 """Characters of one line: channels have limits, and readers too."""
 
-LIFT = "`janitor breaker show` lists it; `janitor breaker lift` accepts exactly that."
+REFUSED = "Regions that cannot be listed"
 
 
-def weekly_wording(week: Week, zone: ZoneInfo) -> Wording:
+def weekly_wording(week: Week, zone: ZoneInfo, place: Place = NOWHERE) -> Wording:
     """Word the week; lists that are empty are left out."""
     deleted = len(week.deleted) + len(week.leftovers)
     subject = (
@@ -33,8 +34,8 @@ def weekly_wording(week: Week, zone: ZoneInfo) -> Wording:
     )
     lists: Sequence[tuple[str, str, Sequence[str]]] = (
         (
-            "Regions that cannot be listed",
-            "Nothing there is marked or deleted meanwhile. Look at `janitor doctor`.",
+            REFUSED,
+            "Nothing there is marked or deleted meanwhile.",
             week.refused,
         ),
         (
@@ -66,19 +67,25 @@ def weekly_wording(week: Week, zone: ZoneInfo) -> Wording:
         ("Oldest stacks", "They have been there for longest.", _old(week.oldest, week, zone)),
     )
     sections = [
-        Entry(WEEKLY, f"{title} ({len(lines)})", fate=fate, lines=_first(lines))
+        Entry(
+            WEEKLY,
+            f"{title} ({len(lines)})",
+            fate=fate,
+            lines=_first(lines),
+            commands=(to_look_at_it(place),) if title == REFUSED else (),
+        )
         for title, fate, lines in lists
         if lines
     ]
-    return Wording(subject, greeting, (*_held_back(week, zone), _in_short(week), *sections))
+    return Wording(subject, greeting, (*_held_back(week, zone, place), _in_short(week), *sections))
 
 
-def _held_back(week: Week, zone: ZoneInfo) -> Iterator[Entry]:
+def _held_back(week: Week, zone: ZoneInfo, place: Place) -> Iterator[Entry]:
     """Say what a surprise holds, since when, and what to do about it."""
     if hold := week.hold:
         since = f"{instant_text(hold.since, zone)} ({relative_text(hold.since, week.until)})"
         text = f"Since {since}: {hold.text}"
-        yield Entry(WEEKLY, "Something is held", fate=text, lines=(LIFT,))
+        yield Entry(WEEKLY, "Something is held", fate=text, commands=(to_see_what_is_held(place),))
 
 
 def _in_short(week: Week) -> Entry:

@@ -8,11 +8,12 @@ nothing invisible. Times are absolute, with their zone, and relative.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from janitor.core.commands import NOWHERE, Place, to_keep, to_leave_alone
 from janitor.core.contacts import clean
 from janitor.core.labels import COST, cost_text
 from janitor.core.ladder import deleted_by
 from janitor.core.lease import is_let_go, unread_texts
-from janitor.core.letter import Choice, Entry, Item, Wording, without_links
+from janitor.core.letter import Choice, Command, Entry, Item, Missed, Wording, without_links
 from janitor.core.model import (
     ADOPTED,
     ATTENTION,
@@ -68,16 +69,20 @@ def digest(
     now: datetime,
     policy: Policy,
     mode: Mode,
-    unreached: str = "",
+    missed: Sequence[Missed] = (),
+    place: Place = NOWHERE,
 ) -> Wording:
     """Word one owner's digest, the most urgent stack first.
 
-    `unreached` says why this goes to a fallback and not to `contact` themselves.
+    `place` is where its commands find this janitor.
+    `missed` says whom it could not reach before, `contact` first, if it goes to somebody else.
     """
     ordered = sorted(items, key=lambda item: urgency(item.stage, item.lease))
-    entries = tuple(_entry(item, contact, now, policy, mode) for item in ordered)
-    greeting = _greeting(contact, ordered, unreached)
-    return Wording(_subject(ordered, now), greeting, entries, _foot(ordered))
+    entries = tuple(_entry(item, contact, now, policy, mode, place) for item in ordered)
+    greeting = _greeting(contact, ordered, missed)
+    of_a_stack = any(entry.commands and entry.stack_id for entry in entries)
+    foot = " ".join(one for one in (_foot(ordered), place.rights * of_a_stack) if one)
+    return Wording(_subject(ordered, now), greeting, entries, foot)
 
 
 def kept(who: str, how: str, lease: Lease, reason: str, policy: Policy) -> str:
@@ -92,10 +97,10 @@ def let_go(who: str, how: str, lease: Lease) -> str:
     return f"{clean(who)} let {clean(lease.name)} go, {how}."
 
 
-def unreachable(contact: Contact, names: Iterable[str], why: str) -> Wording:
+def unreachable(missed: Missed, names: Iterable[str]) -> Wording:
     """Tell operators that an owner can never be reached as the tag says."""
-    who = clean(contact.address)
-    fate = f"They cannot be reached ({clean(why)}), so the fallback was told."
+    who = clean(missed.contact.address)
+    fate = f"They cannot be reached ({clean(missed.why)}), so the fallback was told."
     stacks = ", ".join(clean(name) for name in names)
     advice = "Please correct the owner tag of these stacks, or ask who owns them."
     entry = Entry("unreachable", who, fate=fate, lines=(f"Stacks: {stacks}.", advice))
@@ -145,17 +150,18 @@ def _headline(item: Item, now: datetime) -> str:
             return f"{name} expires {relative_text(at, now)}" if at else f"{name} expires"
 
 
-def _greeting(contact: Contact, items: Sequence[Item], unreached: str) -> str:
+def _greeting(contact: Contact, items: Sequence[Item], missed: Sequence[Missed]) -> str:
     count = sum(item.lease is not None for item in items)
     stacks = "a temporary CloudFormation stack" if count == 1 else f"{count} temporary stacks"
     sums = f": {summary(items)}" if count > 1 else ""
     who = clean(contact.address)
     if contact.kind is ContactKind.OPERATORS:
         return TO_OPERATORS
-    if unreached:
+    if missed:
+        also = "".join(f" Nor can {one}." for one in missed[1:])
         return (
-            f"This is about {stacks} of {who}, who cannot be reached ({clean(unreached)})."
-            f" You are told in their place{sums}."
+            f"This is about {stacks} of {who}, who cannot be reached ({clean(missed[0].why)})."
+            f"{also} You are told in their place{sums}."
         )
     if all(item.stage == IN_USE and _is_other(item, contact) for item in items):
         return f"To {who}: this is about {stacks} that another one of yours imports from."
@@ -166,9 +172,11 @@ def _is_other(item: Item, contact: Contact) -> bool:
     return item.lease is not None and contact not in item.lease.contacts
 
 
-def _entry(item: Item, reader: Contact, now: datetime, policy: Policy, mode: Mode) -> Entry:
+def _entry(
+    item: Item, reader: Contact, now: datetime, policy: Policy, mode: Mode, place: Place
+) -> Entry:
     if item.lease is None:
-        return account_entry(item)
+        return account_entry(item, place)
     lease = item.lease
     fate, *lines = _lines(item, lease, now, policy, mode)
     if reader.kind is ContactKind.OPERATORS:
@@ -190,7 +198,7 @@ def _entry(item: Item, reader: Contact, now: datetime, policy: Policy, mode: Mod
         ),
         link=item.link if is_open and not item.refusal else "",
         token=item.token if is_open else "",
-        how=_how(item, lease) if is_open else "",
+        commands=tuple(_commands(item, lease, now, place, is_open=is_open)),
     )
 
 
@@ -294,10 +302,14 @@ def _refused(item: Item) -> list[str]:
     return [f"It cannot be extended any more: {clean(item.refusal)}."] if item.refusal else []
 
 
-def _how(item: Item, lease: Lease) -> str:
-    if item.link or item.refusal or item.is_former:
-        return ""
-    return f"To keep it: janitor extend {clean(lease.name)} --by 3d --reason '...'"
+def _commands(
+    item: Item, lease: Lease, now: datetime, place: Place, *, is_open: bool
+) -> list[Command]:
+    if item.stage == TAGS_DROPPED:
+        return to_leave_alone(lease, place)
+    if not is_open or item.link or item.refusal or item.is_former:
+        return []
+    return to_keep(lease, item.offers, now, place)
 
 
 def _facts(lease: Lease) -> tuple[tuple[str, str], ...]:

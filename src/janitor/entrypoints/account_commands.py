@@ -98,6 +98,7 @@ def digest(
             "clock": janitor.clock,
             "policies": janitor.policies,
             "ledger": janitor.ledger,
+            "place": janitor.place,
         }
         words = look_back(**sources)
         outcomes = []

@@ -7,6 +7,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from janitor.core.commands import Place
 from janitor.core.errors import ConfigurationError
 from janitor.core.journal import Actor
 from janitor.core.model import Account
@@ -30,12 +31,12 @@ def show(
     options: Options,
 ) -> None:
     """Show what is held, why, since when, and what clears it."""
-    with options.session() as (janitor, _):
+    with options.session(by_last_sweep=True) as (janitor, _):
         plan, account = janitor.plan().plan, janitor.ledger.account()
     if options.as_json:
         print_json(_document(plan, account))
     else:
-        out().print(_view(plan, account))
+        out().print(_view(plan, account, janitor.place))
 
 
 @app.command("lift")
@@ -54,10 +55,10 @@ def lift_command(
     ] = "",
 ) -> None:
     """Accept exactly what is held; mark, final notice and full grace follow."""
-    with options.session(changes=True) as (janitor, aws):
+    with options.session(changes=True, by_last_sweep=True) as (janitor, aws):
         plan, policy = janitor.plan().plan, janitor.policies.policy()
         if not shown and plan.surprise:
-            shown = _confirmed(plan, janitor.ledger.account())
+            shown = _confirmed(plan, janitor.ledger.account(), janitor.place)
         account = lift(
             plan,
             shown=shown,
@@ -80,19 +81,19 @@ def lift_command(
         )
 
 
-def _confirmed(plan: Plan, account: Account) -> str:
+def _confirmed(plan: Plan, account: Account, place: Place) -> str:
     """Show what is held to somebody at a terminal, and return its name once they agree."""
     if plan.surprise is None or not sys.stdin.isatty():
         raise ConfigurationError(
             "--set says what is accepted: look at `janitor breaker show`, which names it;"
             " for instance --set 3f2a91bc"
         )
-    out().print(_view(plan, account))
+    out().print(_view(plan, account, place))
     typer.confirm("Accept all of this?", abort=True)
     return plan.surprise.set_id
 
 
-def _view(plan: Plan, account: Account) -> RenderableType:
+def _view(plan: Plan, account: Account, place: Place) -> RenderableType:
     """Return what is held as a person reads it, the command that accepts it last."""
     surprise = plan.surprise
     if surprise is None:
@@ -103,9 +104,8 @@ def _view(plan: Plan, account: Account) -> RenderableType:
     lines = [Text(f"Held since {since}: {text}", style="bold")]
     lines += [Text(f"  {held_line(lease, zone)}") for lease in surprise.leases]
     lines += [Text(f"  {stack_id}: not looked after yet") for stack_id in surprise.new]
-    lines.append(
-        Text(f"To accept exactly this: janitor breaker lift --set {surprise.set_id} --reason '...'")
-    )
+    words = ("breaker", "lift", "--set", surprise.set_id, "--reason", "all of it is meant")
+    lines.append(Text(f"To accept exactly this: {place.line(*words, looks=True)}"))
     return Group(*lines)
 
 

@@ -15,8 +15,10 @@ from janitor.adapters.ports import (
     Queue,
     SideBySide,
     Stacks,
+    Topic,
 )
 from janitor.aws import Aws, connect
+from janitor.core.commands import Place
 from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.links import Links
 from janitor.core.policy import Policy
@@ -27,12 +29,14 @@ from janitor.wiring import (
     channel_of,
     ledger_of,
     links_of,
+    place_of,
     policies_of,
     postpone_of,
     purgers_of,
     queue_of,
     side_by_side_of,
     stacks_of,
+    topic_of,
 )
 from janitor.wiring_slack import signing_secret_of
 
@@ -84,6 +88,16 @@ class Deployed(Struct, frozen=True, dict=True):
         if channel is None:
             raise ConfigurationError("JANITOR_NOTIFY must be set; template.yaml does so")
         return channel
+
+    @property
+    def place(self) -> Place:
+        """Return where the commands in notices find this janitor."""
+        return place_of(self.settings, self.aws)
+
+    @cached_property
+    def topic(self) -> Topic | None:
+        """Return the topic that somebody has to be seen to hear."""
+        return topic_of(self.settings, self.aws)
 
     @property
     def side_by_side(self) -> SideBySide:

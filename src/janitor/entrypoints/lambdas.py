@@ -56,7 +56,7 @@ def now() -> datetime:
 @metrics.log_metrics
 def sweep(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Make one pass over the account; the time that is left decides how far it gets."""
-    janitor = deployed("notice_queue", "deletion_queue")
+    janitor = deployed("notify", "notice_queue", "deletion_queue")
     report = sweep_account(
         clock=now,
         policies=janitor.policies,
@@ -66,6 +66,7 @@ def sweep(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         queue=janitor.queue,
         actor=Actor("janitor", "janitor", "sweep"),
         apply=not event.get("dry_run", False),
+        topic=janitor.topic,
         may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
         side_by_side=janitor.side_by_side,
     )
@@ -114,6 +115,8 @@ def _notify(record: SQSRecord) -> None:
             policies=janitor.policies,
             ledger=janitor.ledger,
             channel=janitor.channel,
+            topic=janitor.topic,
+            place=janitor.place,
             links=janitor.links,
         )
     except Exception as error:
@@ -191,7 +194,11 @@ def digest(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:  # 
     """Queue the operators' look back at the week; notify sends it, once a week."""
     janitor = deployed("notice_queue")
     outcome = queue_week(
-        clock=now, policies=janitor.policies, ledger=janitor.ledger, queue=janitor.queue
+        clock=now,
+        policies=janitor.policies,
+        ledger=janitor.ledger,
+        queue=janitor.queue,
+        place=janitor.place,
     )
     _log(janitor, [outcome])
     return {"status": outcome.status.value, "detail": outcome.detail}

@@ -52,7 +52,10 @@ _OPTIONS: dict[str, Any] = {
     "notify": Annotated[
         str | None,
         typer.Option(
-            "--notify", metavar="CHANNEL", help="console, or sns:TOPIC_ARN. [env: JANITOR_NOTIFY]"
+            "--notify",
+            metavar="CHANNEL",
+            help="console, or sns:TOPIC_ARN; with :assume-told behind it, nobody looks whether it"
+            " is heard. [env: JANITOR_NOTIFY]",
         ),
     ],
     "now": Annotated[
@@ -194,13 +197,17 @@ class Options(Struct, frozen=True):
         return lambda: instant
 
     @contextmanager
-    def session(self, *, changes: bool = False) -> Iterator[tuple[Janitor, Aws]]:
+    def session(
+        self, *, changes: bool = False, by_last_sweep: bool = False
+    ) -> Iterator[tuple[Janitor, Aws]]:
         """Connect to the account and put the janitor together; show what is being listed.
 
+        With `by_last_sweep` the policy of that is in force, unless another one is given.
         With `--json` notices go to stderr, so that stdout is JSON alone.
         """
         settings = self.settings()
         clock = self.clock(settings, changes=changes)
+        by_last_sweep = by_last_sweep and not settings.policy
         aws = connect(settings)
         settings = as_deployed(settings, aws)
         if self.now is not None and changes and aws.is_real():
@@ -221,7 +228,14 @@ class Options(Struct, frozen=True):
                 status.update(f"sweeping: {count} steps done")
 
             janitor = build(
-                settings, aws, clock=clock, write=write, on_page=on_page, on_done=on_done
+                settings,
+                aws,
+                clock=clock,
+                write=write,
+                on_page=on_page,
+                on_done=on_done,
+                is_terminal=notices.is_terminal,
+                by_last_sweep=by_last_sweep,
             )
             yield janitor, aws
 

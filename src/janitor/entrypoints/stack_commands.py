@@ -67,7 +67,7 @@ def extend(
     """Give a stack a later deadline, within the policy's limits."""
     if (by is None) == (until is None):
         raise ConfigurationError("give either --by or --until; for instance --by 3d")
-    with options.session(changes=True) as (janitor, aws):
+    with options.session(changes=True, by_last_sweep=True) as (janitor, aws):
         document = janitor.policies.policy()
         zone = document.window.window.zone
         try:
@@ -79,7 +79,7 @@ def extend(
         if swept_by and swept_by != document.version:
             raise ConfigurationError(
                 f"the last sweep went by policy {swept_by}, and this is {document.version}:"
-                " give the --policy of the sweeps, whose limits hold"
+                " leave --policy away, or give that of the sweeps, whose limits hold"
             )
         lease = janitor.find(stack)
         if lease is None:

@@ -98,6 +98,8 @@ def _changes(account: Account, plan: Plan, policy: Policy) -> tuple[Account, lis
         changed, seen_regions=plan.seen_regions, taken_out=_still_there(changed, plan)
     )
     told = tuple(one for one in changed.told if one in matters_of(changed))
+    is_kept = changed.accepted_policy == policy.document
+    changed = replace(changed, swept_policy="" if is_kept else policy.document)
     return replace(changed, told=told), [*notes, *about_hold]
 
 

@@ -51,7 +51,10 @@ def lift(
     changed = replace(account, accepted_moves=(*account.accepted_moves, *moves), hold=None)
     if surprise.policy_version:
         changed = replace(
-            changed, accepted_policy=policy.document, previous_policy=account.accepted_policy
+            changed,
+            accepted_policy=policy.document,
+            previous_policy=account.accepted_policy,
+            swept_policy="",
         )
     facts = {
         "set": surprise.set_id,

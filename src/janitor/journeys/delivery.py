@@ -49,6 +49,11 @@ class Delivery(Struct, frozen=True):
     stack_ids: tuple[str, ...]
     """All stacks in the message."""
 
+    @property
+    def is_in_place(self) -> bool:
+        """Tell whether somebody else was told, as nobody could reach the contact."""
+        return self.to != self.contact
+
     def notice(self, item: NoticeItem) -> Notice:
         """Return what the lease remembers of it."""
         beside = (key for key in self.stack_ids if key not in (item.stack_id, ACCOUNT_KEY))
@@ -60,9 +65,9 @@ class Delivery(Struct, frozen=True):
             channel=self.sent.channel,
             detail=item.text if item.stage in (PROBLEM, IN_USE, TAGS_DROPPED, KEPT) else "",
             message_id=self.sent.message_id if self.sent.can_change else "",
-            recipient=self.sent.recipient if self.to == self.contact else "",
+            recipient="" if self.is_in_place else self.sent.recipient,
             beside=tuple(beside) if self.sent.can_change else (),
-            instead=self.to if self.to != self.contact else None,
+            instead=self.to if self.is_in_place else None,
         )
 
 
@@ -78,8 +83,10 @@ def record(
         "to": delivery.contact.address,
         "channel": delivery.sent.channel,
     }
-    if delivery.to != delivery.contact:
+    if delivery.is_in_place:
         facts["fallback"] = delivery.to.address
+    if delivery.sent.heard_by:
+        facts["heard_by"] = delivery.sent.heard_by
     reason = Reason(f"{item.stage} notice delivered to {delivery.to.address}", facts)
     for tried in range(TRIES):
         try:
@@ -112,6 +119,8 @@ def record_for_account(
     """Write that operators were told what these say of the account as a whole."""
     matters = [item.about for item in items]
     facts = {"about": ", ".join(matters), "channel": delivery.sent.channel}
+    if delivery.sent.heard_by:
+        facts["heard_by"] = delivery.sent.heard_by
     draft = Draft(
         delivery.at,
         ACTOR,
@@ -144,7 +153,7 @@ def _told(lease: Lease, item: NoticeItem, delivery: Delivery, policy: Policy) ->
     after, notices, given = lease.delete_after, [*lease.notices, notice], lease.promised
     is_of_date = delivery.contact in lease.contacts or lease.delete_after is None
     if item.stage == FINAL and is_of_date:  # To anybody else the date of before was given.
-        given = promise(lease, policy, delivery.at)
+        given = promise(lease, policy, delivery.at, in_place=delivery.is_in_place)
     if item.stage == FINAL and lease.expires_at == item.deadline:
         if lease.state is LeaseState.ACTIVE:
             notices.remove(notice)

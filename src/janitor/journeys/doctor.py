@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from msgspec import Struct
 
 from janitor.core.errors import ConfigurationError, JanitorError
 from janitor.core.failures import bug_text
+from janitor.core.hearing import UNCONFIRMED, how_owners_hear
+from janitor.core.model import Audience
 from janitor.core.times import relative_text
 
 
@@ -23,8 +26,8 @@ class Copy(Protocol):
         """Return the stack's outputs, and its status as `StackStatus`."""
         ...
 
-    def subscriptions(self, topic: str) -> tuple[int, int]:
-        """Return how many subscriptions a topic has, and how many wait to be confirmed."""
+    def audience(self, topic: str, now: datetime) -> Audience:
+        """Return who is subscribed to a topic."""
         ...
 
     def schedules(self) -> Mapping[str, str]:
@@ -57,7 +60,8 @@ class Examined(Struct, frozen=True):
 def examine(copy: Copy, now: datetime, *, fresh: bool = False) -> Iterator[Examined]:
     """Look at everything that a deployment needs; one finding does not hide another.
 
-    Of a `fresh` copy nobody asks yet whether it swept and whether anybody subscribed.
+    Of a `fresh` copy nobody asks yet whether it swept and whether anybody subscribed; how
+    owners get a channel is said all the same.
     Raises `StackNotFound` where there is no such stack, `ConfigurationError` where it is another.
     """
     outputs = _outputs_of(copy)
@@ -65,7 +69,8 @@ def examine(copy: Copy, now: datetime, *, fresh: bool = False) -> Iterator[Exami
     yield Examined("stack", status.endswith("_COMPLETE") and "ROLLBACK" not in status, status)
 
     def subscriptions() -> tuple[bool, str]:
-        count, pending = copy.subscriptions(outputs["NoticesTopicArn"])
+        several = copy.audience(outputs["NoticesTopicArn"], now).subscriptions
+        count, pending = len(several), sum(one.problem == UNCONFIRMED for one in several)
         seen = f"{count} subscriptions, {pending} not confirmed"
         return count > pending and not pending, seen if count else "nobody subscribes to notices"
 
@@ -92,6 +97,7 @@ def examine(copy: Copy, now: datetime, *, fresh: bool = False) -> Iterator[Exami
         "schedule": schedule,
         **({} if fresh else {"last sweep": sweeps, "subscriptions": subscriptions}),
         "dead letters": dead_letters,
+        "owners": partial(owners_of, copy, outputs, now, fresh=fresh),
     }
     for what, look in looks.items():
         bug: Exception | None = None
@@ -104,6 +110,19 @@ def examine(copy: Copy, now: datetime, *, fresh: bool = False) -> Iterator[Exami
         except Exception as error:
             fine, seen, bug = False, f"could not be looked at: {bug_text(error)}", error
         yield Examined(what, fine, seen, bug)
+
+
+def owners_of(
+    copy: Copy, outputs: Mapping[str, str], now: datetime, *, fresh: bool = False
+) -> tuple[bool, str]:
+    """Tell whether the owners of stacks have a channel, and how they get one; `fresh` may lack it.
+
+    Raises `KeyError` where the stack has no topic, `JanitorError` where it cannot be read.
+    """
+    has_slack = outputs.get("SlackSecretArn", "none") != "none"
+    audience = copy.audience(outputs["NoticesTopicArn"], now)
+    fine, seen = how_owners_hear(audience, has_slack=has_slack)
+    return fine or fresh, seen
 
 
 def _outputs_of(copy: Copy) -> Mapping[str, str]:

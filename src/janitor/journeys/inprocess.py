@@ -16,12 +16,14 @@ from janitor.adapters.ports import (
     Purger,
     SideBySide,
     Stacks,
+    Topic,
     in_turn,
 )
+from janitor.core.commands import NOWHERE, Place
 from janitor.core.errors import ConfigurationError, StackNotFound, UnreadableRecord
 from janitor.core.journal import Actor
 from janitor.core.links import Links
-from janitor.core.model import Contact, Lease, Outcome, Status
+from janitor.core.model import Contact, Lease, Mode, Outcome, Status
 from janitor.core.reading import stack_name
 from janitor.core.requests import DeletionRequest, Telling
 from janitor.journeys.delete import delete
@@ -50,6 +52,12 @@ class Janitor(Struct, frozen=True):
     """Who empties what CloudFormation cannot delete, by the word that opts in."""
     queue: Gathered = field(default_factory=Gathered)
     side_by_side: SideBySide = in_turn
+    place: Place = NOWHERE
+    """Where the commands in notices find this janitor."""
+    unheard: str = ""
+    """Why nobody is known to hear what is told, where that is so: mode enforce refuses it."""
+    topic: Topic | None = None
+    """Where somebody has to be seen to hear what is told; None where nobody looks."""
     pause: Callable[[float], None] | None = None
     """Waits for so many seconds; without it a deletion whose turn is later is not waited for."""
 
@@ -64,6 +72,8 @@ class Janitor(Struct, frozen=True):
                 f"mode {self.policies.mode().value} sends notices, and nothing says how:"
                 " give --notify console or --notify sns:ARN"
             )
+        if self.policies.mode() is Mode.ENFORCE and self.unheard:
+            raise ConfigurationError(self.unheard)
         report = self._sweep(actor, apply=True)
         return Report(report.plan, (*report.outcomes, *self.drain()))
 
@@ -139,6 +149,8 @@ class Janitor(Struct, frozen=True):
             ledger=self.ledger,
             channel=self.channel,
             links=self.links,
+            topic=self.topic,
+            place=self.place,
             side_by_side=self.side_by_side,
         )
 
@@ -162,6 +174,7 @@ class Janitor(Struct, frozen=True):
             queue=self.queue,
             actor=actor,
             apply=apply,
+            topic=self.topic,
             side_by_side=self.side_by_side,
         )
 

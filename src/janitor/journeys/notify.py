@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
 from janitor.core.addresses import like_an_id
+from janitor.core.commands import NOWHERE, Place
 from janitor.core.contacts import fallback_of
-from janitor.core.errors import DeliveryFailed, JanitorError, TooLong, Undeliverable
+from janitor.core.errors import DeliveryFailed, JanitorError, NotHeard, TooLong, Undeliverable
 from janitor.core.failures import failed
 from janitor.core.lease import AWAITING_DELETION, after_adoption, is_told, promise
-from janitor.core.letter import Item
+from janitor.core.letter import Item, Missed
 from janitor.core.links import SLACK, Claims, Links
 from janitor.core.model import (
     ACCOUNT_KEY,
@@ -21,6 +22,7 @@ from janitor.core.model import (
     OF_NO_DEADLINE,
     OPERATORS,
     Account,
+    Audience,
     Contact,
     ContactKind,
     Lease,
@@ -53,6 +55,7 @@ def notify(
     ledger: Ledger,
     channel: Channel,
     links: Links | None,
+    place: Place = NOWHERE,
     side_by_side: SideBySide = in_turn,
 ) -> tuple[Outcome, ...]:
     """Send one owner's digest of what still holds, and record it stack by stack.
@@ -69,7 +72,7 @@ def notify(
     ids = [item.stack_id for item in asked if item.stack_id != ACCOUNT_KEY]
     leases, unread = read_leases(ledger, ids, side_by_side)
     found = [(item, leases.get(item.stack_id)) for item in asked]
-    account = ledger.account() if any(i.stack_id == ACCOUNT_KEY for i in asked) else Account()
+    account = ledger.account()
     # Decide.
     wanted = [(i, le) for i, le in found if _still_wanted(i, le, account, request.contact, now)]
     left_out = [failed(one.key, "notify", one) for one in unread.values()]
@@ -78,8 +81,11 @@ def notify(
         return (nothing, *left_out)
     wanted.sort(key=lambda one: urgency(one[0].stage, one[1]))
     # Apply.
-    sending = _Sending(request.contact, clock, policy, mode, ledger, channel, links, side_by_side)
-    said = ""
+    audience = account.audience
+    sending = _Sending(
+        request.contact, clock, policy, mode, ledger, channel, links, side_by_side, audience, place
+    )
+    said = unheard = ""
     unrecorded: list[Outcome] = left_out
     parts = [wanted[at : at + channel.most] for at in range(0, len(wanted), channel.most)]
     while parts:
@@ -93,10 +99,15 @@ def notify(
             if isinstance(error, _Apart):
                 parts[:0] = sending.by_fallback(part).values()
                 continue
+            if isinstance(error, NotHeard):
+                unheard = str(error)
+                continue
             after = error.retry_after if isinstance(error, DeliveryFailed) else 0
             return (_outcome(request, Status.FAILED, str(error), after), *unrecorded)
         said = said or subject
         unrecorded += [outcome for outcome in outcomes if outcome.status is Status.FAILED]
+    if unheard:
+        return (_outcome(request, Status.SKIPPED, unheard), *unrecorded)
     return (_outcome(request, Status.DONE, said), *unrecorded)
 
 
@@ -135,6 +146,10 @@ class _Sending(Struct, frozen=True):
     channel: Channel
     links: Links | None
     side_by_side: SideBySide
+    audience: Audience | None
+    """Who hears the topic, as the ledger has it."""
+    place: Place
+    """Where commands find this janitor."""
 
     def part(self, wanted: Sequence[Wanted]) -> tuple[str, list[Outcome]]:
         """Send one message and record it; return its subject and what came of recording.
@@ -145,19 +160,19 @@ class _Sending(Struct, frozen=True):
         now = self.clock()
         leases = [lease for _, lease in wanted if lease]
         fallbacks = self.by_fallback(wanted)
-        unreached = ""
+        missed: list[Missed] = []
         for to in dict.fromkeys((self.contact, *fallbacks, OPERATORS)):
-            message = self._message(to, wanted, now, unreached)
+            message = self._message(to, wanted, now, missed)
             try:
                 sent = self.channel.send(message)
             except Undeliverable as error:
                 if len(fallbacks) > 1:
                     raise _Apart(str(error)) from error
-                unreached = str(error)
+                missed.append(Missed(to, str(error)))
                 continue
             word = None
-            if unreached and to != OPERATORS:
-                word = name_to_operators(self.contact, leases, unreached, self.channel)
+            if missed and to != OPERATORS:
+                word = name_to_operators(missed[0], leases, self.channel, self.audience)
             delivery = Delivery(
                 self.contact, to, sent, now, word, tuple(item.stack_id for item, _ in wanted)
             )
@@ -169,7 +184,7 @@ class _Sending(Struct, frozen=True):
             if matters := [item for item, _ in wanted if item.stack_id == ACCOUNT_KEY]:
                 outcomes.append(record_for_account(matters, delivery, self.policy, self.ledger))
             return message.subject, outcomes
-        raise Undeliverable(unreached)
+        raise Undeliverable(f"nobody can be reached: {'; '.join(map(str, missed))}")
 
     def by_fallback(self, wanted: Sequence[Wanted]) -> dict[Contact, list[Wanted]]:
         """Sort out what is said by who is told instead if the contact cannot be reached."""
@@ -180,20 +195,29 @@ class _Sending(Struct, frozen=True):
         return apart
 
     def _message(
-        self, to: Contact, wanted: Sequence[Wanted], now: datetime, unreached: str
+        self, to: Contact, wanted: Sequence[Wanted], now: datetime, missed: Sequence[Missed]
     ) -> Message:
         items = [
             item_of(item, lease, self.contact, now, self.policy, self.links, to=to)
             for item, lease in wanted
         ]
-        reader = OPERATORS if to == OPERATORS and not unreached else self.contact
+        reader = OPERATORS if to == OPERATORS and not missed else self.contact
         return Message(
             to,
-            digest(reader, items, now=now, policy=self.policy, mode=self.mode, unreached=unreached),
+            digest(
+                reader,
+                items,
+                now=now,
+                policy=self.policy,
+                mode=self.mode,
+                missed=missed,
+                place=self.place,
+            ),
             kinds=tuple(sorted({item.stage for item, _ in wanted})),
             regions=tuple(
                 sorted({i.region or (le.region if le else "") for i, le in wanted} - {""})
             ),
+            audience=self.audience,
         )
 
 
@@ -219,8 +243,9 @@ def item_of(
     # To be in a channel gives nobody a right, so no buttons go to one that a tag names.
     is_a_channel = to.kind is ContactKind.SLACK_CHANNEL or like_an_id(to.address)[:1] in ("C", "G")
     is_of_a_tag = is_a_channel and to != fallback_of(policy.terms(lease.rule))
-    after = promise(lease, policy, now) if item.stage == FINAL else None
-    if item.stage == FINAL and (is_told(lease, FINAL, contact) or contact not in lease.contacts):
+    is_final = item.stage == FINAL
+    after = promise(lease, policy, now, in_place=to != contact) if is_final else None
+    if is_final and (is_told(lease, FINAL, contact) or contact not in lease.contacts):
         after = lease.delete_after or after
     if item.stage == ADOPTED:
         after = after_adoption(lease, policy, now)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from janitor.adapters.ports import Channel, Clock, Ledger, Policies
+from janitor.core.commands import NOWHERE, Place
 from janitor.core.errors import DeliveryFailed, JanitorError
 from janitor.core.letter import Item
 from janitor.core.links import Links
@@ -29,6 +30,7 @@ def revise(
     ledger: Ledger,
     channel: Channel,
     links: Links | None,
+    place: Place = NOWHERE,
 ) -> Outcome:
     """Word the message again from what the ledger says now.
 
@@ -55,7 +57,7 @@ def revise(
         )
     message = Message(
         request.contact,
-        digest(request.contact, items, now=now, policy=policy, mode=mode),
+        digest(request.contact, items, now=now, policy=policy, mode=mode, place=place),
         kinds=tuple(sorted({item.stage for item in items})),
         regions=tuple(sorted({lease.region for lease in leases})),
     )

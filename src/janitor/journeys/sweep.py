@@ -18,22 +18,25 @@ from janitor.adapters.ports import (
     Queue,
     SideBySide,
     Stacks,
+    Topic,
     in_turn,
 )
 from janitor.core.decisions import Decision, Ignore
 from janitor.core.errors import ClockError, Conflict
 from janitor.core.failures import failed
 from janitor.core.journal import Actor
-from janitor.core.model import ACCOUNT_KEY, Account, Lease, Mode, Outcome, Status
+from janitor.core.model import ACCOUNT_KEY, FINAL, Account, Lease, Mode, Outcome, Status
 from janitor.core.order import Imports
 from janitor.core.plan import Plan, make_plan, survey, unknown_imports
 from janitor.core.policy import Policy
 from janitor.core.protection import unknown_protection, with_protection
+from janitor.core.requests import NoticeRequest, Telling
 from janitor.core.times import instant_text
 from janitor.journeys.account import record_sweep
 from janitor.journeys.asking import Asking
 from janitor.journeys.gathered import Gathered
 from janitor.journeys.leases import Applying
+from janitor.journeys.listening import LISTEN, look_who_hears
 from janitor.journeys.tagging import settle
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -69,6 +72,7 @@ def sweep(
     queue: Queue,
     actor: Actor,
     apply: bool,
+    topic: Topic | None = None,
     may_go_on: Callable[[], bool] = lambda: True,
     side_by_side: SideBySide = in_turn,
 ) -> Report:
@@ -76,7 +80,8 @@ def sweep(
 
     `may_go_on` is asked before CloudFormation is asked about a stack that is due, and before
     each decision is applied: what is left when it says no is for the next sweep, and what was
-    gathered until then is still queued. Both are done `side_by_side`, all that belongs to one
+    gathered until then is still queued. Who hears the `topic` is looked at once, where there
+    is something to tell. Both are done `side_by_side`, all that belongs to one
     stack in order.
     """
     # Gather.
@@ -120,7 +125,22 @@ def sweep(
     for some, own in side_by_side(_acts(applying, may_go_on)):
         outcomes += some
         gathered.take(own)
-    for request in gathered.take_notices():
+    tellings = list(gathered.take_notices())
+    if topic is not None and any(isinstance(one, NoticeRequest) for one in tellings):
+        look = partial(
+            look_who_hears,
+            topic,
+            ledger=ledger,
+            now=now,
+            actor=actor,
+            policy_version=policy.version,
+        )
+        heard = list(guarded(ACCOUNT_KEY, LISTEN, look))
+        outcomes += heard
+        if any(outcome.action == LISTEN for outcome in heard):
+            # By what the ledger has from before, nobody may lose a stack.
+            tellings = [one for telling in tellings for one in _but_final(telling)]
+    for request in tellings:
         outcomes += guarded(request.contact.address, "queue", partial(queue.notify, request))
     for deletion in gathered.deletions:
         outcomes += guarded(deletion.stack_id, "queue", partial(queue.delete, deletion))
@@ -148,6 +168,14 @@ def _acts(
             yield partial(_left, skipped)
             return
         yield partial(act, decision)
+
+
+def _but_final(telling: Telling) -> Iterator[Telling]:
+    """Leave final notices to the next sweep, which asks for them again."""
+    if not isinstance(telling, NoticeRequest):
+        yield telling
+    elif items := tuple(item for item in telling.items if item.stage != FINAL):
+        yield NoticeRequest(telling.contact, items)
 
 
 def _left(skipped: Outcome) -> tuple[list[Outcome], Gathered]:

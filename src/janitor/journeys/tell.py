@@ -2,7 +2,8 @@
 
 from typing import assert_never
 
-from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, in_turn
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies, SideBySide, Topic, in_turn
+from janitor.core.commands import NOWHERE, Place
 from janitor.core.errors import DeliveryFailed, JanitorError
 from janitor.core.links import Links
 from janitor.core.model import Outcome, Status
@@ -26,6 +27,8 @@ def tell(
     ledger: Ledger,
     channel: Channel,
     links: Links | None,
+    topic: Topic | None = None,
+    place: Place = NOWHERE,
     side_by_side: SideBySide = in_turn,
 ) -> tuple[Outcome, ...]:
     """Carry out one request; the first outcome says whether to try again."""
@@ -38,6 +41,7 @@ def tell(
                 ledger=ledger,
                 channel=channel,
                 links=links,
+                place=place,
                 side_by_side=side_by_side,
             )
         case RevisionRequest():
@@ -48,13 +52,19 @@ def tell(
                 ledger=ledger,
                 channel=channel,
                 links=links,
+                place=place,
             )
             return (outcome,)
         case AnswerRequest():
             return (_answer(request, channel),)
         case WeeklyRequest():
             sent = send_week(
-                request, clock=clock, policies=policies, ledger=ledger, channel=channel
+                request,
+                clock=clock,
+                policies=policies,
+                ledger=ledger,
+                channel=channel,
+                topic=topic,
             )
             return (sent,)
         case _ as unreachable:

@@ -7,25 +7,26 @@ from datetime import datetime
 from janitor.adapters.ports import Channel
 from janitor.core.errors import JanitorError
 from janitor.core.lease import is_named
-from janitor.core.model import OPERATORS, UNREACHABLE, Contact, Lease, Notice
+from janitor.core.letter import Missed
+from janitor.core.model import OPERATORS, UNREACHABLE, Audience, Contact, Lease, Notice
 from janitor.core.requests import Message, Sent
 from janitor.core.wording import unreachable
 
 
 def name_to_operators(
-    owner: Contact, leases: Sequence[Lease], why: str, channel: Channel
+    missed: Missed, leases: Sequence[Lease], channel: Channel, audience: Audience | None
 ) -> Sent | None:
     """Say it once for a stack and deadline; None if there was nothing to say or it failed.
 
     The notice itself has gone to the fallback, and the journal has that; what failed is
     said again with the next notice.
     """
-    new = [lease.name for lease in leases if not is_named(lease, owner)]
+    new = [lease.name for lease in leases if not is_named(lease, missed.contact)]
     if not new:
         return None
     with suppress(JanitorError):
-        words = unreachable(owner, new, why)
-        return channel.send(Message(OPERATORS, words, (UNREACHABLE,), ()))
+        words = unreachable(missed, new)
+        return channel.send(Message(OPERATORS, words, (UNREACHABLE,), (), audience))
     return None
 
 

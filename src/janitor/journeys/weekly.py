@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from janitor.adapters.ports import Channel, Clock, Ledger, Policies, Queue
+from janitor.adapters.ports import Channel, Clock, Ledger, Policies, Queue, Topic
+from janitor.core.commands import NOWHERE, Place
 from janitor.core.decisions import Reason
 from janitor.core.errors import Conflict, DeliveryFailed, JanitorError
 from janitor.core.journal import JANITOR_TARGET, Actor, Draft, entry
@@ -13,36 +14,54 @@ from janitor.core.model import OPERATORS, Outcome, Status
 from janitor.core.requests import Message, WeeklyRequest
 from janitor.core.weekly import week_of, weekly
 from janitor.core.weekly_wording import WEEKLY, weekly_wording
+from janitor.journeys.listening import look_who_hears
 
 ACTOR = Actor("janitor", "janitor", "notify")
 WEEK = timedelta(days=7)
 TRIES = 5
 
 
-def look_back(*, clock: Clock, policies: Policies, ledger: Ledger) -> Wording:
+def look_back(
+    *, clock: Clock, policies: Policies, ledger: Ledger, place: Place = NOWHERE
+) -> Wording:
     """Word the last seven days, from the journal, the open leases and the account's record."""
     now, policy = clock(), policies.policy()
     records = ledger.open_records()
     events = ledger.events(now - WEEK, now)
     week = weekly(events, records.leases.values(), records.account, now - WEEK, now, policy)
-    return weekly_wording(week, policy.window.window.zone)
+    return weekly_wording(week, policy.window.window.zone, place)
 
 
-def queue_week(*, clock: Clock, policies: Policies, ledger: Ledger, queue: Queue) -> Outcome:
+def queue_week(
+    *,
+    clock: Clock,
+    policies: Policies,
+    ledger: Ledger,
+    queue: Queue,
+    place: Place = NOWHERE,
+) -> Outcome:
     """Look back, and queue it for the operators; only notify sends."""
     mode, zone = policies.mode(), policies.policy().window.window.zone
     if not mode.notifies:
         why = f"mode {mode.value} tells nobody"
         return Outcome(OPERATORS.address, WEEKLY, Status.SKIPPED, why)
-    words = look_back(clock=clock, policies=policies, ledger=ledger)
+    words = look_back(clock=clock, policies=policies, ledger=ledger, place=place)
     queue.notify(WeeklyRequest(OPERATORS, week_of(clock(), zone), words))
     return Outcome(OPERATORS.address, WEEKLY, Status.DONE, words.subject)
 
 
 def send_week(
-    request: WeeklyRequest, *, clock: Clock, policies: Policies, ledger: Ledger, channel: Channel
+    request: WeeklyRequest,
+    *,
+    clock: Clock,
+    policies: Policies,
+    ledger: Ledger,
+    channel: Channel,
+    topic: Topic | None = None,
 ) -> Outcome:
     """Send it, unless this week's was sent already, and record that.
+
+    No sweep has looked for it who hears the `topic`, so that is looked at here.
 
     Only a crash between sending and recording sends a week twice.
     """
@@ -53,7 +72,17 @@ def send_week(
     if ledger.account().week_told >= request.week:
         return Outcome(who, WEEKLY, Status.SKIPPED, f"{request.week} was told already")
     try:
-        sent = channel.send(Message(request.contact, request.words, (WEEKLY,), ()))
+        if topic is not None:
+            version = policies.policy().version
+            list(
+                look_who_hears(
+                    topic, ledger=ledger, now=clock(), actor=ACTOR, policy_version=version
+                )
+            )
+        account = ledger.account()
+        sent = channel.send(
+            Message(request.contact, request.words, (WEEKLY,), (), account.audience)
+        )
     except JanitorError as error:
         after = error.retry_after if isinstance(error, DeliveryFailed) else 0
         return Outcome(who, WEEKLY, Status.FAILED, str(error), after)
