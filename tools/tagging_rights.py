@@ -20,7 +20,7 @@ import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from itertools import groupby, starmap
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,11 +142,25 @@ NOT_NEEDED = {
         "AWS::Cognito::UserPool",
         "kms:decrypt",
     ): "for triggers that send mail under a key of one's own",
+    ("AWS::S3::Bucket", "s3:deletebuckettagging"): (
+        "IAM has no such action; s3:PutBucketTagging is asked for"
+        " (docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucketTagging.html)"
+    ),
+    ("AWS::EC2::VPCEndpoint", "vpc-lattice:describeservicenetworkvpcendpointassociation"): (
+        "IAM has no such action; for endpoints of service networks alone"
+    ),
+    ("AWS::Redshift::ClusterParameterGroup", "initech:describereport"): "there is no such service",
     ("AWS::AutoScaling::AutoScalingGroup", "managed-fleets:get*"): (
         "no action of that service is published; groups were read before there was one"
     ),
 }
 """What a schema names and tagging does not take, by type and action, with why we think so."""
+
+MISSPELLED = {
+    "network-firewall:ListTagsForResources": "network-firewall:ListTagsForResource",
+    "redshift:DescribeSnapshotCopyGrant": "redshift:DescribeSnapshotCopyGrants",
+}
+"""Actions that schemas name and IAM does not know, with the ones that are meant."""
 
 GIVEN = {
     "lambda:getfunction": (
@@ -159,11 +173,9 @@ GIVEN = {
     "ssm:getdocument": "a document is a definition, as a state machine's; as lambda:GetFunction",
     "s3:listbucket": "HeadBucket asks for it; names of objects, no content",
     "s3:putbuckettagging": "tags",
-    "s3:deletebuckettagging": "tags",
     "s3:putstoragelensconfigurationtagging": "tags",
     "s3:deletestoragelensconfigurationtagging": "tags",
     "s3-outposts:putbuckettagging": "tags",
-    "s3-outposts:deletebuckettagging": "tags",
     "autoscaling:createorupdatetags": "tags",
     "route53:changetagsforresource": "tags",
     "kms:getkeypolicy": "who may use a key, not what it hides",
@@ -210,7 +222,6 @@ NONE_TO_GIVE = {
     r"(wisdom|qbusiness):getcontent": "data",
     r"(bedrock|aws-external-anthropic):(get|list)session": "what was said",
     r"ecr(-public)?:get(authorizationtoken|downloadurl)": "tokens and images",
-    r"managed-fleets:": "no action of it is published",
     r".*:get\w*(token|credential|password|secret|presigned|download|apikey|privatekey)": "secrets",
     rf"[\w-]+:(?!{TAGS}|{READS})": "it changes more than tags, or does something",
 }
@@ -339,8 +350,10 @@ def why_not(action: str) -> str | None:
     if lower in GIVEN:
         return None
     service, _, rest = lower.partition(":")
-    if "*" in rest and not (rest.endswith("*") and may_stand_for(service, rest[:-1], frozenset())):
+    if "*" in rest and not (rest.endswith("*") and may_stand_for(service, rest[:-1])):
         return "a wildcard that reaches more than tags and metadata"
+    if "*" not in rest and rest not in known().get(service, ()):
+        return "IAM knows no such action"
     return next((why for pattern, why in NONE_TO_GIVE.items() if re.match(pattern, lower)), None)
 
 
@@ -352,7 +365,8 @@ def needs(name: str, schema: Mapping[str, Any]) -> Needs | None:
         return None
     wanted = {*tagging, *reading}
     dropped = {a for kind, a in NOT_NEEDED if kind in {"*", name}}
-    return Needs(name, frozenset(a for a in wanted if a.lower() not in dropped))
+    kept = {MISSPELLED.get(action, action) for action in wanted if action.lower() not in dropped}
+    return Needs(name, frozenset(kept))
 
 
 def spelled(action: str) -> tuple[str, str]:
@@ -366,16 +380,19 @@ def cost(service: str, pattern: str) -> int:
     return len(f'"{service}:{pattern}",')
 
 
-def may_stand_for(service: str, prefix: str, wanted: frozenset[str]) -> bool:
-    """Tell whether `prefix*` names tags or metadata alone, and besides what is wanted nothing else.
+def may_stand_for(service: str, prefix: str, wanted: frozenset[str] = frozenset()) -> bool:
+    """Tell whether `prefix*` names tags or metadata alone, besides what is wanted (lower case).
 
     Get is too wide a word for a wildcard: what comes to be called so may be anything.
     """
-    lower = prefix.lower()
-    if not re.match(rf"{TAGS}|describe|list", lower):
-        return False
-    asked = {one.lower() for one in wanted}
-    return not any(one.startswith(lower) and one not in asked for one in doubtful(service))
+    named = re.match(rf"{TAGS}|describe|list", prefix, re.IGNORECASE)
+    return bool(named) and doubtful_under(service, prefix) <= wanted
+
+
+@cache
+def doubtful_under(service: str, prefix: str) -> frozenset[str]:
+    """Return the doubtful actions whose names begin so, in lower case."""
+    return frozenset(one for one in doubtful(service) if one.startswith(prefix.lower()))
 
 
 @cache
@@ -403,21 +420,22 @@ def short(service: str, wanted: frozenset[str]) -> tuple[str, ...]:
     """Return a short list of patterns for the wanted actions of a service, in order."""
     found = {action for action in wanted if action.endswith("*")}
     single = {a for a in wanted if not any(a.lower().startswith(f[:-1].lower()) for f in found)}
-    candidates = [p for p in sorted(prefixes(single)) if may_stand_for(service, p, wanted)]
-    while candidates:
-        best = max(candidates, key=partial(saved, service, single))
-        if saved(service, single, best) <= 0:
-            break
+    asked = frozenset(action.lower() for action in wanted)
+    reach = {
+        prefix: {action for action in single if action.startswith(prefix)}
+        for prefix in sorted(prefixes(single))
+        if may_stand_for(service, prefix, asked)
+    }
+
+    def saved(prefix: str) -> int:
+        return sum(cost(service, a) for a in reach[prefix]) - cost(service, f"{prefix}*")
+
+    while reach and saved(best := max(reach, key=saved)) > 0:
         found.add(f"{best}*")
-        single = {a for a in single if not a.startswith(best)}
-        candidates.remove(best)
+        gone = reach.pop(best)
+        single -= gone
+        reach = {prefix: rest for prefix, one in reach.items() if (rest := one - gone)}
     return tuple(sorted(found | single))
-
-
-def saved(service: str, actions: Iterable[str], prefix: str) -> int:
-    """Return how many characters `prefix*` saves; below zero where it takes more."""
-    reached = [action for action in actions if action.startswith(prefix)]
-    return sum(cost(service, a) for a in reached) - cost(service, f"{prefix}*")
 
 
 def in_order() -> Iterator[str]:

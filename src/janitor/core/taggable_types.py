@@ -120,18 +120,18 @@ AWS::Cognito +IdentityPool =IdentityPoolPrincipalTag =IdentityPoolRoleAttachment
   =UserPoolGroup =UserPoolIdentityProvider -UserPoolRegionalConfigurationAttachment
   !UserPoolReplica =UserPoolResourceServer =UserPoolRiskConfigurationAttachment
   =UserPoolUICustomizationAttachment =UserPoolUser =UserPoolUserToGroupAttachment
-AWS::Comprehend -DocumentClassifier +DocumentClassifierEndpoint +EntityRecognizer
-  +EntityRecognizerEndpoint -Flywheel
+AWS::Comprehend +DocumentClassifier +DocumentClassifierEndpoint +EntityRecognizer
+  +EntityRecognizerEndpoint +Flywheel
 AWS::ComputeOptimizer -AutomationRule
 AWS::Config +AggregationAuthorization =ConfigRule +ConfigurationAggregator =ConfigurationRecorder
   +ConformancePack +Connector =DeliveryChannel =OrganizationConfigRule
   +OrganizationConformancePack =RemediationConfiguration +StoredQuery
 AWS::Connect +AgentStatus =ApprovedOrigin +ContactFlow +ContactFlowModule =ContactFlowModuleAlias
   =ContactFlowModuleVersion =ContactFlowVersion =DataLakeAssociation +DataTable
-  =DataTableAttribute =DataTableRecord +EmailAddress +EvaluationForm +HoursOfOperation +Instance
+  =DataTableAttribute =DataTableRecord +EmailAddress +EvaluationForm -HoursOfOperation +Instance
   =InstanceStorageConfig +IntegrationAssociation +Metric +Notification +PhoneNumber
-  =PredefinedAttribute +Prompt +Queue +QuickConnect +RoutingProfile +Rule =SecurityKey
-  +SecurityProfile +TaskTemplate +TestCase +TrafficDistributionGroup +UseCase -User
+  =PredefinedAttribute +Prompt -Queue +QuickConnect +RoutingProfile +Rule =SecurityKey
+  +SecurityProfile +TaskTemplate -TestCase +TrafficDistributionGroup +UseCase -User
   -UserHierarchyGroup =UserHierarchyStructure +View =ViewVersion +Vocabulary -Workspace
 AWS::ConnectCampaigns +Campaign
 AWS::ConnectCampaignsV2 +Campaign
@@ -141,7 +141,7 @@ AWS::CustomerProfiles +CalculatedAttributeDefinition -Domain -DomainObjectType +
   -SegmentDefinition
 AWS::DAX -Cluster =ParameterGroup =SubnetGroup
 AWS::DLM +LifecyclePolicy
-AWS::DMS =Certificate +DataMigration +DataProvider +Endpoint +EventSubscription +InstanceProfile
+AWS::DMS =Certificate +DataMigration -DataProvider +Endpoint +EventSubscription -InstanceProfile
   +MigrationProject +ReplicationConfig -ReplicationInstance +ReplicationSubnetGroup
   +ReplicationTask
 AWS::DRS !LaunchConfigurationTemplate +RecoveryPlan +ReplicationConfigurationTemplate
@@ -214,7 +214,7 @@ AWS::EFS +AccessPoint +FileSystem =MountTarget
 AWS::EKS +AccessEntry +Addon +Capability =CertificateAuthority +Cluster +FargateProfile
   +IdentityProviderConfig +Nodegroup +PodIdentityAssociation
 AWS::EMR -Cluster =InstanceFleetConfig =InstanceGroupConfig =SecurityConfiguration =Step -Studio
-  =StudioSessionMapping +WALWorkspace
+  =StudioSessionMapping -WALWorkspace
 AWS::EMRContainers +Endpoint !JobTemplate +SecurityConfiguration +VirtualCluster
 AWS::EMRServerless +Application
 AWS::EVS +Environment
@@ -287,9 +287,9 @@ AWS::IoT =AccountAuditConfiguration -Authorizer +BillingGroup -CACertificate =Ce
   +ThingGroup =ThingPrincipalAttachment +ThingType +TopicRule =TopicRuleDestination
 AWS::IoTAnalytics -Channel -Dataset -Datastore -Pipeline
 AWS::IoTCoreDeviceAdvisor +SuiteDefinition
-AWS::IoTEvents -AlarmModel +DetectorModel +Input
-AWS::IoTFleetWise -Campaign -DecoderManifest -Fleet -ModelManifest -SignalCatalog -StateTemplate
-  -Vehicle
+AWS::IoTEvents -AlarmModel -DetectorModel -Input
+AWS::IoTFleetWise +Campaign -DecoderManifest +Fleet -ModelManifest -SignalCatalog +StateTemplate
+  +Vehicle
 AWS::IoTManagedIntegrations -AccountAssociation =CloudConnector -CredentialLocker -ManagedThing
   -ProvisioningProfile
 AWS::IoTSecureTunneling +Tunnel
@@ -405,7 +405,7 @@ AWS::PinpointEmail -ConfigurationSet =ConfigurationSetEventDestination -Dedicate
 AWS::Pipes +Pipe
 AWS::Polly =Lexicon
 AWS::PricingPlanManager =Subscription
-AWS::Proton -EnvironmentAccountConnection -EnvironmentTemplate -ServiceTemplate
+AWS::Proton +EnvironmentAccountConnection -EnvironmentTemplate -ServiceTemplate
 AWS::QBusiness +Application +DataAccessor +DataSource +Index =Permission +Plugin +Retriever
   +WebExperience
 AWS::QLDB -Ledger +Stream
@@ -477,7 +477,7 @@ AWS::SSMContacts -Contact =ContactChannel =Plan -Rotation
 AWS::SSMGuiConnect =Preferences
 AWS::SSMIncidents -ReplicationSet -ResponsePlan
 AWS::SSMQuickSetup +ConfigurationManager +LifecycleAutomation
-AWS::SSO +Application =ApplicationAssignment =Assignment +Instance
+AWS::SSO +Application =ApplicationAssignment =Assignment -Instance
   =InstanceAccessControlAttributeConfiguration -PermissionSet
 AWS::SageMaker +AIWorkloadConfig +Action +Algorithm +App +AppImageConfig +Artifact +Cluster
   +ClusterSchedulerConfig +CodeRepository +ComputeQuota +Context !DataQualityJobDefinition -Device
