@@ -222,6 +222,9 @@ def test_hostile_tags_are_text_and_nothing_else(opened: Opener) -> None:
         come_to(page, site, STATES["hostile"])
         assert page.locator("script, img, iframe, object").count() == 0
         assert [one for one in asked if not one.startswith(site.address)] == []
+        # Phones make links of what looks like a number, a date or an address, unless told not to.
+        detecting = page.locator("meta[name=format-detection]").get_attribute("content")
+        assert detecting == "telephone=no, date=no, address=no, email=no"
         links = page.locator("a").evaluate_all("all => all.map(one => one.href)")
         assert not [link for link in links if "evil" in link]
         shown = page.locator("bdi", has_text="<!channel>")

@@ -342,18 +342,41 @@ def test_a_claim_that_was_held_up_deletes_nothing() -> None:
 
 
 def test_no_stack_goes_without_having_been_told() -> None:
-    """Found long overdue, it is adopted, marked, told, and stands for a whole grace."""
+    """Found overdue, it is marked, told, and stands for a whole grace."""
     story = Story()
-    stack_id = story.deploy(created=MONDAY - 20 * DAY)
-    for _ in range(1 + 3 * 24 + 24):
+    stack_id = story.deploy(created=MONDAY - 7 * DAY)
+    for _ in range(25):
         story.sweep()
         assert story.calls("delete") == []
         story.wait(hours=1)
-    first, final = story.lease(stack_id).notices
-    assert (first.stage, first.delivered_at) == ("adopted", MONDAY + HOUR)
-    assert (final.stage, final.delivered_at) == ("final", MONDAY + HOUR + 3 * DAY)
+    assert story.lease(stack_id).notices[0].delivered_at == MONDAY + HOUR
     story.sweep()
     assert story.lease(stack_id).state is LeaseState.DELETING
+
+
+def test_a_stack_that_was_there_before_is_told_what_the_janitor_is_days_before_its_mark() -> None:
+    """Found long overdue: a first notice, three days, the mark, the final notice, a whole grace.
+
+    Fails if `Kind.ADOPTED` is met at once in core/conditions.py.
+    """
+    story = Story()
+    stack_id = story.deploy(created=MONDAY - 7 * DAY - HOUR)
+    for _ in range(1 + 72):
+        assert story.sweep().plan.due == 0
+        assert story.lease(stack_id).state is LeaseState.ACTIVE
+        story.wait(hours=1)
+    for _ in range(24):
+        story.sweep()
+        assert story.lease(stack_id).state is LeaseState.MARKED
+        story.wait(hours=1)
+    assert [n.stage for n in story.lease(stack_id).notices] == ["adopted", "final"]
+    assert story.calls("delete") == []
+    story.sweep()
+    assert story.calls("delete") == [stack_id]
+    assert story.subjects() == [
+        "[janitor] feat is looked after by the janitor from now on",
+        "[janitor] feat will be deleted",
+    ]
 
 
 def test_a_stack_protected_for_a_while_is_told_again_before_it_goes() -> None:

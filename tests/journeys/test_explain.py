@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from tests.journeys.stories import OWNED, POLICY, SWEEPER, THERE, Story
 
 from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue, MemoryStacks
-from janitor.core.conditions import Kind
 from janitor.core.decisions import decision_name
 from janitor.core.errors import JanitorError, StackNotFound
 from janitor.core.lifecycle import decide
@@ -24,6 +23,8 @@ from janitor.core.model import (
     Lease,
     LeaseState,
     Mode,
+    MoveCause,
+    Moved,
     Notice,
     Stack,
 )
@@ -36,7 +37,8 @@ from janitor.journeys.explain import Explained, explain
 from janitor.journeys.sweep import sweep
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+UTC_ZONE = ZoneInfo("UTC")
 ADA = Contact(ContactKind.EMAIL, "ada@example.com")
 TAGS = {"janitor:ttl": "3d", "owner": "ada@example.com", "env": "dev"}
 RULES: dict[str, Any] = {
@@ -94,7 +96,7 @@ class Case:
         return explain(name, self.lease, plan=report.plan, policy=self.policy, stacks=self.stacks)
 
     def needed(self) -> dict[str, bool]:
-        """Return each condition and whether it holds."""
+        """Return each condition and whether it is met."""
         ahead = self.explained().outlook
         assert ahead
         return {condition.kind.value: condition.is_met for condition in ahead.conditions}
@@ -209,10 +211,10 @@ def test_notices_are_told_as_delivered_missed_and_due() -> None:
 def test_what_a_deletion_needs_is_met_one_after_the_other() -> None:
     """From the first sweep to the deletion; and what is left is what the words name."""
     case = Case()
-    assert not case.needed()[Kind.OBSERVED]
+    assert not case.needed()["it has been known for long enough"]
     assert case.explained().deleted == (
-        "Fri 5 Jun 2026 12:00 UTC at the earliest, once: the deadline has passed, it is marked, every"
-        " owner has its final notice, the grace is over, it has been known for long enough"
+        "Fri 5 Jun 2026 12:00 UTC at the earliest, once: the deadline has passed, it is marked,"
+        " every owner has its final notice, the grace is over, it has been known for long enough"
     )
     case.now = NOON + 72 * HOUR
     case.change(state=LeaseState.MARKED)
@@ -243,37 +245,80 @@ def protected(case: Case) -> None:
     case.stacks.stacks[case.stack.stack_id] = replace(case.stack, termination_protection=True)
 
 
+def held(case: Case) -> None:
+    """Let an operator be asked whether its tags are meant."""
+    later = case.now + 9 * DAY
+    case.change(expires_at=later, moved=Moved(MoveCause.TAGS, case.now, NOON, later, is_held=True))
+
+
 NONE_AT_ONCE = policy(limits={"max_deleting": 0})
-IN_THE_WAY: dict[Kind, tuple[Any, str]] = {
-    Kind.UNLOCKED: (protected, "protected by CloudFormation's termination protection (the owner)"),
-    Kind.MODE: (lambda case: setattr(case, "mode", Mode.NOTIFY), "it is notify (an operator)"),
-    Kind.RELEASED_BY_OTHERS: (
-        lambda case: setattr(case, "policy", NONE_AT_ONCE),
-        "due, but 0 deletions are under way or begin now, and the policy's cap is 0",
+IN_THE_WAY: dict[str, tuple[Any, str, str]] = {
+    "no termination protection": (
+        protected,
+        "protected by CloudFormation's termination protection",
+        "the owner",
     ),
-    Kind.NOT_GIVEN_UP: (
+    "the mode is enforce": (
+        lambda case: setattr(case, "mode", Mode.NOTIFY),
+        "it is notify",
+        "an operator",
+    ),
+    "nothing else is in the way": (
+        lambda case: setattr(case, "policy", NONE_AT_ONCE),
+        (
+            "due, but 0 deletions are under way or begin now, and the policy's cap is 0"
+            " (max_deleting)"
+        ),
+        "an operator",
+    ),
+    "attempts are left": (
         lambda case: case.change(
             state=LeaseState.NEEDS_ATTENTION, attempts=5, last_error="bucket not empty"
         ),
-        "needs attention: bucket not empty (the owner)",
+        "needs attention: bucket not empty",
+        "the owner",
     ),
 }
 
 
 @pytest.mark.parametrize("what", IN_THE_WAY)
-def test_what_only_a_person_can_change_means_not_as_things_stand(what: Kind) -> None:
-    """No date is promised that time alone will not bring.
+def test_what_only_a_person_can_change_means_not_as_things_stand(what: str) -> None:
+    """No date is promised that time alone will not bring, and it is said whose word it needs.
 
-    Fails if `who` of that condition is left at nobody.
+    Fails if `who` of that condition is left at NOBODY.
     """
     case = due()
     assert case.explained().deleted == "by the next sweep"
-    act, text = IN_THE_WAY[what]
+    act, text, who = IN_THE_WAY[what]
     act(case)
     found = case.explained()
     assert found.outlook
     assert found.outlook.earliest is None
-    assert found.deleted.startswith(f"not as things stand ({text}")
+    assert found.deleted == f"not as things stand ({text} ({who}))"
+    unmet = [c for c in found.outlook.conditions if not c.is_met and not c.comes_by_itself]
+    assert [c.kind.value for c in unmet] == [what]
+    facts = [text for _, text in explained_facts(found, case.now, UTC_ZONE)]
+    assert f"no: {what}; {text} ({who} can change that)" in facts
+
+
+def test_a_held_deadline_is_explained_with_both_dates_and_ends_at_the_former_all_the_same() -> None:
+    """Nobody has to act for that; an operator, or whoever wrote the tags, can.
+
+    Fails without `_held` in core/conditions.py, or if `until` of it is left out.
+    """
+    case = due()
+    held(case)
+    found = case.explained()
+    ends, earliest = "Thu 18 Jun 2026 20:00 UTC", "Fri 19 Jun 2026 20:00 UTC"
+    assert found.deleted == (
+        f"{earliest} at the earliest, once: its deadline is not held, the deadline has passed,"
+        " every owner has its final notice, the grace is over"
+    )
+    facts = [text for _, text in explained_facts(found, case.now, UTC_ZONE)]
+    assert (
+        "not yet: its deadline is not held; by its tags it would end Thu 4 Jun 2026 12:00 UTC; its"
+        f" former deadline ({ends}) holds until an operator accepts that or its tags are put back"
+    ) in facts
 
 
 def test_protection_that_the_list_does_not_show_blocks() -> None:
@@ -288,9 +333,9 @@ def test_protection_that_the_list_does_not_show_blocks() -> None:
 
 
 def test_a_protected_stack_says_why() -> None:
-    """The reason in the tag is shown, without what would hide in it."""
+    """The reason in the tag is shown, made harmless."""
     case = due(**{"janitor:protect": "demo on\u202e Friday"})
-    assert "tag janitor:protect: demo on Friday" in case.explained().deleted
+    assert "tag janitor:protect: demo on Friday (the owner)" in case.explained().deleted
 
 
 def test_a_window_that_is_closed_moves_the_date() -> None:
@@ -305,7 +350,7 @@ def test_a_failed_attempt_waits_for_the_next() -> None:
     """The back-off is a condition of its own."""
     case = due()
     case.change(state=LeaseState.FAILED, attempts=1, next_attempt_at=case.now + HOUR)
-    assert not case.needed()[Kind.BACKED_OFF]
+    assert not case.needed()["the pause after a failed attempt is over"]
     assert case.explained().deleted.endswith("once: the pause after a failed attempt is over")
 
 
@@ -382,17 +427,22 @@ def test_a_stack_is_explained_as_the_sweep_decides_on_it() -> None:
 
     Fails without the plan: with `decide(stack, lease, …)` each of the three is deleted next.
     """
-    story = three_due("max_deleting: 1")
-    before = dict(story.ledger.records)
-    in_line = told_apart(story)
-    assert story.ledger.records == before
-    assert in_line["shop"][0] == "keep"
+    stopped = three_due("max_deleting: 0")
+    before = dict(stopped.ledger.records)
+    found = told_apart(stopped)
+    why = (
+        "due, but 0 deletions are under way or begin now, and the policy's cap is 0 (max_deleting)"
+    )
+    assert found["feat-1"] == ("wait", f"not as things stand ({why} (an operator))")
+    assert found["shop"][0] == "keep"
+    assert stopped.ledger.records == before
+    in_line = told_apart(three_due("max_deleting: 1"))
     assert in_line["feat-1"] == ("delete", "by the next sweep")
     assert in_line["feat-2"] == (
         "wait",
         "Fri 5 Jun 2026 08:02 UTC at the earliest, once: nothing else is in the way",
     )
-    imported = told_apart(three_due("max_attempts: 5"))
+    imported = told_apart(three_due(""))
     why = "shop (owner ana@example.com) imports its export net and stays"
     assert imported["feat-net"] == (
         "blocked",

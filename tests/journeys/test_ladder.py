@@ -55,14 +55,21 @@ def facts(story: Story, stack_id: str, action: str) -> dict[str, str]:
 
 
 def test_what_the_stack_is_stands_in_the_journal_before_the_intent() -> None:
-    """Resources with both ids, tags, outputs, role and template.
+    """Resources with both ids, tags, outputs, role and template; no value that may be a secret.
 
     Fails if `_claim` leaves out `*drafts`.
     """
-    story, stack_id = begun(exports=("net",), role=OWN_ROLE)
+    policy = POLICY + "journal_outputs: [net*]\n"
+    story, stack_id = begun(policy, exports=("net", "password"), role=OWN_ROLE)
     recorded, intended = list(story.ledger.chain(stack_id))[-3:-1]
     assert (recorded.action, intended.action) == ("stack.recorded", "deletion.intended")
-    assert recorded.body["reason"]["facts"] == {
+    told = dict(recorded.body["reason"]["facts"])
+    assert told.pop("output password").startswith("hmac-sha256:")
+    assert "value of password" not in str([event.body for event in story.ledger.chain(stack_id)])
+    key = story.ledger.account().evidence_key
+    assert len(key) == 64
+    assert key not in str([event.body for event in story.ledger.chain("janitor")])
+    assert told == {
         "role": OWN_ROLE,
         "template": "sha256:feat",
         "drift": "not checked",

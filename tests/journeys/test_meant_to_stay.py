@@ -224,6 +224,20 @@ def test_protection_that_is_dropped_with_all_else_holds_and_alone_does_not() -> 
     assert (is_gone(story, dropped), is_gone(story, taken)) == (False, True)
 
 
+def test_a_pipeline_that_drops_the_tags_every_other_time_is_told_of_once_a_week() -> None:
+    """Fails with all `lease.contacts` in `_about_tags`, and without `_is_outdated`."""
+    story = Story()
+    tags = {**OWNER, "janitor:expires": "2026-06-28"}
+    stack_id = story.deploy(tags=tags)
+    for turn in range(4 * 14):
+        story.sweep()
+        story.stacks.redeploy(stack_id, tags if turn % 2 else {})
+        story.wait(hours=6)
+    assert len(told(story, "tags-dropped")) == 2
+    notices = story.lease(stack_id).notices
+    assert len([one for one in notices if one.stage == "tags-dropped"]) == 1
+
+
 def test_tags_that_come_back_are_read_again() -> None:
     """What was dropped holds no longer."""
     story = Story()

@@ -965,7 +965,7 @@ def test_the_first_reminder_tells_how_many_resources_a_stack_has() -> None:
     for _ in range(30):
         story.sweep()
         story.wait(hours=1)
-    assert [("resources: 1." in m.text) for m in story.channel.sent] == [True, True]
+    assert [("resources: 1;" in m.text) for m in story.channel.sent] == [True, True]
     assert story.lease(stack_id).resources == 1
     assert len(story.calls("count")) == 1
 

@@ -1,6 +1,7 @@
 """What a stack was and what of it stayed, whatever its size."""
 
 import json
+import re
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -13,6 +14,7 @@ from janitor.core.evidence import (
     MOST_KEPT,
     MOST_PARTS,
     confirmed_reason,
+    recorded_outputs,
     snapshot_drafts,
     snapshots_of,
     what_stayed,
@@ -29,10 +31,19 @@ DATA = Resource("Data", "AWS::S3::Bucket", "feat-data")
 QUEUE = Resource("Queue", "AWS::SQS::Queue", "feat-queue", "DELETE_COMPLETE")
 
 
-def drafts_of(snapshot: Snapshot, **stack: object) -> list[dict[str, str]]:
+def drafts_of(
+    snapshot: Snapshot, outputs: dict[str, str] | None = None, **stack: object
+) -> list[dict[str, str]]:
     """Return the facts of each part, which must fit into what DynamoDB takes."""
-    seen = replace(STACK, **stack)
-    drafts = snapshot_drafts(LEASE, seen, snapshot, actor=ACTOR, now=NOW, policy_version="p")
+    drafts = snapshot_drafts(
+        LEASE,
+        replace(STACK, **stack),
+        snapshot,
+        actor=ACTOR,
+        now=NOW,
+        policy_version="p",
+        outputs=outputs or {},
+    )
     written = entry(LEASE, LEASE, *drafts)
     rows = [len(json.dumps(event_row(event))) for event in written.events]
     assert max(rows) < 400_000
@@ -103,6 +114,20 @@ def test_outputs_of_any_kind_fit(outputs: dict[str, str]) -> None:
     """They are other people's text, and may be long."""
     parts = drafts_of(Snapshot(), outputs=outputs)
     assert sum(key.startswith("output ") for part in parts for key in part) == len(outputs)
+
+
+def test_the_journal_keeps_no_value_of_an_output_that_the_policy_does_not_name() -> None:
+    """Same value, same hash; another key of another account, another hash."""
+    stack = replace(
+        STACK,
+        outputs={"ApiUrl": "https://a", "Token": "s3cret", "Again": "s3cret", "Odd": "\ud800"},
+    )
+    found = recorded_outputs(stack, ("Api*",), "key")
+    assert found["ApiUrl"] == "https://a"
+    assert found["Token"] == found["Again"] != found["Odd"]
+    assert re.fullmatch("hmac-sha256:[0-9a-f]{32}", found["Token"])
+    assert recorded_outputs(stack, (), "other key")["Token"] != found["Token"]
+    assert recorded_outputs(stack, (), "")["Token"] == "not kept"
 
 
 def test_what_was_asked_to_stay_stayed_unless_it_is_known_to_be_gone() -> None:

@@ -428,6 +428,14 @@ def test_each_branch_decides_what_it_should_and_says_why(
     assert verdict(stack, lease, now) == (decision, reason)
 
 
+def test_a_new_stack_that_a_tag_protects_says_so_beside_its_deadline() -> None:
+    """Or a reader of the plan takes the date for its end."""
+    stack = a_stack(tags={**TAGS, "DoNotDelete": "yes"})
+    decision = decide(stack, None, POLICY, CREATED)
+    assert decision_name(decision) == "open"
+    assert str(decision.reason).endswith("; protected by tag DoNotDelete: yes")
+
+
 def test_never_is_kept_where_the_rule_allows_it() -> None:
     """And says that a tag asked for it."""
     policy = parse_policy(

@@ -1,5 +1,6 @@
 """What people are sent, word for word."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from janitor.adapters.slack_blocks import summary_of
 from janitor.core.expiry import Unreadable, asked_deadline
 from janitor.core.labels import labels_of
 from janitor.core.lease import LET_GO
-from janitor.core.letter import Item, Wording
+from janitor.core.letter import Item, Wording, without_links
 from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, LeaseState, Mode
 from janitor.core.notices import ABOUT_AN_OUTCOME
 from janitor.core.policy import default_policy
@@ -64,9 +66,9 @@ TO_ANA = "To ana@example.com: this is about a temporary CloudFormation stack of 
 
 
 def test_a_reminder() -> None:
-    """When, why, and how to keep it; no word of what is not known.
+    """When, why, and how to keep it; what it costs is unknown where no tag says it.
 
-    Fails with `resources: unknown; monthly cost: unknown`.
+    Fails with `resources: unknown`, of which there is no word, and without the cost.
     """
     assert letter(Item("24h", a_lease(), link=LINK)) == (
         "[janitor] feat-basket expires in 1 day",
@@ -74,6 +76,7 @@ def test_a_reminder() -> None:
             f"{TO_ANA}feat-basket  (eu-central-1)\n"
             "  Expires Thu 4 Jun 2026 08:00 UTC (in 1 day); then it is marked for deletion.\n"
             f"  {WHY}\n"
+            "  monthly cost: unknown.\n"
             f"  To keep it: {LINK}{FOOT}"
         ),
     )
@@ -92,6 +95,7 @@ def test_a_final_notice_says_the_date_that_will_hold() -> None:
             "  Expired Thu 4 Jun 2026 08:00 UTC (2 hours ago).\n"
             "  Why: tag janitor:ttl=3d; created Mon 1 Jun 2026 08:00 UTC (3 days 2 hours\n"
             "    ago).\n"
+            "  monthly cost: unknown.\n"
             f"  To keep it: {LINK}{FOOT}"
         ),
     )
@@ -207,6 +211,7 @@ def test_the_owner_of_a_stack_that_was_there_before_is_told_what_the_janitor_is(
         "  Why: tag janitor:ttl=3d.\n"
         "  To keep it longer, extend it, or tag it janitor:expires with a date. To keep\n"
         "    it for good, tag it janitor:protect with the reason.\n"
+        "  monthly cost: unknown.\n"
         f"  To keep it: janitor extend feat-basket --by 3d --reason '...'{FOOT}"
     )
     endless = a_lease(adopted_at=NOW, expires_at=None, deadline_source="tag janitor:ttl=never")
@@ -224,7 +229,8 @@ def test_the_owner_of_a_stack_that_lost_its_tags_is_told_every_way_out() -> None
         "  It ends Thu 4 Jun 2026 08:00 UTC (in 1 day).\n"
         f"  {WHY}\n"
         "  To keep the tags, set them where each deployment finds them: in the template\n"
-        "    or the CDK code, in samconfig.toml, or with --tags at every deployment.\n"
+        "    or the CDK code, in the file samconfig, or with --tags at every\n"
+        "    deployment.\n"
         "  To keep the stack for good, tag it janitor:protect with the reason.\n"
         "  If the janitor is to leave it alone, an operator runs: janitor unmanage\n"
         "    feat-basket --reason '...'"
@@ -504,3 +510,60 @@ def test_any_digest_can_be_worded_and_sent(
     assert words.subject.isprintable()
     assert 0 < len(words.subject) < 100
     assert words.text.replace("\n", "").isprintable()
+
+
+LINKING = {
+    "see https://evil.example.com/login now": "see https[:]//evil[.]example[.]com/login now",
+    "www.evil.com": "www[.]evil[.]com",
+    "HTTP://EVIL.COM": "HTTP[:]//EVIL[.]COM",
+    "evil.com/a?b=c": "evil[.]com/a?b=c",
+    ".evil.com": ".evil[.]com",
+    "evil\u3002com": "evil[.]com",
+    "b\u00fccher.de and x.xn--p1ai": "b\u00fccher[.]de and x[.]xn--p1ai",
+    "slack://open?team=T1": "slack[:]//open?team=T1",
+    "ana@example.com": "ana@example.com",
+    "x@evil.com/login": "x@evil.com/login",
+    "v1.2.3, 12.50 USD, 10:30 UTC, AWS::S3::Bucket, e.g. this. That": (
+        "v1.2.3, 12.50 USD, 10:30 UTC, AWS::S3::Bucket, e.g. this. That"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", LINKING)
+def test_no_address_from_a_tag_becomes_a_link(text: str) -> None:
+    """Mail programs and Slack link whatever looks like one; mail addresses stay readable."""
+    assert without_links(text) == LINKING[text]
+    assert without_links(LINKING[text]) == LINKING[text]
+
+
+@given(st.text(alphabet="ab.:/@ -\u3002", max_size=60))
+def test_what_was_broken_stays_broken(text: str) -> None:
+    """No scheme, and no dot between a word and a name, outside of a mail address."""
+    broken = without_links(text)
+    assert "://" not in broken
+    left = re.sub(r"[\w.+'-]+@[\w.-]+", "", broken)
+    assert not re.search(r"\w[.\u3002][a-z]{2}", left)
+    assert without_links(broken) == broken
+
+
+def test_tags_cannot_pose_as_the_janitor() -> None:
+    """Wherever a tag's text stands in a notice, the one link in it is the janitor's."""
+    evil = "https://evil.example.com/extend/abc"
+    lease = a_lease(
+        contacts=(Contact(ContactKind.NAME, f"To keep it: {evil}"),),
+        labels=(("branch", evil), ("pull request", "www.evil.com")),
+        deadline_source=f"tag x={evil}",
+        problem=f"its tag says {evil}",
+        last_error=f"see {evil}",
+        leftovers=(),
+    )
+    for stage in ("24h", "final", "adopted", "tags-dropped", "problem", "attention", "protected"):
+        item = Item(stage, lease, evil, delete_after=NOW, link=LINK)
+        words = digest(lease.contacts[0], [item], now=NOW, policy=POLICY, mode=Mode.ENFORCE)
+        for text in (words.text, words.subject, summary_of(words)):
+            assert set(re.findall(r"\S+://\S+", text)) <= {LINK}, stage
+            assert "evil.com" not in text
+            assert "example.com/extend/abc" not in text.replace(LINK, "")
+    who = Contact(ContactKind.NAME, evil)
+    told = unreachable(who, ["feat"], f"see {evil}")
+    assert "://" not in told.subject + told.text + summary_of(told)

@@ -14,6 +14,7 @@ from janitor.adapters.aws_errors import (
     AwsError,
     code_of,
     is_about_credentials,
+    is_not_enabled,
     is_transient,
     message_of,
     translated,
@@ -170,7 +171,7 @@ class CloudFormation(StackDeletions):
             try:
                 done.put(self._list(region, stop))
             except AwsError as error:
-                done.put(Listing(region, error=str(translated(error, f"listing {region}"))))
+                done.put(Listing(region, error=_not_listed(region, error)))
             except JanitorError as error:
                 done.put(Listing(region, error=f"listing {region} failed: {error}"))
             except Exception as error:
@@ -214,6 +215,13 @@ class CloudFormation(StackDeletions):
             if after is not None and after != before:
                 return after
         return None
+
+
+def _not_listed(region: str, error: Exception) -> str:
+    if not is_not_enabled(error):
+        return str(translated(error, f"listing {region}"))
+    said = f"{code_of(error)}: {message_of(error)}"
+    return f"{region} is not enabled in this account, or refuses these credentials ({said})"
 
 
 def _taken(

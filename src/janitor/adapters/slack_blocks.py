@@ -9,7 +9,7 @@ from typing import Any
 
 from janitor.core.buttons import button_value
 from janitor.core.console import console_page
-from janitor.core.letter import Entry, Wording
+from janitor.core.letter import Entry, Wording, without_links
 from janitor.core.model import FINAL
 
 Block = dict[str, Any]
@@ -55,12 +55,15 @@ def summary_of(words: Wording) -> str:
     for entry in words.entries:
         where = f" ({entry.region})" if entry.region else ""
         lines.append(f"{entry.name}{where}: {_cut(entry.fate, _LONGEST_COMPACT_LINE)}")
-    return escaped(_cut("\n".join(lines), LONGEST_TEXT))
+    return escaped(_cut(without_links("\n".join(lines)), LONGEST_TEXT))
 
 
 def escaped(text: str) -> str:
-    """Return `text` so that Slack finds no mention and no link in it."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Return `text` so that Slack finds no mention and no link in it.
+
+    Slack makes links of addresses by itself: https://docs.slack.dev/messaging/formatting-message-text
+    """
+    return without_links(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _told(entry: Entry) -> list[Block]:

@@ -4,9 +4,11 @@ DynamoDB takes 400 KB an item and 4 MB a transaction, so a long list becomes sev
 and what even those cannot hold is counted and said.
 """
 
+import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from fnmatch import fnmatchcase
 
 from janitor.core.contacts import clean
 from janitor.core.decisions import Reason
@@ -34,14 +36,18 @@ def snapshot_drafts(
     actor: Actor,
     now: datetime,
     policy_version: str,
+    outputs: Mapping[str, str],
 ) -> tuple[Draft, ...]:
-    """Draft the events that say what `stack` consists of, for the journal ahead of an intent."""
+    """Draft the events that say what `stack` consists of, for the journal ahead of an intent.
+
+    `outputs` are what `recorded_outputs` makes of the stack's own.
+    """
     facts = {
         "role": stack.role or "none",
         "template": snapshot.template or "unknown",
         "drift": stack.drift or "not checked",
         "resources": str(len(snapshot.resources)),
-        **{f"output {key}": value for key, value in sorted(stack.outputs.items())},
+        **{f"output {key}": value for key, value in sorted(outputs.items())},
         **dict(_resource_facts(snapshot)),
     }
     parts = _parts(facts)
@@ -60,6 +66,29 @@ def snapshot_drafts(
         )
         for number, part in enumerate(kept, 1)
     )
+
+
+def recorded_outputs(stack: Stack, shown: Iterable[str], key: str) -> dict[str, str]:
+    """Return what the journal keeps of the stack's outputs, which may hold secrets.
+
+    The value of those that a glob of `shown` names; of the others a hash, by which whoever
+    has the account's `key` can tell whether a value is the same, and nobody else can guess it.
+    """
+    patterns = tuple(shown)
+    return {
+        name: value
+        if any(fnmatchcase(name, pattern) for pattern in patterns)
+        else _hashed(value, key)
+        for name, value in stack.outputs.items()
+    }
+
+
+def _hashed(value: str, key: str) -> str:
+    if not key:
+        return "not kept"
+    # 128 bits tell values apart; the whole would only be longer.
+    digest = hmac.digest(key.encode(), value.encode(errors="surrogatepass"), "sha256")
+    return f"hmac-sha256:{digest.hex()[:32]}"
 
 
 def _resource_facts(snapshot: Snapshot) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,9 @@ from janitor.core.times import instant_text
 AWAITING_DELETION = (LeaseState.MARKED, LeaseState.FAILED)
 """States in which a final notice speaks of what will be."""
 
+TOLD_AGAIN = timedelta(days=7)
+"""So often the owner is told the same of a stack's tags: what cannot be read, what is dropped."""
+
 LET_GO = "let go"
 """The source of such a deadline; leases of an earlier version say more after it."""
 

@@ -1,5 +1,6 @@
 """A digest as a structure: what channels lay out, each in its own way; here as plain text."""
 
+import re
 import textwrap
 from datetime import datetime
 
@@ -9,6 +10,27 @@ from janitor.core.model import Lease
 
 WIDTH = 78
 """Columns of plain text: many mail programs do not break the lines of one."""
+
+
+_LINKABLE = re.compile(
+    r"(?P<address>(?<![\w.+'-])[\w.+'-]++@[\w.-]+)|(?P<scheme>:)(?=//)|(?<=\w)[.\u3002\uff0e\uff61](?=[^\W\d_]{2})"
+)
+"""A mail address, the colon of `https://`, a dot as in `example.com` (browsers know four)."""
+
+
+def without_links(text: str) -> str:
+    """Break what mail programs and Slack make links of: `https[:]//example[.]com`.
+
+    Tags, reasons and outputs are written by anybody, and no link but the janitor's own may
+    stand in its messages. Mail addresses stay: readers find themselves by them.
+    """
+    return _LINKABLE.sub(_broken, text)
+
+
+def _broken(found: re.Match[str]) -> str:
+    if found["address"]:
+        return found["address"]
+    return "[:]" if found["scheme"] else "[.]"
 
 
 class Item(Struct, frozen=True):
@@ -59,12 +81,17 @@ class Entry(Struct, frozen=True):
     @property
     def text(self) -> str:
         """Return the entry as plain text; what is to be clicked or copied stays on one line."""
-        head = f"{self.name}  ({self.region})" if self.region else wrapped(self.name)
+        name = without_links(self.name)
+        head = f"{name}  ({self.region})" if self.region else wrapped(name)
         facts = "; ".join(f"{name}: {value}" for name, value in self.facts)
         told = [line for line in (self.fate, *self.lines, f"{facts}." if facts else "") if line]
         way = f"To keep it: {self.link}" if self.link else self.how
         return "\n".join(
-            [head, *(wrapped(line, "  ") for line in told), *([f"  {way}"] if way else [])]
+            [
+                head,
+                *(wrapped(without_links(line), "  ") for line in told),
+                *([f"  {way}"] if way else []),
+            ]
         )
 
 
@@ -79,7 +106,7 @@ class Wording(Struct, frozen=True):
     @property
     def text(self) -> str:
         """Return the whole digest as plain text."""
-        parts = [wrapped(self.greeting), *(entry.text for entry in self.entries)]
+        parts = [wrapped(without_links(self.greeting)), *(entry.text for entry in self.entries)]
         return "\n\n".join(part for part in (*parts, wrapped(self.foot)) if part)
 
 

@@ -127,6 +127,7 @@ def _new(stack: Stack, rule: Rule, ground: Ground, now: datetime) -> Decision:
     is_adopted = is_taken_in or now - stack.created > ADOPTED_AFTER
     opened = first_lease(stack, rule, ground.policy, now, is_adopted=is_adopted)
     text = f"matches rule '{rule.name}'; {expiry_text(opened, ground.policy)}"
+    text += f"; {opened.protection}" if opened.protection else ""
     text += "".join(f"; {one}" for one in unread_texts(opened, rule))
     if is_adopted:
         text += "; adopted, since it was there before: its owner is told first"

@@ -326,6 +326,8 @@ class Account(Struct, frozen=True, omit_defaults=True):
     """What of `notices.matters_of` the operators have been told."""
     week_told: str = ""
     """The ISO week whose look back the operators were sent last: `2026-W23`."""
+    evidence_key: str = ""
+    """With which values of outputs are hashed for the journal; never in the journal itself."""
     updated_at: Instant | None = None
     version: int = 0
     seq: int = 0

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from janitor.core.decisions import Blocked, Decision
 from janitor.core.ladder import failed_stage, is_failing
-from janitor.core.lease import AWAITING_DELETION, about_of, told_at
+from janitor.core.lease import AWAITING_DELETION, TOLD_AGAIN, about_of, told_at
 from janitor.core.model import (
     ATTENTION,
     BREAKER,
@@ -74,16 +74,25 @@ def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterato
         yield Standing(PROBLEM, (OPERATORS,), lease.problem)
     if lease.ownerless and lease.state is LeaseState.MARKED and told_at(lease, FINAL):
         yield Standing(FINAL, (OPERATORS,))
-    yield from _about_tags(lease)
+    yield from _about_tags(lease, now)
     stack = decision.stack
     if stack is not None and stuck_since(stack, lease, now):
         yield Standing(STUCK, (OPERATORS,), stack.status)
 
 
-def _about_tags(lease: Lease) -> Iterator[Standing]:
-    """Yield what the owners are told once of the stack's tags, whatever its state."""
+def _about_tags(lease: Lease, now: datetime) -> Iterator[Standing]:
+    """Yield what the owners are told once of the stack's tags, whatever its state.
+
+    Of dropped tags once a week, where every second deployment drops them.
+    """
     if lease.tags_dropped_at is not None:
-        yield Standing(TAGS_DROPPED, lease.contacts, about_of(lease, TAGS_DROPPED) or "")
+        heard = {
+            notice.contact
+            for notice in lease.notices
+            if notice.stage == TAGS_DROPPED and now - notice.delivered_at < TOLD_AGAIN
+        }
+        contacts = tuple(contact for contact in lease.contacts if contact not in heard)
+        yield Standing(TAGS_DROPPED, contacts, about_of(lease, TAGS_DROPPED) or "")
     if lease.protect_tag and not is_own(lease.protect_tag):
         # Nobody wrote it for the janitor: let them know what it does here.
         yield Standing(KEPT, lease.contacts, lease.protection)

@@ -113,7 +113,7 @@ def tags_dropped_lines(lease: Lease, ends: str, why: str) -> list[str]:
         why,
         (
             "To keep the tags, set them where each deployment finds them: in the template or the CDK"
-            " code, in samconfig.toml, or with --tags at every deployment."
+            " code, in the file samconfig, or with --tags at every deployment."
         ),
         f"To keep the stack for good, tag it {PROTECT_TAG} with the reason.",
         f"If the janitor is to leave it alone, an operator runs: janitor unmanage {name} --reason '...'",

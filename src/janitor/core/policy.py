@@ -192,6 +192,8 @@ class Policy(Model):
     window: WindowSpec = WindowSpec.model_construct()
     limits: Limits = Limits.model_construct()
     never_delete: tuple[str, ...] = ()
+    journal_outputs: tuple[str, ...] = ()
+    """Globs of the names of outputs whose values the journal may keep: they hold no secrets."""
     operators: Operators = Operators.model_construct()
 
     @model_validator(mode="before")

@@ -12,16 +12,26 @@ from janitor.core.expiry import Deadline, Unreadable, asked_deadline, effective_
 from janitor.core.ground import Ground
 from janitor.core.labels import labels_of
 from janitor.core.ladder import PURGEABLE
-from janitor.core.lease import LET_GO, caps_count_from, deadline_text, notices_that_stay
+from janitor.core.lease import (
+    LET_GO,
+    TOLD_AGAIN,
+    about_of,
+    caps_count_from,
+    deadline_text,
+    notices_that_stay,
+)
 from janitor.core.model import (
     ADOPTED,
     FINAL,
+    KEPT,
     PROBLEM,
     PURGE_TAG,
+    TAGS_DROPPED,
     FormerOwner,
     Lease,
     MoveCause,
     Moved,
+    Notice,
     Stack,
 )
 from janitor.core.policy import Policy, Rule
@@ -37,8 +47,6 @@ from janitor.core.tag_keys import (
 )
 from janitor.core.times import instant_text
 
-TOLD_AGAIN = timedelta(days=7)
-"""So often the owner of a stack whose tags cannot be read is told."""
 REMEMBERED = timedelta(days=7)
 """For so long somebody who owned a stack hears of its mark."""
 _HELD = "the former deadline, which is held"
@@ -340,7 +348,18 @@ def _without_old_notices(found: Refreshed, now: datetime, ground: Ground) -> Ref
         if fresh != lease.notices:
             lease = replace(lease, notices=fresh)
             changes.append("its owner is told again, a week after the last time")
+    # Gone with the next change: that alone is none.
+    if any(_is_outdated(notice, lease, now) for notice in lease.notices):
+        kept = tuple(n for n in lease.notices if not _is_outdated(n, lease, now))
+        lease = replace(lease, notices=kept)
     return Refreshed(lease, tuple(changes))
+
+
+def _is_outdated(notice: Notice, lease: Lease, now: datetime) -> bool:
+    """Tell whether a notice spoke of tags as they were a week ago and are no more."""
+    is_about_tags = notice.stage in (TAGS_DROPPED, KEPT)
+    is_old = now - notice.delivered_at >= TOLD_AGAIN
+    return is_about_tags and is_old and notice.detail != about_of(lease, notice.stage)
 
 
 def _is_void(stage: str) -> bool:

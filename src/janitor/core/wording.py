@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from janitor.core.contacts import clean
-from janitor.core.labels import COST, cost_of, cost_text
+from janitor.core.labels import COST, cost_text
 from janitor.core.ladder import deleted_by
 from janitor.core.lease import is_let_go, unread_texts
-from janitor.core.letter import Choice, Entry, Item, Wording
+from janitor.core.letter import Choice, Entry, Item, Wording, without_links
 from janitor.core.model import (
     ADOPTED,
     ATTENTION,
@@ -119,7 +119,7 @@ def _subject(items: Sequence[Item], now: datetime) -> str:
 
 
 def _fitted(headline: str, rest: str) -> str:
-    text = f"[janitor] {headline}{rest}"
+    text = f"[janitor] {without_links(headline)}{rest}"
     if len(text) > SUBJECT_LENGTH:
         text = text[: SUBJECT_LENGTH - len(rest) - 3] + "..." + rest
     return text
@@ -303,8 +303,7 @@ def _how(item: Item, lease: Lease) -> str:
 def _facts(lease: Lease) -> tuple[tuple[str, str], ...]:
     labels = [(name, text) for name, text in lease.labels if name != COST]
     count = [] if lease.resources is None else [("resources", str(lease.resources))]
-    cost = [(COST, cost_text(lease.labels))] if cost_of(lease.labels) else []
-    return (*labels, *count, *cost)
+    return (*labels, *count, (COST, cost_text(lease.labels)))
 
 
 def _foot(items: Iterable[Item]) -> str:

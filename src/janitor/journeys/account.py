@@ -1,5 +1,6 @@
 """What happens to the sweep itself: mode changes, refused regions, what is held."""
 
+import os
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -71,7 +72,8 @@ def _drafts(notes: Iterable[Note], actor: Actor, now: datetime, policy: Policy) 
 
 def _changes(account: Account, plan: Plan, policy: Policy) -> tuple[Account, list[Note]]:
     notes: list[Note] = []
-    changed = account
+    # It goes with the first note there is, which every account begins with.
+    changed = replace(account, evidence_key=account.evidence_key or os.urandom(32).hex())
     if account.mode is not plan.mode:
         was = f", was {account.mode.value}" if account.mode else ""
         notes.append(("mode.changed", f"mode is {plan.mode.value}{was}", "ok"))

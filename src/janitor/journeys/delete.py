@@ -11,7 +11,7 @@ from janitor.adapters.ports import Clock, Ledger, Policies, Purger, Stacks
 from janitor.core.contacts import clean
 from janitor.core.decisions import Blocked, Delete, Reason, Retry
 from janitor.core.errors import Conflict
-from janitor.core.evidence import snapshot_drafts, snapshots_of
+from janitor.core.evidence import recorded_outputs, snapshot_drafts, snapshots_of
 from janitor.core.ground import ground_of
 from janitor.core.journal import Entry, about, entry
 from janitor.core.ladder import Step, lacks_protection, next_step
@@ -55,7 +55,8 @@ def delete(
     if lease is None or not lease.state.is_open:
         return _skipped(request, "its lease is closed")
     # After the lease: whoever takes a stack out writes here first, and then upon the lease.
-    ground = ground_of(ledger.account(), policy)
+    account = ledger.account()
+    ground = ground_of(account, policy)
     stack = stacks.describe(request.stack_id)
     # Decide.
     decision = decide(stack, lease, policy, now, ground)
@@ -82,6 +83,7 @@ def delete(
         companion=companion,
         now=now,
         policy=policy,
+        outputs=recorded_outputs(stack, policy.journal_outputs, account.evidence_key),
     )
     try:
         ledger.commit(claimed)
@@ -155,6 +157,7 @@ def _claim(
     companion: Companion | None,
     now: datetime,
     policy: Policy,
+    outputs: Mapping[str, str],
 ) -> Entry[Lease]:
     """Return the write that makes the deletion ours: what goes, and what will be done to it."""
     seen = decision.lease or lease
@@ -163,7 +166,13 @@ def _claim(
     left = companion.left if companion else ()
     stays = (*(clean(str(one)) for one in step.retain), *snapshots_of(snapshot), *left)
     drafts = snapshot_drafts(
-        seen, stack, snapshot, actor=ACTOR, now=now, policy_version=policy.version
+        seen,
+        stack,
+        snapshot,
+        actor=ACTOR,
+        now=now,
+        policy_version=policy.version,
+        outputs=outputs,
     )
     intent = about(
         seen,
