@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.acceptance.deployed import Account, Key, Stage
+from tests.acceptance.deployed import PAST, Account, Key, Stage, until
+from tests.iam import Request, is_allowed
 
 FUNCTIONS = ("Sweep", "Notify", "Delete", "Track", "Digest", "Api", "Check", "Archive")
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
@@ -372,3 +373,99 @@ def test_who_is_excepted_may(
 ) -> None:
     """The acts are denied by role, and not because they are wrong in themselves."""
     act(Act(account, keys[function], stages["one"], stages["two"], victim))
+
+
+IN_IT = {
+    "Role": {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "lambda.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ],
+            }
+        },
+    },
+    "Function": {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.13",
+            "Handler": "index.handler",
+            "Code": {"ZipFile": "def handler(event, context): pass"},
+            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        },
+    },
+    "Table": {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "BillingMode": "PAY_PER_REQUEST",
+        },
+    },
+    "Queue": {"Type": "AWS::SQS::Queue"},
+}
+"""One of each that nearly every stack of a developer has."""
+
+NEEDED = {
+    "arn:aws:iam::000000000000:role/{Role}": "iam:TagRole iam:UntagRole iam:GetRole",
+    "arn:aws:lambda:eu-central-1:000000000000:function:{Function}": (
+        "lambda:TagResource lambda:UntagResource lambda:ListTags lambda:GetFunction"
+    ),
+    "arn:aws:dynamodb:eu-central-1:000000000000:table/{Table}": (
+        "dynamodb:TagResource dynamodb:UntagResource dynamodb:DescribeTable"
+    ),
+    "arn:aws:sqs:eu-central-1:000000000000:{Queue}": (
+        "sqs:TagQueue sqs:UntagQueue sqs:GetQueueAttributes"
+    ),
+}
+"""What CloudFormation calls to tag them; the emulator lets it, whatever the caller may."""
+
+
+def deployed_statements(account: Account, stage: Stage, function: str) -> list[dict[str, Any]]:
+    """Return the statements of a function's role as they arrived in the account."""
+    iam = account.client("iam")
+    name = stage.outputs[f"{function}FunctionName"]
+    role = account.client("lambda").get_function_configuration(FunctionName=name)["Role"]
+    role = role.rpartition("/")[2]
+    documents = [
+        iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    ]
+    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+        found = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
+        documents.append(found["PolicyVersion"]["Document"])
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+def test_a_stack_with_function_role_table_and_queue_is_marked_with_the_rights_as_deployed(
+    account: Account, one: Stage
+) -> None:
+    """The tags are on the stack and on what is in it, and IAM would let CloudFormation set them."""
+    stack = account.create_stack("feat-usual", {"team-one": "x", "janitor:expires": PAST}, IN_IT)
+    one.sweep()
+    one.sweep()
+    until(lambda: "tags.written" in one.actions(stack))
+    assert account.tags(stack)["janitor:state"] == "marked-for-deletion"
+    resources = account.client("cloudformation").describe_stack_resources(StackName=stack)
+    ids = {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"].rpartition("/")[2]
+        for resource in resources["StackResources"]
+    }
+    tags = account.client("iam").list_role_tags(RoleName=ids["Role"])["Tags"]
+    assert {"Key": "janitor:state", "Value": "marked-for-deletion"} in tags
+    statements = deployed_statements(account, one, "Sweep")
+    via = {"aws:CalledVia": ("cloudformation.amazonaws.com",)}
+    for arn, actions in NEEDED.items():
+        for action in actions.split():
+            request = Request(action, arn.format(**ids), via)
+            assert is_allowed(statements, request), request
+            assert not is_allowed(statements, request._replace(context={})), request
+    account.client("cloudformation").delete_stack(StackName=stack)
+    until(lambda: account.status(stack) == "DELETE_COMPLETE")
