@@ -320,6 +320,8 @@ API = "arn:aws:apigateway:eu-west-1::"
             "DetectStackDrift", "SignalResource",
         )),
         ("ssm:GetParameters", f"{PARAMETER}cdk-bootstrap/hnb659fds/version", {}, True),
+        ("ssm:GetParameters", "arn:aws:ssm:eu-west-1::parameter/aws/service/ecs/image", {}, True),
+        ("ssm:GetParameters", f"{PARAMETER}aws/mine", VIA, False),
         ("ssm:GetParameters", f"{PARAMETER}anything", VIA, False),
         ("ssm:GetParameters", f"{PARAMETER}janitor-dev/Mode", VIA, False),
         ("apigateway:GET", f"{API}/restapis/abc", VIA, True),
