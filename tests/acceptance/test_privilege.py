@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 from tests.acceptance.deployed import PAST, Account, Key, Stage, until
 from tests.iam import Request, is_allowed
 
+from janitor.core.tagging_rights import CHANGE_SET
+
 FUNCTIONS = ("Sweep", "Notify", "Delete", "Track", "Digest", "Api", "Check", "Archive")
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
@@ -38,6 +40,22 @@ class Act:
     def change_a_stack(self) -> None:
         self._to("cloudformation").update_stack(
             StackName=self._victim, UsePreviousTemplate=True, Tags=[{"Key": "a", "Value": "b"}]
+        )
+
+    def make_a_change_set(self) -> None:
+        self._to("cloudformation").create_change_set(
+            StackName=self._victim, ChangeSetName=CHANGE_SET, UsePreviousTemplate=True,
+            Tags=[{"Key": "a", "Value": "b"}],
+        )  # fmt: skip
+
+    def execute_a_change_set(self) -> None:
+        self._to("cloudformation").execute_change_set(
+            StackName=self._victim, ChangeSetName=CHANGE_SET
+        )
+
+    def make_a_change_set_for_the_janitor(self) -> None:
+        self._to("cloudformation").create_change_set(
+            StackName="janitor-one", ChangeSetName=CHANGE_SET, UsePreviousTemplate=True
         )
 
     def change_the_janitor(self) -> None:
@@ -225,6 +243,7 @@ class Act:
 NOBODY = (
     Act.delete_the_janitor,
     Act.change_the_janitor,
+    Act.make_a_change_set_for_the_janitor,
     Act.create_a_stack,
     Act.delete_a_resource_past_cloudformation,
     Act.delete_code_past_cloudformation,
@@ -264,6 +283,8 @@ BUT = {
     # Denied to delete as well, by a condition (cloudformation:RoleArn) that the emulator ignores.
     Act.delete_a_stack_with_another_role: {"Delete"},
     Act.change_a_stack: {"Sweep"},
+    Act.make_a_change_set: {"Sweep"},
+    Act.execute_a_change_set: {"Sweep"},
     Act.see_all_stacks: {"Sweep", "Check"},
     Act.list_open_leases: {"Sweep", "Check", "Digest"},
     Act.list_events_by_day: {"Digest"},
@@ -355,6 +376,7 @@ def test_the_same_credentials_do_what_the_function_needs(
     [
         ("Sweep", Act.see_all_stacks),
         ("Sweep", Act.list_open_leases),
+        ("Sweep", Act.make_a_change_set),
         ("Check", Act.see_all_stacks),
         ("Digest", Act.list_open_leases),
         ("Digest", Act.list_events_by_day),
