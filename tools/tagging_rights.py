@@ -329,7 +329,8 @@ def takes_tags(schema: Mapping[str, Any]) -> bool:
     tagging = schema.get("tagging")
     if tagging is not None:
         return bool(tagging.get("taggable", True))
-    looks = any(re.fullmatch(r"tags?|.*tags", name, re.IGNORECASE) for name in schema["properties"])
+    names = {*schema["properties"], *schema.get("definitions", ())}
+    looks = any(re.fullmatch(r"tag|.*tags|tagspecifications", n, re.IGNORECASE) for n in names)
     return bool(schema.get("taggable", looks))
 
 

@@ -237,6 +237,7 @@ def test_what_is_written_by_hand_in_the_tool_is_still_asked_for(
         (["Custom::Anything", "AWS::CloudFormation::CustomResource", "Datadog::Monitors::Monitor"], ()),
         (["AWSQS::EKS::Cluster", "AwsCommunity::S3::DeleteBucketContents"], ()),
         (["AWS::New::Thing"], ("AWS::New::Thing",)),
+        (["AWS::DynamoDB::GlobalTable"], ("AWS::DynamoDB::GlobalTable",)),  # of replicas alone
         (["aws::s3::bucket"], ("aws::s3::bucket",)),
         (["Custom", "::", "", "Some::Module::Of::MODULE", "A\n::B::C"],
          ("", "::", "A\n::B::C", "Custom", "Some::Module::Of::MODULE")),

@@ -169,9 +169,9 @@ AWS::DirectoryService =MicrosoftAD +SimpleAD
 AWS::DocDB -DBCluster +DBClusterParameterGroup -DBInstance +DBSubnetGroup =EventSubscription
   +GlobalCluster
 AWS::DocDBElastic -Cluster -ClusterSnapshot
-AWS::DynamoDB =Backup =GlobalTable +Table
+AWS::DynamoDB =Backup -GlobalTable +Table
 AWS::EC2 +ApplicationStatusCheck +CapacityManagerDataExport +CapacityReservation
-  +CapacityReservationFleet +CarrierGateway =ClientVpnAuthorizationRule =ClientVpnEndpoint
+  +CapacityReservationFleet +CarrierGateway =ClientVpnAuthorizationRule -ClientVpnEndpoint
   =ClientVpnRoute =ClientVpnTargetNetworkAssociation +CustomerGateway +DHCPOptions =EC2Fleet +EIP
   =EIPAssociation +EgressOnlyInternetGateway =EnclaveCertificateIamRoleAssociation +FlowLog
   +FpgaImage =GatewayRouteTableAssociation +Host +IPAM =IPAMAllocation +IPAMPool =IPAMPoolCidr
