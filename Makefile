@@ -87,7 +87,7 @@ screenshots: setup ## take the pictures of the extension page in docs/images ane
 rights: setup ## write anew what the sweep may tag, from the schemas of types that cfn-lint ships
 	@$(BIN)/python tools/tagging_rights.py
 
-taggable: setup ## say which stacks of your templates the janitor could tag (TEMPLATES=directory)
+taggable: setup ## say by which way stacks of your templates would be tagged, or why not (TEMPLATES=directory)
 	@$(BIN)/python tools/taggable.py $(TEMPLATES)
 
 bench: setup ## measure calls, time and memory; results and machine go to a file

@@ -1,19 +1,18 @@
-"""`make taggable TEMPLATES=directory`: which stacks of these templates the janitor could tag.
+"""`make taggable TEMPLATES=directory`: by which way the janitor could tag stacks of these templates.
 
-Looks at the types of what is in them, for stacks without a service role: with one, CloudFormation
-tags with that role's rights. Prints a line for each template that has a type which hinders, and
-the sums. Files that are no templates are passed over.
+It looks as the sweep does, at stacks without a service role: with one, CloudFormation tags with
+that role's rights. What is nested in them it does not see. Prints a line for each template whose
+stacks would not be tagged, with the reason, and the sums. What is no template is passed over.
 """
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import yaml
-
-from janitor.core.tagging_rights import at_creation_only, uncovered
+from janitor.adapters.templates import parsed
+from janitor.core.tag_ways import Anatomy, Part, Refusal, Way, way_of
 
 SUFFIXES = {".yaml", ".yml", ".json", ".template"}
 MADE_BY_SAM = {
@@ -26,44 +25,27 @@ MADE_BY_SAM = {
     "AWS::Serverless::Application": ("AWS::CloudFormation::Stack",),
 }
 """What SAM makes of its types, as far as it takes tags; a stack has these, not SAM's."""
-
-
+WAYS = {Way.PLAIN: "a plain update", Way.CHANGE_SET: "a change set that shows tags alone"}
 NO_TYPE = "(no type)"
 """As in templates of other tools, which make one for CloudFormation of them."""
 
 
 class Looked(NamedTuple):
-    """What hinders the tags of one template's stacks."""
+    """By which way stacks of one template could be tagged, or why by none."""
 
     file: str
-    uncovered: tuple[str, ...]
-    at_creation_only: tuple[str, ...]
+    way: Way | Refusal
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML whose short functions (`!Ref`) are passed over: the types alone count."""
-
-
-_Loader.add_multi_constructor("!", lambda _loader, _name, _node: None)
-
-
-def types_in(text: str) -> frozenset[str] | None:
-    """Return the types of a template's resources; None for what is no template."""
-    try:
-        template: Any = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError:
-        return None
-    resources = template.get("Resources") if isinstance(template, dict) else None
-    if not isinstance(resources, dict):
-        return None
-    found = list(_types(resources))
-    if not found:
-        return None
+def types_in(template: object) -> frozenset[str]:
+    """Return the types of a template's resources; none for what is no template."""
+    resources = template.get("Resources") if isinstance(template, Mapping) else None
+    found = _types(resources) if isinstance(resources, Mapping) else ()
     return frozenset(made for one in found for made in MADE_BY_SAM.get(one, (one,)))
 
 
-def _types(resources: dict[str, Any]) -> Iterator[str]:
-    """Yield the types of resources, those in loops too; a type that is no text is `(no type)`."""
+def _types(resources: Mapping[str, object]) -> Iterator[str]:
+    """Yield the types of resources, those in loops too; a type that is no text is `NO_TYPE`."""
     for name, one in resources.items():
         match one:
             case [_, _, dict() as repeated] if str(name).startswith("Fn::ForEach::"):
@@ -77,26 +59,26 @@ def _types(resources: dict[str, Any]) -> Iterator[str]:
 
 
 def look(directory: Path) -> Iterator[Looked]:
-    """Yield what hinders each template under a directory, by file."""
+    """Yield by which way each template under a directory could be tagged, by file."""
     for path in sorted(directory.rglob("*")):
         if path.suffix in SUFFIXES and path.is_file():
-            types = types_in(path.read_text(encoding="utf-8", errors="replace"))
-            if types is not None:
-                name = str(path.relative_to(directory))
-                yield Looked(name, uncovered(types), at_creation_only(types))
+            template, _ = parsed(path.read_text(encoding="utf-8", errors="replace"))
+            if types := types_in(template):
+                root = Part(name=path.stem, template=template, types=tuple(types))
+                way = way_of(Anatomy(root=root), status="CREATE_COMPLETE", role="", reads_ssm=False)
+                yield Looked(str(path.relative_to(directory)), way)
 
 
 def table(found: Iterable[Looked]) -> Iterator[str]:
     """Yield the lines to print."""
     found = list(found)
-    hindered = [one for one in found if one.uncovered or one.at_creation_only]
-    for one in hindered:
-        late = [f"{name} (at creation only)" for name in one.at_creation_only]
-        yield f"{one.file}: {', '.join([*one.uncovered, *late])}"
-    counts = Counter(name for one in hindered for name in one.uncovered + one.at_creation_only)
+    refused = [(one.file, one.way) for one in found if isinstance(one.way, Refusal)]
+    yield from (f"{file}: {way}" for file, way in refused)
     yield ""
-    yield from (f"{number:4} {name}" for name, number in counts.most_common())
-    yield f"{len(found) - len(hindered)} of {len(found)} could be tagged by what is in them"
+    reasons = Counter(f"not tagged: {way.why}" for _, way in refused)
+    ways = Counter(f"tagged by {WAYS[one.way]}" for one in found if isinstance(one.way, Way))
+    yield from (f"{number:4} {text}" for text, number in (ways + reasons).most_common())
+    yield f"{len(found):4} templates"
 
 
 def main(directory: str) -> int:

@@ -1,9 +1,11 @@
-"""Which templates of a directory could be tagged, as `make taggable` prints it."""
+"""By which way stacks of templates in a directory could be tagged, as `make taggable` prints it."""
 
 from pathlib import Path
 
 import pytest
-from tools.taggable import main, types_in
+from tools.taggable import look, main, types_in
+
+from janitor.adapters.templates import parsed
 
 
 @pytest.mark.parametrize(
@@ -18,38 +20,53 @@ from tools.taggable import main, types_in
         ("Resources: {'Fn::ForEach::T': [N, [a, b], {'T${N}': {Type: AWS::SNS::Topic}}]}",
          {"AWS::SNS::Topic"}),
         ("Resources: {M: {Type: !Rain::Module x.yml}}", {"(no type)"}),
-        ("Resources: {}", None),
-        ("Resources: x", None),
-        ("on: push", None),
-        ("[1, 2]", None),
-        ("a: [", None),
-        ("", None),
+        ("Resources: {}", set()),
+        ("Resources: x", set()),
+        ("on: push", set()),
+        ("[1, 2]", set()),
+        ("a: [", set()),
+        ("", set()),
     ],
 )  # fmt: skip
-def test_types_are_read_from_what_is_a_template(text: str, types: set[str] | None) -> None:
-    """YAML or JSON, with functions, loops and SAM; anything else is passed over."""
-    assert types_in(text) == types
+def test_types_are_read_from_what_is_a_template(text: str, types: set[str]) -> None:
+    """YAML or JSON, with functions, loops and SAM; anything else has none."""
+    assert types_in(parsed(text)[0]) == types
 
 
-def test_each_template_that_cannot_be_tagged_is_named_with_its_types(
+def test_each_template_that_would_not_be_tagged_is_named_with_the_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With what hinders it, what hinders most, and how many are left."""
+    """By the sweep's own rules, which tests of theirs hold; and the sums."""
     (tmp_path / "deep").mkdir()
-    good, bad, late = tmp_path / "good.yaml", tmp_path / "deep/bad.json", tmp_path / "late.yml"
-    good.write_text("Resources: {Q: {Type: AWS::SQS::Queue}, C: {Type: Custom::X}}")
-    bad.write_text('{"Resources": {"P": {"Type": "AWS::SSM::Parameter"}}}')
-    late.write_text("Resources: {K: {Type: AWS::EC2::KeyPair}, P: {Type: AWS::SSM::Parameter}}")
-    (tmp_path / "notes.txt").write_text("Resources: {P: {Type: AWS::SSM::Parameter}}")
+    texts = {
+        "good.yaml": "Resources: {Q: {Type: AWS::SQS::Queue}, C: {Type: Custom::X}}",
+        "sam.yaml": "Transform: AWS::Serverless-2016-10-31\n"
+                    "Resources: {F: {Type: AWS::Serverless::Function}}",
+        "nested.yaml": "Resources: {N: {Type: AWS::CloudFormation::Stack}}",
+        "deep/bad.json": '{"Resources": {"P": {"Type": "AWS::SSM::Parameter"}}}',
+        "late.yml": "Resources: {K: {Type: AWS::EC2::KeyPair}}",
+        "secret.template": "Resources: {Q: {Type: AWS::SQS::Queue, Properties: {QueueName: "
+                           "'{{resolve:secretsmanager:s}}'}}}",
+        "notes.txt": "Resources: {P: {Type: AWS::SSM::Parameter}}",
+    }  # fmt: skip
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     assert main(str(tmp_path)) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "deep/bad.json: AWS::SSM::Parameter",
-        "late.yml: AWS::SSM::Parameter, AWS::EC2::KeyPair (at creation only)",
-        "",
-        "   2 AWS::SSM::Parameter",
-        "   1 AWS::EC2::KeyPair",
-        "1 of 3 could be tagged by what is in them",
+    *refused, one, two, three, four, five, count = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in refused] == [
+        "deep/bad.json", "late.yml", "secret.template", ""
+    ]  # fmt: skip
+    assert "AWS::SSM::Parameter" in refused[0]
+    assert "AWS::EC2::KeyPair" in refused[1]
+    assert sorted([one, two, three, four, five]) == [
+        "   1 not tagged: at creation",
+        "   1 not tagged: dynamic reference",
+        "   1 not tagged: rights",
+        "   1 tagged by a plain update",
+        "   2 tagged by a change set that shows tags alone",
     ]
+    assert count == "   6 templates"
+    assert [one.file for one in look(tmp_path)] == sorted(texts.keys() - {"notes.txt"})
 
 
 def test_a_directory_without_templates_is_an_error(
