@@ -26,6 +26,7 @@ from janitor.core.errors import JanitorError
 from janitor.core.journal import Actor, Draft, entry, target_of
 from janitor.core.letter import Wording
 from janitor.core.model import Contact, ContactKind, Lease, Stack
+from janitor.core.proposals import Proposal, Readiness
 from janitor.core.requests import DeletionRequest, Message
 from janitor.settings import read_settings
 
@@ -34,6 +35,7 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ID = f"arn:aws:cloudformation:{HERE}:123456789012:stack/feat/1"
 LEASE = Lease(ID, "feat", HERE, "all", NOON, NOON)
 STACK = Stack(ID, "feat", HERE, "CREATE_COMPLETE", NOON)
+PROPOSAL = Proposal("arn:of:a:change-set", Readiness.READY)
 WITH_ID = {"x-amzn-RequestId": "request"}
 
 
@@ -115,7 +117,12 @@ def deployment(aws: Aws) -> Deployment:
 CALLS: dict[str, Callable[[Aws], object]] = {
     "describe": lambda aws: cloudformation(aws).describe(ID),
     "tag": lambda aws: cloudformation(aws).tag(STACK, {"a": "b"}, (), "token"),
-    "own update": lambda aws: cloudformation(aws).own_update(ID, "token"),
+    "anatomy": lambda aws: cloudformation(aws).anatomy(STACK),
+    "propose": lambda aws: cloudformation(aws).propose(STACK, {"a": "b"}, (), "token"),
+    "proposal": lambda aws: cloudformation(aws).proposal(STACK, {"a": "b"}, ()),
+    "execute": lambda aws: cloudformation(aws).execute(STACK, PROPOSAL, "token"),
+    "withdraw": lambda aws: cloudformation(aws).withdraw(ID),
+    "outcome of tags": lambda aws: cloudformation(aws).tag_outcome(STACK, "token", None),
     "delete": lambda aws: cloudformation(aws).delete(ID, "token"),
     "importers": lambda aws: cloudformation(aws).importers(ID, "export"),
     "count": lambda aws: cloudformation(aws).count(ID),
@@ -187,7 +194,16 @@ def test_an_archive_that_is_not_s3_has_neither_taken_nor_kept_anything(
 
 
 HAVE_TO_HOLD = {
-    *("describe", "own update", "importers", "count", "fates", "open records", "chain"),
+    *(
+        "describe",
+        "outcome of tags",
+        "proposal",
+        "importers",
+        "count",
+        "fates",
+        "open records",
+        "chain",
+    ),
     *("chain keys", "events", "policy", "mode", "queue", "topic", "outputs", "schedules"),
 }
 

@@ -20,6 +20,8 @@ from janitor.core.errors import DeleteRefused, StackNotFound, TagRefused
 from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
 from janitor.core.resources import NESTED, Count, Resource, Snapshot
+from janitor.core.tag_outcomes import Became, TagOutcome
+from janitor.core.tag_ways import Why
 
 REGIONS = ("eu-central-1", "us-east-1")
 HOME = REGIONS[0]
@@ -323,15 +325,16 @@ def test_a_region_without_stacks_is_an_empty_listing(world: World) -> None:
 
 
 def test_a_new_tag_leaves_the_other_tags_alone(world: World) -> None:
-    """The full list goes out, and the time of the update comes back."""
+    """The full list goes out, and the time of the update is known by its events."""
     stack = world.create("feat", {"owner": "a@b.c", "old": "1"})
-    moved = world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, ["old"], "token-1")
+    assert world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, ["old"], "token-1")
     world.finish(stack.stack_id)
     after = described(world, stack)
     assert after.tags == {"owner": "a@b.c", "janitor:state": "marked-for-deletion"}
-    assert moved == after.updated
-    assert moved is not None
-    assert moved > stack.created
+    assert after.updated is not None
+    assert after.updated > stack.created
+    outcome = world.stacks.tag_outcome(after, "token-1", stack.created)
+    assert outcome == TagOutcome(Became.DONE, "", after.updated)
     assert listed(world)[stack.stack_id].tags == after.tags
 
 
@@ -346,24 +349,26 @@ def test_the_last_tag_can_be_removed(world: World) -> None:
 def test_tags_that_are_there_already_are_no_update(world: World) -> None:
     """Nothing moves, and nothing is taken for the janitor's own update."""
     stack = world.create("feat", {"a": "1"})
-    assert world.stacks.tag(stack, {"a": "1"}, ["b"], "token-1") is None
+    assert world.stacks.tag(stack, {"a": "1"}, ["b"], "token-1") is False
     assert described(world, stack).updated == stack.updated
 
 
 def test_an_update_is_known_as_ones_own_by_its_token(world: World) -> None:
     """Until somebody else updates the stack; another token never was it.
 
-    Fails if `own_update` of twin or adapter does not look at the token.
+    Fails if `tag_outcome` of twin or adapter does not look at the token.
     """
     stack = world.create("feat", {"owner": "a@b.c"})
-    assert world.stacks.own_update(stack.stack_id, "token-1") is None
-    at = world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, (), "token-1")
-    world.finish(stack.stack_id)
-    assert at is not None
-    assert world.stacks.own_update(stack.stack_id, "token-1") == at
-    assert world.stacks.own_update(stack.stack_id, "token-2") is None
+    nothing = TagOutcome(Became.NOTHING)
+    assert world.stacks.tag_outcome(stack, "token-1", stack.created) == nothing
+    world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, (), "token-1")
+    after = world.finish(stack.stack_id)
+    done = TagOutcome(Became.DONE, "", after.updated)
+    assert world.stacks.tag_outcome(after, "token-1", stack.created) == done
+    assert world.stacks.tag_outcome(after, "token-2", stack.created) == nothing
     world.redeploy(stack.stack_id, {"owner": "a@b.c"})
-    assert world.stacks.own_update(stack.stack_id, "token-1") is None
+    later = described(world, stack)
+    assert world.stacks.tag_outcome(later, "token-1", stack.created) == TagOutcome(Became.DONE)
 
 
 def test_a_redeployment_replaces_all_tags(world: World) -> None:
@@ -379,8 +384,9 @@ def test_a_stack_that_was_updated_since_is_not_tagged(world: World) -> None:
     """The decision saw another deployment; the owner's new tags stay."""
     stack = world.create("feat", {"janitor:ttl": "1d"})
     world.redeploy(stack.stack_id, {"janitor:ttl": "9d"})
-    with pytest.raises(TagRefused, match="in between"):
+    with pytest.raises(TagRefused) as refused:
         world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, (), "token-1")
+    assert refused.value.why == Why.MOVED
     assert described(world, stack).tags == {"janitor:ttl": "9d"}
 
 

@@ -128,13 +128,16 @@ class Checkers(Observer):
         if stack.status == "DELETE_FAILED" and {o.logical_id for o in step.retain} != failed:
             self.no(4, f"{stack.name} leaves {step.retain}, and {failed} failed")
 
-    def on_tag(self, stack_id: str, world: World) -> None:
+    def on_tag(self, stack_id: str, world: World, *, shown: bool = False) -> None:
         """Look at a change of tags before it takes effect."""
         self._intent("tags", stack_id)
         if not any(view.mode.notifies for view in world.views):
             self.no(8, f"tagged in mode {world.mode}")
         if not any(view.terms.tagging == "on" for view in world.views):
             self.no(4, "tagged though the policy says off")
+        if more := truth.more_than_tags(stack_id, world.stacks, shown=shown):
+            self.no(10, f"{stack_id} is tagged, and {more}")
+        world.seen["tagged by a change set"] += shown
 
     def on_send(self, message: Message, world: World) -> None:
         """Look at a notice as it leaves."""

@@ -9,6 +9,7 @@ from janitor.core.decisions import Close, decision_name
 from janitor.core.model import ACCOUNT_KEY, OPERATORS, LeaseState, Mode
 from janitor.core.notices import is_about_an_outcome
 from janitor.core.requests import DeletionRequest, NoticeRequest
+from janitor.journeys.tagging import is_open
 
 
 def asked_to_delete(swept: Swept) -> set[str]:
@@ -44,7 +45,10 @@ def compared(swept: Swept) -> Iterator[tuple[str, object, object]]:
         }
 
     def released(decision: Any) -> bool:
-        return isinstance(decision, Close) and decision.outcome is LeaseState.RELEASED
+        is_released = isinstance(decision, Close) and decision.outcome is LeaseState.RELEASED
+        # What became of the tags is seen first.
+        has_tags = is_released and (decision.tags is not None or is_open(decision.lease.tagging))
+        return is_released and not (has_tags and plan.mode.notifies)
 
     if plan.mode is Mode.OFF:
         return

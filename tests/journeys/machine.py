@@ -32,7 +32,7 @@ from tests.journeys.drawn import (
 )
 from tests.journeys.ending import come_to_rest
 from tests.journeys.faults import Fault, Schedule
-from tests.journeys.truth import LIFETIME, NEARLY, PROTECTING
+from tests.journeys.truth import HAZARDS, LIFETIME, NEARLY, PROTECTING
 from tests.journeys.world import REGIONS, World
 
 from janitor.core.decisions import decision_name
@@ -333,7 +333,24 @@ class Account(RuleBasedStateMachine):
         if special >= 16:
             contents["created"] = self.world.now - timedelta(days=8, minutes=len(self.world.told))
         self.world.create(name, region, tags, nested=special == 6, **contents)
+        self.hazard(name, region, more)
         self.step()
+
+    def hazard(self, name: str, region: str, n: int) -> None:
+        """Let every other stack be one whose update would read something anew; some have moved."""
+        stacks = self.world.stacks
+        found = [s for s in self.world.alive() if (s.name, s.region) == (name, region)]
+        if n % 2 or not found or found[0].stack_id in stacks.templates:
+            return
+        stack_id = found[0].stack_id
+        beside, moved = HAZARDS[n // 2 % len(HAZARDS)]
+        resources = {one.logical_id: {"Type": one.type} for one in stacks.resources.of(stack_id)}
+        stacks.templates[stack_id] = {"Resources": resources, **beside}
+        stacks.moved[stack_id] = moved
+        if "Transform" not in beside and "Parameters" not in beside:
+            stacks.hidden.add(stack_id)
+        if n % 10 == 0:
+            stacks.change_sets[stack_id] = ("pipeline",)
 
     def contents(self, name: str, n: int) -> dict[str, Any]:
         """Return what a stack consists of, exports and imports, and whose role it has."""

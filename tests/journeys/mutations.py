@@ -56,7 +56,12 @@ MUTATIONS = (
     ),
     Mutation(1, "core/conditions.py", "is_met = opens == self.now", "is_met = True"),
     Mutation(1, "core/refresh.py", "deployed_at(stack, lease) < said", "said"),
-    Mutation(1, "journeys/tagging.py", ", deployed_at=deployed_at(stack, lease)\n", "\n"),
+    Mutation(
+        1,
+        "journeys/tagging.py",
+        "tagging=tagging, deployed_at=deployed_at(self.stack, self.lease)",
+        "tagging=tagging",
+    ),
     # 2. An acknowledged extension is never lost.
     Mutation(
         2,
@@ -158,8 +163,8 @@ MUTATIONS = (
     Mutation(
         5,
         "journeys/tagging.py",
-        'write(lease, asked, "tags.intended"',
-        'write(lease, replace(asked, tag_attempt=change.attempt), "tags.intended"',
+        'tag_attempt="" if outcome.became is Became.NOTHING else last.attempt',
+        "tag_attempt=last.attempt",
     ),
     # 6. A surprise holds what it touches, by the policy and by tags; load holds nothing.
     Mutation(
@@ -254,6 +259,18 @@ MUTATIONS = (
         "if why := self.unreadable.get(stack_id):",
         'if False and (why := ""):',
     ),
+    # 10. Tags and nothing but tags.
+    Mutation(
+        10,
+        "core/tag_ways.py",
+        "return Way.CHANGE_SET if is_known or anatomy.nested or hides else Way.PLAIN",
+        "return Way.PLAIN",
+    ),
+    Mutation(
+        10, "journeys/tagging.py", "if more := verdict(shown, anatomy.from_ssm):", "if False:"
+    ),
+    Mutation(10, "core/tag_ways.py", "    if anatomy.change_sets:\n", "    if False:\n"),
+    Mutation(10, "core/read_anew.py", 'return "resolve:" in rest or is_begun', "return False"),
     # 11. Who means to keep a stack keeps it, however they write it.
     Mutation(
         11,

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.journeys.truth import read_notice
@@ -18,6 +17,7 @@ from janitor.core.ladder import Step
 from janitor.core.model import Audience, Lease, Mode, Stack, Subscription
 from janitor.core.plan import Listing
 from janitor.core.policy import Policy
+from janitor.core.proposals import Proposal
 from janitor.core.requests import DeletionRequest, Message, Sent, Telling
 from janitor.core.resources import Resource
 
@@ -36,8 +36,8 @@ class Queued:
 class Observer:
     """What the checkers are told about, at the moment when it happens."""
 
-    def on_tag(self, stack_id: str, world: "World") -> None:
-        """The tags of a stack are about to be changed."""
+    def on_tag(self, stack_id: str, world: "World", *, shown: bool = False) -> None:
+        """The tags of a stack are about to be changed, or a change set for that executed."""
 
     def on_delete(self, stack_id: str, step: Step, world: "World") -> None:
         """A stack is about to be deleted."""
@@ -102,18 +102,29 @@ class RecordingStacks(MemoryStacks):
         put: Mapping[str, str],
         remove: Collection[str],
         token: str,
-        *,
-        read_back: bool = True,
-    ) -> datetime | None:
+    ) -> bool:
         """Record the call, then change the tags."""
-        world = self.world
-        world.mutations += 1
-        world.observer.on_tag(stack.stack_id, world)
-        updated = super().tag(stack, put, remove, token, read_back=read_back)
-        if updated is not None and world.schedule.faults:
-            # Should its record be lost, nobody can tell this from a deployment.
-            world.maybe_deployed.setdefault(stack.stack_id, set()).add(updated)
-        return updated
+        self.world.mutations += 1
+        self.world.observer.on_tag(stack.stack_id, self.world)
+        return super().tag(stack, put, remove, token)
+
+    def propose(
+        self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
+    ) -> bool:
+        """Record the call: it changes something at AWS, if nothing of the stack."""
+        self.world.mutations += 1
+        return super().propose(stack, put, remove, token)
+
+    def execute(self, stack: Stack, proposal: Proposal, token: str) -> None:
+        """Record the call, then change the tags."""
+        self.world.mutations += 1
+        self.world.observer.on_tag(stack.stack_id, self.world, shown=True)
+        super().execute(stack, proposal, token)
+
+    def withdraw(self, stack_id: str) -> None:
+        """Record the call."""
+        self.world.mutations += 1
+        super().withdraw(stack_id)
 
     def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
         """Record the call with everything as it is right now, then delete."""

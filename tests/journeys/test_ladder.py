@@ -857,7 +857,7 @@ def test_a_stack_that_is_set_free_gets_its_protection_back_first(first: str) -> 
     story.stacks.set(stack_id, first)
     story.sweep()
     story.stacks.set(stack_id, "UPDATE_COMPLETE")
-    for _ in range(2):
+    for _ in range(3):
         story.sweep()
     assert story.stack(stack_id).termination_protection
     assert story.lease(stack_id).state is LeaseState.RELEASED

@@ -133,11 +133,12 @@ class Mute:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stacks, name)
 
-    def tag(self, *args: Any, **how: Any) -> None:
-        """Change them, and be cut off, or see no change in time."""
-        self.stacks.tag(*args, **how)
-        if self.is_cut_off:
-            raise JanitorError("describing feat failed: Rate exceeded")
+    def tag(self, *args: Any) -> bool:
+        """Change them, and be cut off, or answer."""
+        is_taken = self.stacks.tag(*args)
+        if not self.is_cut_off:
+            return is_taken
+        raise JanitorError("describing feat failed: Rate exceeded")
 
 
 @pytest.mark.parametrize("is_cut_off", [True, False])
@@ -156,7 +157,7 @@ def test_tags_whose_answer_was_lost_do_not_take_it_back_either(is_cut_off: bool)
     assert story.sweep().plan == planned
     lease = story.lease(stack_id)
     assert (lease.state, lease.expires_at) == (LeaseState.MARKED, MONDAY + DAY)
-    assert (lease.tag_token, story.actions(stack_id)[-1]) == ("", "tags.written")
+    assert (lease.tagging, story.actions(stack_id)[-1]) == (None, "tags.written")
     story.stacks.redeploy(stack_id)
     story.sweep()
     assert story.lease(stack_id).state is LeaseState.ACTIVE
@@ -165,7 +166,7 @@ def test_tags_whose_answer_was_lost_do_not_take_it_back_either(is_cut_off: bool)
 def test_a_deployment_after_tags_whose_answer_was_lost_takes_it_back() -> None:
     """It keeps all tags, the janitor's own among them, and is none of its updates.
 
-    Fails if `own_update` of the twin, or of the adapter, does not look at the token.
+    Fails if `tag_outcome` of the twin, or of the adapter, does not look at the token.
     """
     story, stack_id = let_go_on_tuesday()
     replace(story.janitor, stacks=Mute(story.stacks, is_cut_off=True)).sweep(SWEEPER)

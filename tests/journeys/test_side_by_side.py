@@ -3,7 +3,6 @@
 import random
 import threading
 from collections.abc import Collection, Mapping
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -55,14 +54,12 @@ class Moody(MemoryStacks):
         put: Mapping[str, str],
         remove: Collection[str],
         token: str,
-        *,
-        read_back: bool = True,
-    ) -> datetime | None:
+    ) -> bool:
         """Tag, after a while, unless it is a bad one."""
         dawdle()
         if stack.name in self.bad:
             raise JanitorError(f"no tags for {stack.name}")
-        return super().tag(stack, put, remove, token, read_back=read_back)
+        return super().tag(stack, put, remove, token)
 
     def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
         """Delete, after a while."""

@@ -79,8 +79,8 @@ def test_a_whole_life_from_deployment_to_deletion() -> None:
         "notice.delivered",
         "stack.marked",
         "tags.intended",
-        "tags.written",
         "notice.delivered",
+        "tags.written",
         "stack.recorded",
         "deletion.intended",
         "deletion.started",
@@ -95,6 +95,7 @@ def test_a_dry_run_decides_the_same_and_applies_nothing() -> None:
     """Plan and act share one path."""
     story = Story()
     story.until_marked()
+    story.sweep()
     story.deploy("new")
     story.wait(1)
     records, calls = dict(story.ledger.records), len(story.stacks.calls)

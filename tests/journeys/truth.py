@@ -4,6 +4,7 @@ Nothing here calls the janitor's own rules: tags, rules and dates are read anew,
 owners were told is read from the text that they were sent.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from functools import cache
 from msgspec import Struct
 from msgspec.structs import replace
 
+from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.core.model import Stack
 from janitor.core.policy import Policy
 from janitor.core.resources import Resource
@@ -63,6 +65,9 @@ class Terms(Struct, frozen=True):
     purge: bool = False
     last_resort: str = "none"
     cleanup_role: str | None = None
+
+
+SSM = {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/a"}
 
 
 @cache
@@ -178,6 +183,36 @@ def protected(stack: Stack, terms: Terms) -> bool:
 def tagged_to_stay(stack: Stack) -> bool:
     """Tell whether a tag protects the stack; `DoNotDelete` does not when it says `false`."""
     return any(stack.tags.get(key, "false") != "false" for key in PROTECTING)
+
+
+def more_than_tags(stack_id: str, stacks: MemoryStacks, *, shown: bool) -> str:
+    """Say what an update of a stack for its tags may change besides; `shown`: by a change set.
+
+    A change set shows what SSM and transforms give now, and not what a dynamic reference does.
+    """
+    if stacks.change_sets.get(stack_id):
+        return "a change set of somebody else's is lost"
+    family = [stack_id, *(s.stack_id for s in stacks.stacks.values() if s.parent_id == stack_id)]
+    if any(stacks.moved.get(one) for one in family):
+        return "something that it reads anew has moved"
+    text = json.dumps([stacks.templates.get(one) for one in family])
+    never = [word for word in ("{{resolve:", "Fn::GetStackOutput") if word in text]
+    anew = [word for word in ("Transform", '{"Ref": "FromSsm"}') if word in text]
+    return ", ".join(
+        [*never, *([] if shown else anew), *(["nested"] * (len(family) > 1 and not shown))]
+    )
+
+
+HAZARDS: tuple[tuple[Mapping[str, object], tuple[str, ...]], ...] = (
+    ({"Parameters": {"FromSsm": SSM}, "Outputs": {"O": {"Value": {"Ref": "FromSsm"}}}}, ()),
+    ({"Parameters": {"FromSsm": SSM}, "Outputs": {"O": {"Value": {"Ref": "FromSsm"}}}}, ("Queue",)),
+    ({"Parameters": {"BootstrapVersion": SSM}, "Rules": {"R": {"Ref": "BootstrapVersion"}}}, ()),
+    ({"Transform": "AWS::Serverless-2016-10-31"}, ()),
+    ({"Transform": "AWS::Serverless-2016-10-31"}, ("Queue",)),
+    ({"Metadata": {"secret": "{{resolve:secretsmanager:s:SecretString:p}}"}}, ("Queue",)),
+    ({"Outputs": {"O": {"Value": {"Fn::GetStackOutput": {"StackName": "p"}}}}}, ("Queue",)),
+)
+"""Parts of a template beside its resources, and what of those an update for tags would change."""
 
 
 def may_purge(stack: Stack, resource: Resource, terms: Terms) -> bool:

@@ -14,9 +14,10 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
 from janitor.adapters.clients import CLIENT_CONFIG, read_timestamp, speed_up_timestamps
-from janitor.adapters.cloudformation import CAPABILITIES, CloudFormation
+from janitor.adapters.cloudformation import CloudFormation
 from janitor.adapters.reasons import LONGEST, capped
 from janitor.adapters.stack_reading import stacks_of
+from janitor.adapters.stack_tagging import CAPABILITIES
 from janitor.core.causes import Cause, cause_of, cause_of_refusal
 from janitor.core.errors import (
     ConfigurationError,
@@ -25,7 +26,6 @@ from janitor.core.errors import (
     StackNotFound,
     TagRefused,
 )
-from janitor.core.families import with_families
 from janitor.core.ladder import Rung, Step
 from janitor.core.model import Stack
 from janitor.core.resources import (
@@ -37,6 +37,7 @@ from janitor.core.resources import (
     whole,
     with_nested,
 )
+from janitor.core.tag_outcomes import Became, TagOutcome
 
 ARN = "arn:aws:cloudformation:eu-central-1:123456789012:stack/feat/1"
 CREATED = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -278,18 +279,7 @@ def test_an_update_of_tags_says_that_everything_else_stays(
             "ClientRequestToken": "token-1",
         },
     )
-    aws.add_response("describe_stacks", page(raw()), BY_ID)
-    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
-    assert stacks.tag(seen(), {"new": "1"}, (), "token-1") == UPDATED
-
-
-def test_waiting_for_the_update_time_has_an_end(aws: Stubber, stacks: CloudFormation) -> None:
-    """Unknown is said as unknown."""
-    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
-    aws.add_response("update_stack", {"StackId": ARN})
-    for _ in range(4):
-        aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
-    assert stacks.tag(seen(updated=UPDATED), {"new": "1"}, (), "token-1") is None
+    assert stacks.tag(seen(), {"new": "1"}, (), "token-1") is True
 
 
 @pytest.mark.parametrize(
@@ -309,44 +299,14 @@ def test_no_updates_to_be_performed_is_success(aws: Stubber, stacks: CloudFormat
     """But no update of ours."""
     aws.add_response("describe_stacks", page(raw()), BY_ID)
     aws.add_client_error("update_stack", "ValidationError", "No updates are to be performed.")
-    assert stacks.tag(seen(), {"new": "1"}, (), "token-1") is None
+    assert stacks.tag(seen(), {"new": "1"}, (), "token-1") is False
 
 
-def test_a_stack_with_parameters_from_ssm_is_left_alone(
-    aws: Stubber, stacks: CloudFormation
-) -> None:
-    """Their "previous value" is read anew, which may replace what runs."""
-    image = {"ParameterKey": "Ami", "ParameterValue": "/ami/latest", "ResolvedValue": "ami-1"}
-    aws.add_response("describe_stacks", page(raw(Parameters=[image])), BY_ID)
-    with pytest.raises(TagRefused, match="feat has parameters from SSM"):
-        stacks.tag(seen(), {"new": "1"}, (), "token-1")
-
-
-def test_a_root_whose_nested_stacks_have_parameters_from_ssm_is_left_alone_too(
-    aws: Stubber, stacks: CloudFormation
-) -> None:
-    """The update goes on to them. The list tells it, so that nobody has to be asked.
-
-    Fails without `seen.reads_ssm` in `tags_to_send`, or without `reads_ssm` in `_stack`.
-    """
-    image = {"ParameterKey": "Ami", "ParameterValue": "/ami/latest", "ResolvedValue": "ami-1"}
-    child = raw(StackId=CHILD, StackName="feat-child", ParentId=ARN, Parameters=[image])
-    aws.add_response("describe_stacks", page(raw(), child), {})
-    (listing,) = stacks.list_all(["eu-central-1"])
-    root, _ = with_families(listing.stacks)
-    aws.add_response("describe_stacks", page(raw()), BY_ID)
-    with pytest.raises(TagRefused, match="feat has nested stacks with parameters from SSM"):
-        stacks.tag(root, {"new": "1"}, (), "token-1")
-
-
-def test_an_update_that_was_submitted_before_is_waited_for(
-    aws: Stubber, stacks: CloudFormation
-) -> None:
+def test_an_update_that_was_submitted_before_is_taken(aws: Stubber, stacks: CloudFormation) -> None:
     """The token was taken by an earlier try."""
     aws.add_response("describe_stacks", page(raw()), BY_ID)
     aws.add_client_error("update_stack", "TokenAlreadyExistsException", "exists")
-    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
-    assert stacks.tag(seen(), {"new": "1"}, (), "token-1") == UPDATED
+    assert stacks.tag(seen(), {"new": "1"}, (), "token-1") is True
 
 
 @pytest.mark.parametrize(
@@ -405,10 +365,9 @@ def test_the_last_operation_tells_by_its_token_whose_update_it_was(
     tests/contract/test_stacks.py; ministack 1.5 puts the token on all events of an operation,
     also on those of its resources, and none of its events lags.
     """
-    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
     before = operation("UPDATE_IN_PROGRESS", "ours", at=UPDATED + timedelta(seconds=1))
     aws.add_response("describe_stack_events", {"StackEvents": [*events, before]}, BY_ID)
-    assert stacks.own_update(ARN, "ours") == updated
+    assert stacks.tag_outcome(seen(updated=UPDATED), "ours", CREATED).updated == updated
 
 
 def test_events_that_lag_behind_the_description_tell_nothing(
@@ -416,32 +375,56 @@ def test_events_that_lag_behind_the_description_tell_nothing(
 ) -> None:
     """The stack was updated by somebody since, and there is no word of it yet.
 
-    Fails without `_BEGUN_WITHIN`.
+    Fails without the look at the time of the last event.
     """
-    late = UPDATED + 2 * MINUTE
-    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=late)), BY_ID)
+    late = seen(updated=UPDATED + 2 * MINUTE)
     aws.add_response(
         "describe_stack_events", {"StackEvents": [operation("UPDATE_IN_PROGRESS", "ours")]}, BY_ID
     )
-    assert stacks.own_update(ARN, "ours") is None
+    assert stacks.tag_outcome(late, "ours", CREATED) == TagOutcome(Became.UNDER_WAY)
 
 
-def test_a_stack_that_was_never_updated_has_no_update_of_ours(
+def test_a_stack_whose_events_know_no_token_was_not_updated_by_it(
     aws: Stubber, stacks: CloudFormation
 ) -> None:
-    """Nor one whose events have not begun."""
-    for answer in (raw(), raw(LastUpdatedTime=UPDATED)):
-        aws.add_response("describe_stacks", page(answer), BY_ID)
-        aws.add_response("describe_stack_events", {"StackEvents": []}, BY_ID)
-        assert stacks.own_update(ARN, "ours") is None
+    """Nor is read what was before."""
+    long_ago = operation("UPDATE_IN_PROGRESS", "ours", at=CREATED - 2 * MINUTE)
+    for events in ([], [long_ago]):
+        aws.add_response("describe_stack_events", {"StackEvents": events}, BY_ID)
+        assert stacks.tag_outcome(seen(), "ours", CREATED) == TagOutcome(Became.NOTHING)
+
+
+@pytest.mark.parametrize(
+    "status, became",
+    [
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Became.DONE),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", Became.UNDER_WAY),
+        ("UPDATE_ROLLBACK_COMPLETE", Became.ROLLED_BACK),
+        ("UPDATE_ROLLBACK_FAILED", Became.STUCK),
+    ],
+)
+def test_the_last_event_of_an_update_says_what_became_of_it(
+    aws: Stubber, stacks: CloudFormation, status: str, became: Became
+) -> None:
+    """The reason is that of the event with which the roll-back began."""
+    events = [
+        operation(status, "ours"),
+        {
+            **operation("UPDATE_ROLLBACK_IN_PROGRESS", "ours"),
+            "ResourceStatusReason": "no sqs:TagQueue",
+        },
+        operation("UPDATE_IN_PROGRESS", "ours"),
+    ]
+    aws.add_response("describe_stack_events", {"StackEvents": events}, BY_ID)
+    found = stacks.tag_outcome(seen(updated=UPDATED), "ours", CREATED)
+    assert found == TagOutcome(became, "no sqs:TagQueue", UPDATED)
 
 
 def test_events_that_cannot_be_read_are_an_error(aws: Stubber, stacks: CloudFormation) -> None:
     """Not to know is not a no."""
-    aws.add_response("describe_stacks", page(raw(LastUpdatedTime=UPDATED)), BY_ID)
     aws.add_client_error("describe_stack_events", "Throttling", "Rate exceeded")
     with pytest.raises(JanitorError, match="reading the events"):
-        stacks.own_update(ARN, "ours")
+        stacks.tag_outcome(seen(), "ours", CREATED)
 
 
 def test_a_deletion_asks_by_id_and_names_its_request(aws: Stubber, stacks: CloudFormation) -> None:

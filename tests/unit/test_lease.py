@@ -10,7 +10,17 @@ from janitor.core.decisions import TagChange
 from janitor.core.ground import Ground
 from janitor.core.lease import deadline_text, is_told, promise, told_at
 from janitor.core.mirror import tag_change, tag_instant
-from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, LeaseState, Notice, Stack
+from janitor.core.model import (
+    OPERATORS,
+    Contact,
+    ContactKind,
+    Lease,
+    LeaseState,
+    Notice,
+    Stack,
+    Tagging,
+    TagState,
+)
 from janitor.core.policy import Policy, default_policy
 from janitor.core.policy_file import parse_policy
 from janitor.core.refresh import deployed_at, first_lease, refresh
@@ -353,18 +363,30 @@ def test_a_date_that_is_a_little_off_is_worth_no_update() -> None:
     assert change(foretold, replace(late, delete_after=AFTER + timedelta(minutes=16))) is not None
 
 
-def test_what_cloudformation_rolls_back_is_tried_again_after_a_deployment_alone() -> None:
-    """The roll-back is an update too, and says nothing of whose it was.
+@pytest.mark.parametrize("state", [TagState.ROLLED_BACK, TagState.STUCK])
+def test_what_cloudformation_rolled_back_is_tried_again_after_a_deployment_alone(
+    state: TagState,
+) -> None:
+    """Whoever ends the roll-back has not deployed the stack; nor is another change tried.
 
-    Fails without `was_rolled_back` in core/mirror.py.
+    Fails without either half of `_is_in_the_way` in core/mirror.py.
     """
     first = change(a_stack(), opened())
     assert first
-    tried = replace(opened(), tag_attempt=first.attempt)
+    failed = Tagging(state, EXPIRES, attempt=first.attempt)
+    tried = replace(opened(), tag_attempt=first.attempt, tagging=failed)
     back = a_stack(updated=EXPIRES + HOUR, status="UPDATE_ROLLBACK_COMPLETE")
     assert change(back, tried) is None
+    assert change(a_stack(), replace(tried, tag_attempt="")) is None
     assert change(replace(back, status="UPDATE_COMPLETE"), tried) is not None
     assert change(back, opened()) is not None
+
+
+def test_nothing_is_changed_while_nobody_knows_what_became_of_the_last_change() -> None:
+    """A change set that is being made is gone on with."""
+    asked = replace(opened(), tagging=Tagging(TagState.ASKED, EXPIRES))
+    assert change(a_stack(), asked) is None
+    assert change(a_stack(), replace(opened(), tagging=Tagging(TagState.PROPOSED, EXPIRES)))
 
 
 @pytest.mark.parametrize("state", [LeaseState.ACTIVE, LeaseState.RELEASED])

@@ -323,6 +323,7 @@ def test_the_first_line_of_a_digest_sums_it_up() -> None:
         "2 expire soon",
         "1 has been deleted",
         "1 needs nothing any more",
+        "1 needs its roll-back ended",
     }
 
 

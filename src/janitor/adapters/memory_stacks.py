@@ -1,21 +1,20 @@
 """CloudFormation as an object in memory: what the janitor asks of it, and its refusals."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
-from janitor.adapters.memory_hands import GONE, Hands
+from janitor.adapters.memory_hands import GONE
+from janitor.adapters.memory_tagging import MemoryTagging
 from janitor.adapters.ports import PLAIN
-from janitor.adapters.stack_rules import region_of, tags_to_send
-from janitor.core.errors import DeleteRefused, JanitorError, StackNotFound, TagRefused
+from janitor.core.errors import DeleteRefused, JanitorError, StackNotFound
 from janitor.core.ladder import Step
 from janitor.core.model import Stack
 from janitor.core.plan import Listing
 from janitor.core.resources import Count, Resource, Snapshot
 
 
-class MemoryStacks(Hands):
+class MemoryStacks(MemoryTagging):
     """The `Stacks` port in memory, with a record of every call in `calls`."""
 
     def list_all(self, regions: Iterable[str]) -> Iterator[Listing]:
@@ -39,31 +38,6 @@ class MemoryStacks(Hands):
         """Return a stack, a deleted one too."""
         self.calls.append(("describe", stack_id))
         return self._find(stack_id)
-
-    def tag(
-        self,
-        stack: Stack,
-        put: Mapping[str, str],
-        remove: Collection[str],
-        token: str,
-        *,
-        read_back: bool = True,
-    ) -> datetime | None:
-        """Update the tags as CloudFormation would."""
-        self.calls.append(("tag", stack.stack_id, token))
-        found = self._find(stack.stack_id)
-        if found is None:
-            raise TagRefused(f"{stack.name} does not exist")
-        full = tags_to_send(found, stack, put, remove)
-        if full == found.tags:
-            return None
-        updated = self._tokens[token] = self.redeploy(stack.stack_id, full).updated
-        return updated if read_back else None
-
-    def own_update(self, stack_id: str, token: str) -> datetime | None:
-        """Return when a stack was updated last, if it was by this token."""
-        found = self._find(stack_id)
-        return found.updated if found and self._tokens.get(token) == found.updated else None
 
     def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:
         """Begin a deletion as CloudFormation would."""
@@ -126,9 +100,3 @@ class MemoryStacks(Hands):
         if found is None or found.status in (GONE, "DELETE_IN_PROGRESS"):
             raise JanitorError(f"the protection of {stack_id} cannot be switched")
         self.stacks[stack_id] = replace(found, termination_protection=on)
-
-    def _find(self, stack_id: str) -> Stack | None:
-        region = region_of(stack_id)
-        if error := self.refused_regions.get(region):
-            raise JanitorError(f"CloudFormation in {region} refused: {error}")
-        return self.stacks.get(stack_id)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # the extension page needs neither plan nor archive, and a pe
     from janitor.core.archive import ArchiveObject, Began, Trace
     from janitor.core.audit import Finding
     from janitor.core.plan import Listing
+    from janitor.core.proposals import Proposal
+    from janitor.core.tag_outcomes import TagOutcome
+    from janitor.core.tag_ways import Anatomy
 
 Clock = Callable[[], datetime]
 PLAIN = Step()
@@ -55,26 +58,53 @@ class Stacks(Protocol):
         """Return the stack by its id, deleted ones too; None if AWS does not know the id."""
         ...
 
+    def anatomy(self, stack: Stack) -> "Anatomy":
+        """Return what a stack is, as far as an update could change more than its tags."""
+        ...
+
     def tag(
-        self,
-        stack: Stack,
-        put: Mapping[str, str],
-        remove: Collection[str],
-        token: str,
-        *,
-        read_back: bool = True,
-    ) -> datetime | None:
-        """Set and remove tags, keep all others; return LastUpdatedTime once it has moved.
+        self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
+    ) -> bool:
+        """Ask for an update that sets and removes tags and keeps all others.
 
-        Without `read_back` nobody waits for that, and it is not known.
-
-        `stack` is as the decision saw it: raises `TagRefused` if it was updated since,
-        and where CloudFormation says no. "No updates are to be performed" is success.
+        False if there is nothing to update. `stack` is as the decision saw it: raises
+        `TagRefused` if it was updated since, and where CloudFormation says no. What becomes of
+        the update `tag_outcome` tells.
         """
         ...
 
-    def own_update(self, stack_id: str, token: str) -> datetime | None:
-        """Return LastUpdatedTime if the last update of the stack was made with this token."""
+    def propose(
+        self, stack: Stack, put: Mapping[str, str], remove: Collection[str], token: str
+    ) -> bool:
+        """Make a change set, by the janitor's own name, that does the same; as `tag` otherwise.
+
+        There must be none of that name.
+        """
+        ...
+
+    def proposal(self, stack: Stack, put: Mapping[str, str], remove: Collection[str]) -> "Proposal":
+        """Return what that change set shows, having waited some seconds at most.
+
+        Raises `TagRefused` as `tag` does.
+        """
+        ...
+
+    def execute(self, stack: Stack, proposal: "Proposal", token: str) -> None:
+        """Execute the change set that was looked at, and no other.
+
+        Raises `TagRefused` where that, the stack or its other change sets have changed since.
+        """
+        ...
+
+    def withdraw(self, stack_id: str) -> None:
+        """Delete that change set, if there is one."""
+        ...
+
+    def tag_outcome(self, stack: Stack, token: str, before: datetime | None) -> "TagOutcome":
+        """Return what became of the update with this token.
+
+        `before` is when the stack was updated before that; its events are read back to there.
+        """
         ...
 
     def delete(self, stack_id: str, token: str, step: Step = PLAIN) -> str:

@@ -1,13 +1,13 @@
 """What CloudFormation says of a stack and of an event, as our types."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from janitor.adapters.clients import instant_of
 from janitor.adapters.reasons import capped
 from janitor.adapters.stack_rules import region_of
-from janitor.core.errors import StackNotFound
+from janitor.core.errors import JanitorError, StackNotFound
 from janitor.core.model import Stack
 from janitor.core.resources import Resource
 from janitor.core.toolkits import toolkit_of
@@ -36,9 +36,22 @@ def stack_of(region: str, raw: Mapping[str, Any]) -> Stack:
         termination_protection=get("EnableTerminationProtection", False),
         exports=tuple([out["ExportName"] for out in outputs if "ExportName" in out]),
         reads_ssm=any("ResolvedValue" in parameter for parameter in get("Parameters", ())),
+        resolves=next((v for v in _values(raw) if "resolve:" in v), ""),
         role=get("RoleARN", ""),
         toolkit=toolkit_of([out["OutputKey"] for out in outputs], get("Description", "")),
     )
+
+
+def read_stack(stack_id: str, raw: Mapping[str, Any]) -> Stack:
+    """Read a stack that was asked for by its id. Raises `JanitorError` where that cannot be done."""
+    try:
+        return stack_of(region_of(stack_id), raw)
+    except ODD as error:
+        raise JanitorError(f"describing {stack_id} failed: {why_odd(error)}") from error
+
+
+def _values(raw: Mapping[str, Any]) -> Iterable[str]:
+    return (str(one.get("ParameterValue", "")) for one in raw.get("Parameters", ()))
 
 
 def stacks_of(region: str, page: Any) -> tuple[list[Stack], list[Unread]]:

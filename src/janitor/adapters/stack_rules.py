@@ -25,11 +25,11 @@ def tags_to_send(
 ) -> dict[str, str]:
     """Return the full list of tags to send, as those left out would be removed.
 
-    Raises `TagRefused` where CloudFormation would say no, where the stack was updated since it
-    was `seen` (what was decided upon is no longer there), and where more than tags would change.
+    Raises `TagRefused` where CloudFormation would say no, and where the stack was updated since it
+    was `seen`: what was decided upon is no longer there.
     """
     if fresh.updated != seen.updated:
-        raise TagRefused(f"{fresh.name} was updated in between")
+        raise TagRefused(fresh.name, why="moved")
     if fresh.status not in TAGGABLE:
         raise TagRefused(f"{fresh.name} takes no tags while in status {fresh.status}")
     tags = {key: value for key, value in fresh.tags.items() if key not in remove} | dict(put)
@@ -40,13 +40,6 @@ def tags_to_send(
             raise TagRefused(f"{fresh.name} has tags that only AWS may set ({key})")
         if len(key) > MAX_KEY or len(value) > MAX_VALUE:
             raise TagRefused(f"the tag {key[:MAX_KEY]} of {fresh.name} would be too long")
-    if tags != fresh.tags and (fresh.reads_ssm or seen.reads_ssm):
-        # Their previous value is fetched anew, in nested stacks too: a moved image would replace
-        # instances.
-        whose = "has" if fresh.reads_ssm else "has nested stacks with"
-        raise TagRefused(
-            f"{fresh.name} {whose} parameters from SSM, which an update would read anew"
-        )
     return tags
 
 

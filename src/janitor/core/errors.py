@@ -39,7 +39,11 @@ class UnreadableMessage(JanitorError):
 
 
 class TagRefused(JanitorError):
-    """CloudFormation will not take the tags; the lease stands all the same."""
+    """The tags are not changed, and the lease stands all the same; `why` is one of `tag_ways.Why`."""
+
+    def __init__(self, message: str, *, why: str = "limits") -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class DeleteRefused(JanitorError):

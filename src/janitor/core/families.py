@@ -45,4 +45,5 @@ def _joined(root: Stack, nested: Iterable[Stack]) -> Stack:
         exports=tuple(dict.fromkeys(export for stack in family for export in stack.exports)),
         nested=tuple(stack.name for stack in nested),
         reads_ssm=any(stack.reads_ssm for stack in family),
+        resolves=next((stack.resolves for stack in family if stack.resolves), ""),
     )

@@ -14,6 +14,7 @@ from janitor.core.model import (
     Lease,
     LeaseState,
     Notice,
+    TagState,
 )
 from janitor.core.policy import Policy, Terms
 from janitor.core.times import instant_text
@@ -31,6 +32,16 @@ LET_GO = "let go"
 def is_let_go(lease: Lease) -> bool:
     """Tell whether the lease ends because somebody let the stack go."""
     return lease.deadline_source.startswith(LET_GO)
+
+
+def is_refused(lease: Lease) -> bool:
+    """Tell whether the last change of tags was not made, for a reason that may be over."""
+    return lease.tagging is not None and lease.tagging.state is TagState.REFUSED
+
+
+def is_stuck(lease: Lease) -> bool:
+    """Tell whether the janitor's own update left the stack in UPDATE_ROLLBACK_FAILED."""
+    return lease.tagging is not None and lease.tagging.state is TagState.STUCK
 
 
 def deadline_text(lease: Lease, policy: Policy) -> str:
@@ -107,6 +118,8 @@ def about_of(lease: Lease, stage: str) -> str | None:
             return lease.tags_dropped_at.isoformat() if lease.tags_dropped_at else ""
         case "kept":
             return lease.protection
+        case "tags-stuck":
+            return lease.tagging.detail if is_stuck(lease) and lease.tagging else ""
         case _:
             return None
 
@@ -176,6 +189,7 @@ def unmarked(lease: Lease) -> Lease:
         cause="",
         blocked=False,
         tag_attempt="",
+        tagging=None if is_refused(lease) else lease.tagging,
         rung="",
         companion="",
         asked_at=None,

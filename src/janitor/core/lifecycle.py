@@ -45,6 +45,7 @@ from janitor.core.policy import Policy, Rule
 from janitor.core.refresh import first_lease, refresh
 from janitor.core.selection import Apart, NotManaged, rule_of, why_not_managed
 from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
+from janitor.core.tag_words import tags_text
 from janitor.core.times import instant_text, relative_text
 
 ADOPTED_AFTER = timedelta(days=7)
@@ -83,6 +84,9 @@ def decide(
         return _new(stack, rule, ground, now)
     seen = refresh(stack, lease, rule, now, ground)
     decision = _Case(stack, seen.lease, seen.changes, rule, policy, now).decide()
+    if seen.lease.tagging and seen.lease.tagging.why:
+        sentence = f"{decision.reason.sentence}; {tags_text(seen.lease)}"
+        decision = replace(decision, reason=Reason(sentence, decision.reason.facts))
     is_same = seen.lease.contacts == lease.contacts
     return decision if is_same else replace(decision, owners_before=lease.contacts)
 

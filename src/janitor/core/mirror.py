@@ -1,6 +1,7 @@
 """The tags that mirror a lease on its stack: what of them has to change, and when not to try."""
 
 from datetime import UTC, datetime, timedelta
+from typing import assert_never
 
 from janitor.core.decisions import TagChange
 from janitor.core.lease import promise
@@ -11,6 +12,8 @@ from janitor.core.model import (
     Lease,
     LeaseState,
     Stack,
+    Tagging,
+    TagState,
 )
 from janitor.core.policy import Policy
 from janitor.core.refresh import deployed_at
@@ -27,11 +30,14 @@ def tag_change(
     """Return what must change for the stack's tags to mirror a lease in `state`.
 
     None if they do, if the status or the policy forbids it, or if the very same change
-    was tried upon this very deployment: a refusal is not repeated every hour. Nor is what
-    CloudFormation took and rolled back, until an update has succeeded. An instant that is a
-    little off, as the one foretold at the mark is, is worth no other update.
+    was tried upon this very deployment: a refusal is not repeated every hour. Nor is any other
+    while nobody knows what became of the last, or after one that was rolled back until the stack
+    is deployed. An instant that is a little off, as the one foretold at the mark is, is worth no
+    other update.
     """
     if stack.status not in TAGGABLE or policy.terms(lease.rule).tagging == "off":
+        return None
+    if lease.tagging and _is_in_the_way(lease.tagging, stack, lease):
         return None
     put: dict[str, str] = {}
     remove: tuple[str, ...] = ()
@@ -48,10 +54,24 @@ def tag_change(
     # The instant foretold at the mark moves with each sweep: it makes no other change of it.
     what = f"{sorted(put if STATE_TAG in put else put.items())}{sorted(remove)}"
     attempt = f"{what}@{deployed_at(stack, lease).isoformat()}"
-    was_rolled_back = stack.status == ROLLED_BACK and lease.tag_attempt.startswith(f"{what}@")
-    if was_rolled_back or attempt == lease.tag_attempt:
-        return None
-    return TagChange(put, remove, attempt)
+    return None if attempt == lease.tag_attempt else TagChange(put, remove, attempt)
+
+
+def _is_in_the_way(last: Tagging, stack: Stack, lease: Lease) -> bool:
+    """Tell whether the last change forbids another: its outcome is open, or was a roll-back.
+
+    Whoever ends a roll-back that was stuck has not deployed the stack.
+    """
+    match last.state:
+        case TagState.ASKED:
+            return True
+        case TagState.PROPOSED | TagState.REFUSED:
+            return False
+        case TagState.ROLLED_BACK | TagState.STUCK:
+            is_same = last.attempt.endswith(f"@{deployed_at(stack, lease).isoformat()}")
+            return is_same or stack.status == ROLLED_BACK
+        case _ as unreachable:
+            assert_never(unreachable)
 
 
 def tag_instant(when: datetime) -> str:

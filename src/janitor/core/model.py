@@ -37,14 +37,15 @@ SETTLED = "settled"
 ADOPTED = "adopted"
 TAGS_DROPPED = "tags-dropped"
 KEPT = "kept"
+TAGS_STUCK = "tags-stuck"
 """Notice stages besides the reminders, whose stage is their lead time (`48h`).
 
 `unreachable` is for operators, once for a stack and deadline; its detail is the owner's
 address. `settled` is never sent of its own: so a stack is shown in an earlier notice from
-when nothing more is to be done about it there. `adopted`, `tags-dropped` and
-`kept` are about the stack, whatever its deadline is.
+when nothing more is to be done about it there. `adopted`, `tags-dropped`,
+`kept` and `tags-stuck` are about the stack, whatever its deadline is.
 """
-OF_NO_DEADLINE = frozenset({ADOPTED, TAGS_DROPPED, KEPT})
+OF_NO_DEADLINE = frozenset({ADOPTED, TAGS_DROPPED, KEPT, TAGS_STUCK})
 """Such a notice stays delivered when the deadline moves."""
 
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -127,6 +128,8 @@ class Stack(Struct, frozen=True):
     """The name of the stack beside which SAM made it."""
     reads_ssm: bool = False
     """An update would read parameters of it anew from SSM, or as a sweep sees a root, of its family."""
+    resolves: str = ""
+    """A dynamic reference that is the value of a parameter, of it or of its family."""
     role: str = ""
     """The role with which CloudFormation acts on it; empty: the caller's own rights."""
     toolkit: str = ""
@@ -176,6 +179,36 @@ class Moved(Struct, frozen=True, omit_defaults=True):
     """The former deadline holds until an operator accepts the new one, or it is put back."""
     is_by_tags: bool = False
     """Its tags were held before the policy was: their former deadline outlasts that."""
+
+
+class TagState(StrEnum):
+    """How far a change of a stack's tags is; there is none where nothing is open or wrong."""
+
+    PROPOSED = "proposed"
+    """A change set is being made, to be looked at."""
+    ASKED = "asked"
+    """An update was asked for, and nobody knows yet what became of it."""
+    REFUSED = "refused"
+    """The tags are not changed: `why` and `detail` say why, as `core.tag_ways` words it."""
+    ROLLED_BACK = "rolled back"
+    STUCK = "stuck"
+    """It left the stack in UPDATE_ROLLBACK_FAILED."""
+
+
+class Tagging(Struct, frozen=True, omit_defaults=True):
+    """What became of the last change of a stack's tags."""
+
+    state: TagState
+    at: Instant
+    """When it came into this state, by the janitor's clock."""
+    attempt: str = ""
+    """Which change, upon which deployment."""
+    token: str = ""
+    """By which CloudFormation knows the update."""
+    before: Instant | None = None
+    """LastUpdatedTime before that."""
+    why: str = ""
+    detail: str = ""
 
 
 class FormerOwner(Struct, frozen=True, omit_defaults=True):
@@ -266,8 +299,7 @@ class Lease(Struct, frozen=True, omit_defaults=True):
     """LastUpdatedTime of the janitor's own last tag update: not a deployment."""
     tag_attempt: str = ""
     """Which tags were last tried, upon which deployment: a refusal is not repeated."""
-    tag_token: str = ""
-    """Of the last such update, as long as it is not known when it was made."""
+    tagging: Tagging | None = None
     closed_at: Instant | None = None
     updated_at: Instant | None = None
     version: int = 0

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from janitor.core.decisions import Blocked, Decision
 from janitor.core.ladder import failed_stage, is_failing
-from janitor.core.lease import AWAITING_DELETION, TOLD_AGAIN, about_of, told_at
+from janitor.core.lease import AWAITING_DELETION, TOLD_AGAIN, about_of, is_stuck, told_at
 from janitor.core.model import (
     ATTENTION,
     BREAKER,
@@ -25,20 +25,21 @@ from janitor.core.model import (
     REGION,
     STUCK,
     TAGS_DROPPED,
+    TAGS_STUCK,
     Account,
     Contact,
     Lease,
     LeaseState,
     Stack,
 )
-from janitor.core.statuses import BEING_DELETED, DELETABLE, GONE, IN_PROGRESS
+from janitor.core.statuses import BEING_DELETED, DELETABLE, GONE, IN_PROGRESS, ROLLBACK_FAILED
 from janitor.core.tag_keys import is_own
 
 STUCK_AFTER = timedelta(hours=2)
 """An operation that is still in progress after so long is told to operators, never cancelled."""
 
 ABOUT_AN_OUTCOME = frozenset(
-    {DELETED, ATTENTION, PROBLEM, IN_USE, PROTECTED, STUCK, TAGS_DROPPED, KEPT}
+    {DELETED, ATTENTION, PROBLEM, IN_USE, PROTECTED, STUCK, TAGS_DROPPED, KEPT, TAGS_STUCK}
 )
 
 
@@ -76,6 +77,8 @@ def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterato
         yield Standing(FINAL, (OPERATORS,))
     yield from _about_tags(lease, now)
     stack = decision.stack
+    if stack is not None and stack.status == ROLLBACK_FAILED and lease.tagging and is_stuck(lease):
+        yield Standing(TAGS_STUCK, (*lease.contacts, OPERATORS), lease.tagging.detail)
     if stack is not None and stuck_since(stack, lease, now):
         yield Standing(STUCK, (OPERATORS,), stack.status)
 
@@ -134,7 +137,7 @@ def still_holds(stage: str, text: str, lease: Lease) -> bool:
             return lease.state in (LeaseState.ACTIVE, *AWAITING_DELETION) and lease.blocked
         case "stuck":
             return lease.state.is_open
-        case "tags-dropped" | "kept":
+        case "tags-dropped" | "kept" | "tags-stuck":
             return lease.state.is_open and about_of(lease, stage) == text != ""
         case _:
             return is_failing(lease) and stage == failed_stage(lease)

@@ -8,6 +8,7 @@ from janitor.core.failure_words import REASONS_APART
 from janitor.core.ladder import THROTTLED, Rung
 from janitor.core.letter import Entry, Item
 from janitor.core.model import EXPIRES_TAG, FAILED_RUNG, PROTECT_TAG, REGION, TTL_TAG, Lease
+from janitor.core.tag_outcomes import way_out
 
 MOST_LINES = 12
 _RUNGS: dict[str, str] = {
@@ -38,6 +39,8 @@ def outcome_headline(item: Item, lease: Lease) -> str:
             return f"{name} has been stuck for hours"
         case "kept":
             return f"{name} is kept"
+        case "tags-stuck":
+            return f"{name} can be deployed no more until its roll-back is ended"
         case "tags-dropped":
             return f"{name} has lost its tags, and they still hold"
         case _:
@@ -89,6 +92,13 @@ def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
             return [
                 f"It is {clean(item.text)}: the janitor deletes nothing that has this tag.",
                 "If it is to go in its time, please take that tag away.",
+            ]
+        case "tags-stuck":
+            return [
+                f"The janitor's update of its tags ended in UPDATE_ROLLBACK_FAILED: {clean(item.text)}.",
+                f"Until that is ended nothing can be deployed to it. To end it: {way_out(lease.stack_id, lease.region)}",
+                "What cannot be rolled back is named with --resources-to-skip; its events say what.",
+                "The janitor writes no tags on it before its next deployment. Its deadline holds.",
             ]
         case "stuck":
             return [

@@ -30,6 +30,7 @@ TAGGABLE = frozenset(
 """Statuses in which CloudFormation accepts an update, and so tags."""
 
 ROLLED_BACK = "UPDATE_ROLLBACK_COMPLETE"
+ROLLBACK_FAILED = "UPDATE_ROLLBACK_FAILED"
 HALF_DELETED = "DELETE_FAILED"
 GONE = "DELETE_COMPLETE"
 

@@ -17,10 +17,12 @@ from janitor.core.model import (
     SETTLED,
     STUCK,
     TAGS_DROPPED,
+    TAGS_STUCK,
 )
 
 _SUMS = {
     ATTENTION: ("could not be deleted", "could not be deleted"),
+    TAGS_STUCK: ("needs its roll-back ended", "need their roll-backs ended"),
     STUCK: ("has been stuck for hours", "have been stuck for hours"),
     FINAL: ("will be deleted", "will be deleted"),
     PROBLEM: ("needs its lifetime tag put right", "need their lifetime tags put right"),

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from janitor.core.conditions import Condition
 from janitor.core.decisions import Open, decision_name
 from janitor.core.outlook import Notice
+from janitor.core.tag_words import tags_text
 from janitor.core.times import instant_text, relative_text
 from janitor.entrypoints.plan_tables import iso
 from janitor.journeys.explain import Explained
@@ -42,6 +43,8 @@ def _grouped(found: Explained, now: datetime, zone: ZoneInfo) -> Iterator[tuple[
         yield "deadline", list(found.deadline)
         yield "extensions", [f"{lease.extensions} of {found.most_extensions} used"]
         yield "notices", [_notice_text(notice, zone) for notice in found.notices]
+        if tags := tags_text(lease):
+            yield "tags", [tags]
         if lease.last_error:
             yield "last error", [lease.last_error]
     if found.outlook:
@@ -97,6 +100,7 @@ def explained_document(found: Explained) -> dict[str, Any]:
         "expires_at": iso(lease.expires_at) if lease else None,
         "deadline": list(found.deadline),
         "extensions": lease.extensions if lease else 0,
+        "tags": tags_text(lease) if lease else "",
         "notices": [
             {"stage": n.stage, "to": n.to, "state": n.state, "at": iso(n.at), "channel": n.channel}
             for n in found.notices

@@ -41,6 +41,7 @@ from janitor.core.model import (
     Outcome,
     Stack,
     Status,
+    TagState,
 )
 from janitor.core.notices import Standing, standing_notices
 from janitor.core.plan import Plan
@@ -53,7 +54,7 @@ from janitor.core.requests import (
 )
 from janitor.core.resources import Count
 from janitor.core.selection import rule_of
-from janitor.journeys.tagging import mirror_tags
+from janitor.journeys.tagging import Tagger, is_open
 from janitor.journeys.track import track
 
 
@@ -204,6 +205,8 @@ class Applying(Struct, frozen=True):
             yield outcome
             # Writing the tags has moved the record on.
             lease = self.ledger.lease(lease.stack_id) or lease
+        if self.plan.mode.notifies and is_open(lease.tagging):
+            return  # Nobody looks at a closed lease: the next sweep sees what became of the tags.
         released = replace(lease, state=LeaseState.RELEASED, closed_at=self.plan.now)
         self._write(released, "lease.closed", decision, lease)
         yield Outcome(lease.stack_id, "close", Status.DONE)
@@ -221,20 +224,13 @@ class Applying(Struct, frozen=True):
     def _tags(
         self, stack: Stack | None, lease: Lease, change: TagChange | None
     ) -> Iterable[Outcome]:
-        if stack is None or change is None or not self.plan.mode.notifies:
+        if stack is None or not self.plan.mode.notifies:
             return
-        yield mirror_tags(
-            stack,
-            lease,
-            change,
-            now=self.plan.now,
-            policy_version=self.policy.version,
-            actor=self.actor,
-            read_back=lease.let_go_at is not None
-            or self.policy.terms(lease.rule).ttl_from == "updated",
-            stacks=self.stacks,
-            ledger=self.ledger,
-        )
+        tagger = Tagger(self.plan.now, self.policy.version, self.actor, self.stacks, self.ledger)
+        if change is not None:
+            yield tagger.mirror(stack, lease, change)
+        elif lease.tagging and lease.tagging.state is TagState.PROPOSED:
+            yield tagger.withdraw(stack, lease)
 
     def _ask_notices(self, lease: Lease, stage: str) -> None:
         operators = (OPERATORS,) if stage == PROBLEM or lease.ownerless else ()

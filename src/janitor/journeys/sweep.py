@@ -102,6 +102,7 @@ def sweep(
         stacks=stacks,
         ledger=ledger if does_act else None,
         broken=asking.broken,
+        may_go_on=may_go_on,
     )
     # Decide, and ask what keeps the stacks that would go from going, as far as that decides it.
     found = survey(

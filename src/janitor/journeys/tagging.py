@@ -1,74 +1,210 @@
-"""Mirror a lease in its stack's tags: intent, call, outcome. The lease stays the truth."""
+"""Mirror a lease in its stack's tags, so that tags alone change. The lease stays the truth.
+
+What the stack is says by which way: `core.tag_ways`. Then intent, call, and later what became of
+it. docs/adr/0023.
+"""
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import assert_never
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from janitor.adapters.ports import Ledger, Stacks
 from janitor.core.decisions import Reason, TagChange
 from janitor.core.errors import JanitorError, TagRefused
 from janitor.core.failures import failed
-from janitor.core.journal import Actor, about, entry
-from janitor.core.model import Lease, LeaseState, Outcome, Stack, Status
+from janitor.core.journal import Actor, Entry, about, entry
+from janitor.core.model import Lease, Outcome, Stack, Status, Tagging, TagState
 from janitor.core.plan import Listing
+from janitor.core.proposals import Proposal, Readiness, verdict
 from janitor.core.refresh import deployed_at
+from janitor.core.tag_outcomes import Became, TagOutcome, way_out
+from janitor.core.tag_ways import Anatomy, Refusal, Way, Why, way_of
+
+UNSEEN_FOR = timedelta(minutes=5)
+"""For so long after an update was asked for, its events may not be there yet."""
+
+LONGEST_MAKING = timedelta(hours=3)
+"""A change set that is not ready after so long shows nothing."""
 
 
-def mirror_tags(
-    stack: Stack,
-    lease: Lease,
-    change: TagChange,
-    *,
-    now: datetime,
-    policy_version: str,
-    actor: Actor,
-    read_back: bool,
-    stacks: Stacks,
-    ledger: Ledger,
-) -> Outcome:
-    """Change the tags of `stack`; a refusal is journalled and changes nothing else.
+class Tagger(Struct, frozen=True):
+    """What writes tags on stacks, and who it is for the journal."""
 
-    `read_back`: learn when CloudFormation says it was updated by that, so that it does not
-    count as a deployment; a lifetime that counts from deployments needs it, and a stack that
-    was let go, which a deployment takes back. If the answer is lost, `settle` asks again.
-    """
-    facts = {**change.put, "removed": ", ".join(change.remove)}
+    now: datetime
+    policy_version: str
+    actor: Actor
+    stacks: Stacks
+    ledger: Ledger
 
-    def write(stored: Lease, changed: Lease, action: str, text: str, result: str = "ok") -> Lease:
+    def mirror(self, stack: Stack, lease: Lease, change: TagChange) -> Outcome:
+        """Change the tags of `stack`, or go on with that; a refusal changes nothing else."""
+        return _Mirroring(self, stack, lease, change).go()
+
+    def withdraw(self, stack: Stack, lease: Lease) -> Outcome:
+        """Delete a change set of ours that nobody needs any more."""
+        self.stacks.withdraw(lease.stack_id)
+        text = "the change set for its tags is not needed any more, and deleted"
+        self.write(lease, replace(lease, tagging=None), "tags.withdrawn", Reason(text), stack)
+        return Outcome(lease.stack_id, "tag", Status.DONE, text)
+
+    def write(
+        self,
+        stored: Lease,
+        changed: Lease,
+        action: str,
+        reason: Reason,
+        stack: Stack,
+        result: str = "ok",
+    ) -> Lease:
+        """Write a lease with one event about its tags; return it as it is then."""
         draft = about(
             stored,
             action,
-            Reason(text, {key: value for key, value in facts.items() if value}),
-            actor=actor,
-            now=now,
-            policy_version=policy_version,
+            reason,
+            actor=self.actor,
+            now=self.now,
+            policy_version=self.policy_version,
             stack=stack,
             result=result,
         )
         written = entry(stored, changed, draft)
-        ledger.commit(written)
+        self.ledger.commit(written)
         return written.record
 
-    # The place of the intent in its chain makes the token unique: tags go on and off again.
-    digest = hashlib.sha256(lease.stack_id.encode()).hexdigest()[:16]
-    token = f"janitor-tags-{digest}-{lease.seq + 1}"
-    asked = replace(
-        lease, tag_token=token if read_back else "", deployed_at=deployed_at(stack, lease)
-    )
-    intended = write(lease, asked, "tags.intended", "the stack's tags are to mirror its lease")
-    # A call that was cut off is made again; one that was answered is not.
-    tried = replace(intended, tag_attempt=change.attempt)
-    try:
-        updated = stacks.tag(stack, change.put, change.remove, token, read_back=read_back)
-    except TagRefused as refusal:
-        refused = replace(tried, tag_token="")
-        write(intended, refused, "tags.refused", str(refusal), result="refused")
+
+class _Mirroring(Struct, frozen=True):
+    """One change of one stack's tags."""
+
+    tagger: Tagger
+    stack: Stack
+    lease: Lease
+    change: TagChange
+
+    def go(self) -> Outcome:
+        """Take the next steps, as far as they can be taken now."""
+        stacks, last = self.tagger.stacks, self.lease.tagging
+        anatomy = stacks.anatomy(self.stack)
+        way = way_of(
+            anatomy,
+            status=self.stack.status,
+            role=self.stack.role,
+            reads_ssm=self.stack.reads_ssm,
+        )
+        if last and way is Way.CHANGE_SET and anatomy.own_change_set and self._is_of_this(last):
+            return self._look(self.lease, last, anatomy)
+        if anatomy.own_change_set:
+            stacks.withdraw(self.stack.stack_id)
+        if isinstance(way, Refusal):
+            return self._refused(self.lease, way)
+        return self._begin(way, anatomy)
+
+    def _is_of_this(self, last: Tagging) -> bool:
+        return last.state is TagState.PROPOSED and last.attempt == self.change.attempt
+
+    def _begin(self, way: Way, anatomy: Anatomy) -> Outcome:
+        """Journal the intent, and ask for it."""
+        # The place of the intent in its chain makes the token unique: tags go on and off again.
+        digest = hashlib.sha256(self.lease.stack_id.encode()).hexdigest()[:16]
+        token = f"janitor-tags-{digest}-{self.lease.seq + 1}"
+        is_plain = way is Way.PLAIN
+        tagging = Tagging(
+            TagState.ASKED if is_plain else TagState.PROPOSED,
+            self.tagger.now,
+            attempt=self.change.attempt,
+            token=token,
+            before=self.stack.updated or self.stack.created,
+        )
+        asked = replace(
+            self.lease, tagging=tagging, deployed_at=deployed_at(self.stack, self.lease)
+        )
+        text = f"the stack's tags are to mirror its lease, by {_by(way)}"
+        facts = {"way": way.value, "template": f"sha256:{anatomy.root.digest}"}
+        intended = self._write(self.lease, asked, "tags.intended", text, facts=facts)
+        ask = self.tagger.stacks.tag if is_plain else self.tagger.stacks.propose
+        try:
+            is_taken = ask(self.stack, self.change.put, self.change.remove, token)
+        except TagRefused as refusal:
+            return self._refused(intended, Refusal(Why(refusal.why), str(refusal)))
+        if not is_taken:
+            text = "the stack has the tags that mirror its lease"
+            self._write(intended, self._tried(intended, None), "tags.written", text)
+            return self._done("has them already")
+        return self._done("asked for") if is_plain else self._look(intended, tagging, anatomy)
+
+    def _look(self, lease: Lease, last: Tagging, anatomy: Anatomy) -> Outcome:
+        """Look at what the change set shows, and execute that very one if it is tags alone."""
+        stacks, change = self.tagger.stacks, self.change
+        try:
+            shown = stacks.proposal(self.stack, change.put, change.remove)
+            if _is_making(shown) and self.tagger.now - last.at < LONGEST_MAKING:
+                return self._done("a change set is being made")
+            if more := verdict(shown, anatomy.from_ssm):
+                stacks.withdraw(self.stack.stack_id)
+                return self._refused(lease, more)
+        except TagRefused as refusal:
+            stacks.withdraw(self.stack.stack_id)
+            return self._refused(lease, Refusal(Why(refusal.why), str(refusal)))
+        asked = replace(last, state=TagState.ASKED, at=self.tagger.now)
+        text = "a change set shows that tags change and nothing else, and is executed"
+        facts = {"change set": shown.id, "changes": str(len(shown.changes))}
+        seen = self._write(lease, replace(lease, tagging=asked), "tags.shown", text, facts=facts)
+        try:
+            stacks.execute(self.stack, shown, last.token)
+        except TagRefused as refusal:
+            stacks.withdraw(self.stack.stack_id)
+            return self._refused(seen, Refusal(Why(refusal.why), str(refusal)))
+        return self._done("asked for")
+
+    def _refused(self, lease: Lease, refusal: Refusal) -> Outcome:
+        """Journal why the tags stay as they are; the same is not tried again upon this deployment."""
+        tagging = Tagging(
+            TagState.REFUSED,
+            self.tagger.now,
+            attempt=self.change.attempt,
+            why=refusal.why.value,
+            detail=refusal.detail,
+        )
+        self._write(
+            lease, self._tried(lease, tagging), "tags.refused", str(refusal), result="refused"
+        )
         return Outcome(lease.stack_id, "tag", Status.SKIPPED, str(refusal))
-    after = replace(tried, own_update=updated, tag_token="") if updated else tried
-    write(intended, after, "tags.written", "CloudFormation took the tags that mirror the lease")
-    return Outcome(lease.stack_id, "tag", Status.DONE)
+
+    def _tried(self, lease: Lease, tagging: Tagging | None) -> Lease:
+        return replace(lease, tag_attempt=self.change.attempt, tagging=tagging)
+
+    def _done(self, detail: str) -> Outcome:
+        return Outcome(self.lease.stack_id, "tag", Status.DONE, detail)
+
+    def _write(
+        self,
+        stored: Lease,
+        changed: Lease,
+        action: str,
+        text: str,
+        *,
+        facts: Mapping[str, str] | None = None,
+        result: str = "ok",
+    ) -> Lease:
+        known = {**self.change.put, "removed": ", ".join(self.change.remove), **(facts or {})}
+        reason = Reason(text, {key: value for key, value in known.items() if value})
+        return self.tagger.write(stored, changed, action, reason, self.stack, result)
+
+
+def _by(way: Way) -> str:
+    return "an update" if way is Way.PLAIN else "a change set that is looked at first"
+
+
+def _is_making(shown: Proposal) -> bool:
+    return any(one.readiness is Readiness.MAKING for one in (shown, *shown.nested))
+
+
+def is_open(last: Tagging | None) -> bool:
+    """Tell whether something of a change of tags is still to come."""
+    return last is not None and last.state in (TagState.ASKED, TagState.PROPOSED)
 
 
 def settle(
@@ -81,35 +217,32 @@ def settle(
     stacks: Stacks,
     ledger: Ledger | None,
     broken: list[Outcome],
+    may_go_on: Callable[[], bool],
 ) -> dict[str, Lease]:
-    """Return those marked leases whose tag update went unanswered and is found to be the last.
+    """Return those leases of which it is known by now what became of an update of their tags.
 
-    Its token tells; a deployment since, or not to know, leaves the lease as it is, and the
-    stack counts as deployed. Without a `ledger` nothing is written. What the code itself fails
-    at goes to `broken`.
+    Its token tells. Not to know leaves the lease as it is, and the stack counts as deployed.
+    Without a `ledger` nothing is written, and once `may_go_on` says no nothing is asked. What the code itself fails at goes to `broken`.
     """
-    lost = {
-        stack_id: lease
+    asked = {
+        stack_id: (lease, lease.tagging)
         for stack_id, lease in leases.items()
-        if lease.tag_token and lease.state is LeaseState.MARKED
+        if lease.tagging and lease.tagging.state is TagState.ASKED
     }
     settled: dict[str, Lease] = {}
-    for stack in (stack for listing in listings if lost for stack in listing.stacks):
-        if (lease := lost.get(stack.stack_id)) is None:
+    for stack in (stack for listing in listings if asked for stack in listing.stacks):
+        if stack.stack_id not in asked or not may_go_on():
             continue
+        lease, last = asked[stack.stack_id]
         try:
-            if not (at := stacks.own_update(stack.stack_id, lease.tag_token)):
-                continue
-            draft = about(
-                lease,
-                "tags.written",
-                Reason("its last update was that of its tags, whose time was not known yet"),
-                actor=actor,
-                now=now,
-                policy_version=policy_version,
-                stack=stack,
+            outcome = stacks.tag_outcome(stack, last.token, last.before)
+            written = settled_by(
+                stack, lease, last, outcome, now=now, policy_version=policy_version, actor=actor
             )
-            written = entry(lease, replace(lease, own_update=at, tag_token=""), draft)
+            if written is None:
+                if outcome.updated:
+                    settled[stack.stack_id] = replace(lease, own_update=outcome.updated)
+                continue
             if ledger is not None:
                 ledger.commit(written)
             settled[stack.stack_id] = written.record
@@ -118,3 +251,64 @@ def settle(
         except Exception as error:
             broken.append(failed(stack.stack_id, "settle", error))
     return settled
+
+
+def settled_by(
+    stack: Stack,
+    lease: Lease,
+    last: Tagging,
+    outcome: TagOutcome,
+    *,
+    now: datetime,
+    policy_version: str,
+    actor: Actor,
+) -> Entry[Lease] | None:
+    """Return what to write of the outcome of `last`, or nothing while it is open."""
+    is_late = now - last.at < UNSEEN_FOR
+    if outcome.became is Became.UNDER_WAY or (outcome.became is Became.NOTHING and is_late):
+        return None
+    action, text, after = _ended(stack, last, outcome, now)
+    is_done = outcome.became is Became.DONE
+    seen = replace(
+        lease,
+        own_update=outcome.updated or lease.own_update,
+        tagging=after,
+        # What never began is tried again.
+        tag_attempt="" if outcome.became is Became.NOTHING else last.attempt,
+    )
+    draft = about(
+        lease,
+        action,
+        Reason(text, {"token": last.token}),
+        actor=actor,
+        now=now,
+        policy_version=policy_version,
+        stack=stack,
+        result="ok" if is_done else "failed",
+    )
+    return entry(lease, seen, draft)
+
+
+def _ended(
+    stack: Stack, last: Tagging, outcome: TagOutcome, now: datetime
+) -> tuple[str, str, Tagging | None]:
+    """Return the event of an update that has ended, its sentence, and what stays of it."""
+    said = outcome.reason or "CloudFormation gave no reason"
+    after = replace(last, at=now, detail=said)
+    match outcome.became:
+        case Became.DONE:
+            text = "the update is complete: the stack has the tags that mirror its lease"
+            return "tags.written", text, None
+        case Became.ROLLED_BACK:
+            text = f"the update was rolled back: {said}"
+            after = replace(after, state=TagState.ROLLED_BACK, why=Why.ROLLED_BACK.value)
+            return "tags.rolled-back", text, after
+        case Became.STUCK:
+            text = f"the update ended in UPDATE_ROLLBACK_FAILED: {said}; {way_out(stack.stack_id, stack.region)}"
+            after = replace(after, state=TagState.STUCK, why=Why.STUCK.value)
+            return "tags.rolled-back", text, after
+        case Became.NOTHING | Became.UNDER_WAY:
+            text = "CloudFormation never began the update, so it is made again"
+            return "tags.lost", text, None
+        case _ as unreachable:
+            assert_never(unreachable)

@@ -17,17 +17,21 @@ from janitor.core.failure_words import failure_text
 from janitor.core.importers import importers_in
 from janitor.core.journal import Actor, Entry, about, entry
 from janitor.core.ladder import deleted_by, failed_stage, is_failing
-from janitor.core.lease import is_told
+from janitor.core.lease import is_stuck, is_told
 from janitor.core.model import (
     ATTENTION,
     DELETED,
+    OF_NO_DEADLINE,
     OPERATORS,
     STUCK,
+    TAGS_STUCK,
     Lease,
     LeaseState,
     Outcome,
     Stack,
     Status,
+    Tagging,
+    TagState,
 )
 from janitor.core.notices import stuck_since
 from janitor.core.policy import Policy
@@ -36,6 +40,7 @@ from janitor.core.resources import Resource, within
 from janitor.core.statuses import BEING_DELETED, GONE, HALF_DELETED
 from janitor.journeys.change import show_anew
 from janitor.journeys.failed import failed_attempt
+from janitor.journeys.tagging import settled_by
 
 NO_EFFECT_AFTER = timedelta(minutes=15)
 """A claimed stack that rests in another status for so long was not deleted by that call."""
@@ -75,6 +80,18 @@ def track(
     if lease is None or not lease.state.is_open:
         return Outcome(stack_id, "track", Status.SKIPPED, "its lease is closed")
     seen = _look(lease, stacks, now)
+    if seen.stack and lease.tagging and lease.tagging.state is TagState.ASKED:
+        lease = _settle(
+            lease,
+            lease.tagging,
+            seen.stack,
+            now=now,
+            policy_version=policy.version,
+            stacks=stacks,
+            ledger=ledger,
+        )
+        if lease.tagging and is_stuck(lease) and policies.mode().notifies:
+            _ask(lease, TAGS_STUCK, lease.tagging.detail, queue)
     # Decide.
     written = _verdict(lease, seen, now, policy)
     if written is None:
@@ -91,6 +108,27 @@ def track(
     status_ = Status.FAILED if failed else Status.DONE
     reason = str(written.events[-1].body["reason"]["sentence"])
     return Outcome(stack_id, written.record.state.value, status_, reason)
+
+
+def _settle(
+    lease: Lease,
+    last: Tagging,
+    stack: Stack,
+    *,
+    now: datetime,
+    policy_version: str,
+    stacks: Stacks,
+    ledger: Ledger,
+) -> Lease:
+    """Write what became of an update of tags, if that is known by now."""
+    outcome = stacks.tag_outcome(stack, last.token, last.before)
+    settled = settled_by(
+        stack, lease, last, outcome, now=now, policy_version=policy_version, actor=ACTOR
+    )
+    if settled is None:
+        return lease
+    ledger.commit(settled)
+    return settled.record
 
 
 def _look(lease: Lease, stacks: Stacks, now: datetime) -> _Seen:
@@ -232,5 +270,6 @@ def _ask(
     for contact in dict.fromkeys(contacts):
         if is_told(lease, stage, contact):
             continue
-        item = NoticeItem(lease.stack_id, stage, lease.expires_at, text)
+        deadline = None if stage in OF_NO_DEADLINE else lease.expires_at
+        item = NoticeItem(lease.stack_id, stage, deadline, text)
         queue.notify(NoticeRequest(contact, (item,)))
