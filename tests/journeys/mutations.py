@@ -46,7 +46,9 @@ MUTATIONS = (
         "        if not told:\n            continue",
     ),
     Mutation(1, "core/lease.py", " or notice.contact != contact:", ":"),
-    Mutation(1, "core/lease.py", "if in_place or is_told_in_place(lease, FINAL):", "if False:"),
+    Mutation(
+        1, "core/lease.py", "if in_place or any(told_instead(", "if False and any(told_instead("
+    ),
     Mutation(1, "core/hearing.py", "    raise Undeliverable(_why_deaf(audience))", "    return ''"),
     Mutation(
         1,

@@ -9,6 +9,7 @@ from tests.journeys.stories import DAY, HERE, HOUR, MONDAY, OWNED, POLICY, THERE
 from janitor.adapters.memory import MemoryChannel
 from janitor.adapters.memory_stacks import MemoryStacks
 from janitor.adapters.sns import MAX_BYTES
+from janitor.core.conditions import Kind, conditions
 from janitor.core.contacts import standing_of
 from janitor.core.errors import (
     DeliveryFailed,
@@ -654,6 +655,11 @@ def test_a_notice_goes_to_the_first_who_can_be_reached(
     assert story.channel.sent[0].contact == reached
     assert story.lease(stack_id).notices[0].contact == ANA
     after = EXPIRES + (DAY if reached == ANA else 3 * DAY)
+    lease, policy = story.lease(stack_id), story.policies.policy()
+    found = conditions(story.stack(stack_id), lease, policy, story.now)
+    (said,) = [one.detail for one in found if one.kind is Kind.TOLD]
+    instead = f"to {reached.address} in the place of {ANA.address}"
+    assert said == (f"to {ANA.address}" if reached == ANA else instead)
     assert story.lease(stack_id).delete_after == after
     assert f"on {after:%a} {after.day} Jun 2026 08:00 UTC" in story.channel.sent[0].text
     story.wait(hours=(after - EXPIRES) / HOUR - 1)

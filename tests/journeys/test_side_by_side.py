@@ -16,7 +16,7 @@ from janitor.adapters.ports import PLAIN, SideBySide, in_turn
 from janitor.adapters.threads import Threads
 from janitor.core.errors import Conflict, JanitorError
 from janitor.core.ladder import Step
-from janitor.core.model import Account, LeaseState, Mode, Stack, Status
+from janitor.core.model import Account, Lease, LeaseState, Mode, Stack, Status
 from janitor.core.requests import Message, Sent
 from janitor.journeys.sweep import sweep
 
@@ -146,6 +146,11 @@ def test_many_threads_leave_what_one_leaves(seed: int, most: int) -> None:
     assert read == expected
 
 
+def but_its_key(record: Lease | Account) -> Lease | Account:
+    """Return a record without what is drawn at random for each account."""
+    return replace(record, evidence_key="") if isinstance(record, Account) else record
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_where_one_is_told_the_journals_are_the_same_to_the_last_hash(seed: int) -> None:
     """With two owners, or operators too, either of the two notices may be recorded first."""
@@ -166,7 +171,7 @@ def test_where_one_is_told_the_journals_are_the_same_to_the_last_hash(seed: int)
     ]
     assert len(told_one) > 25
     for key in told_one:
-        assert threaded.ledger.records[key] == ordered.ledger.records[key]
+        assert but_its_key(threaded.ledger.records[key]) == but_its_key(ordered.ledger.records[key])
         assert threaded.ledger.journal[key] == ordered.ledger.journal[key]
 
 

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from janitor.core.contacts import clean
 from janitor.core.durations import duration_text
-from janitor.core.lease import grace_of, is_told, promise, told_at
-from janitor.core.model import ADOPTED, FINAL, Lease, LeaseState, MoveCause, Stack
+from janitor.core.lease import grace_of, is_told, promise, told_at, told_instead
+from janitor.core.model import ADOPTED, FINAL, Contact, Lease, LeaseState, MoveCause, Stack
 from janitor.core.policy import Policy, Terms
 from janitor.core.statuses import DELETABLE, IN_REVIEW
 from janitor.core.times import instant_text
@@ -207,11 +207,16 @@ class _Case(Struct, frozen=True):
 
     def told(self, told: datetime | None) -> Condition:
         if told is not None:
-            text = f"to {', '.join(clean(one.address) for one in self.lease.contacts)}"
+            text = f"to {', '.join(map(self._reached, self.lease.contacts))}"
             return Condition(Kind.TOLD, is_met=True, detail=text)
         missing = [c.address for c in self.lease.contacts if not is_told(self.lease, FINAL, c)]
         text = f"not yet to {clean(', '.join(missing))}"
         return Condition(Kind.TOLD, is_met=False, detail=text)
+
+    def _reached(self, contact: Contact) -> str:
+        instead = told_instead(self.lease, FINAL, contact)
+        who = clean(contact.address)
+        return f"{clean(instead.address)} in the place of {who}" if instead else who
 
     def grace(self, told: datetime | None) -> Condition:
         """Say when the promise of the final notice is over; before it was given, when it could be."""

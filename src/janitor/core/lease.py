@@ -142,18 +142,15 @@ def grace_of(lease: Lease, terms: Terms, *, in_place: bool = False) -> timedelta
     """
     if lease.ownerless:
         return terms.ownerless_grace
-    if in_place or is_told_in_place(lease, FINAL):
+    if in_place or any(told_instead(lease, FINAL, contact) for contact in lease.contacts):
         return max(terms.grace, terms.ownerless_grace)
     return terms.grace
 
 
-def is_told_in_place(lease: Lease, stage: str) -> bool:
-    """Tell whether an owner could not be reached, and somebody else was told of this stage."""
-    return any(
-        notice.instead is not None and _speaks_of(notice, lease, stage, contact)
-        for contact in lease.contacts
-        for notice in lease.notices
-    )
+def told_instead(lease: Lease, stage: str, contact: Contact) -> Contact | None:
+    """Return who was told this stage in the place of a contact who could not be reached."""
+    speaking = (one for one in lease.notices if _speaks_of(one, lease, stage, contact))
+    return next((one.instead for one in speaking if one.instead), None)
 
 
 def promise(lease: Lease, policy: Policy, told: datetime, *, in_place: bool = False) -> datetime:
