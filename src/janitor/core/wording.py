@@ -40,6 +40,7 @@ from janitor.core.notices import is_about_an_outcome
 from janitor.core.outcomes import account_entry, outcome_headline, outcome_lines, tags_dropped_lines
 from janitor.core.policy import Policy
 from janitor.core.summary import summary
+from janitor.core.tag_outcomes import way_out
 from janitor.core.times import instant_text, relative_text, short_text, span_text
 
 SUBJECT_LENGTH = 99
@@ -192,7 +193,7 @@ def _entry(item: Item, reader: Contact, now: datetime, policy: Policy, mode: Mod
         ),
         link=item.link if is_open and not item.refusal else "",
         token=item.token if is_open else "",
-        how=_how(item, lease) if is_open else "",
+        how=_how(item, lease) if is_open or item.stage == TAGS_STUCK else "",
     )
 
 
@@ -297,6 +298,8 @@ def _refused(item: Item) -> list[str]:
 
 
 def _how(item: Item, lease: Lease) -> str:
+    if item.stage == TAGS_STUCK:
+        return f"To end it: {way_out(lease.stack_id, lease.region)}"
     if item.link or item.refusal or item.is_former:
         return ""
     return f"To keep it: janitor extend {clean(lease.name)} --by 3d --reason '...'"
