@@ -153,6 +153,8 @@ def _wrong_tags(world: World, stack: Stack, lease: Lease) -> Iterator[str]:
     """Yield where tags do not mirror the lease though nothing was in the way."""
     if world.terms.tagging == "off" or stack.status not in TAGGABLE or "filler-0" in stack.tags:
         return
+    if truth.more_than_tags(stack.stack_id, world.stacks, shown=True):
+        return
     tagged = "janitor:state" in stack.tags
     if lease.state is LeaseState.ACTIVE and tagged:
         yield f"{stack.name} is active, and tagged as marked"

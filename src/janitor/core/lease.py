@@ -119,7 +119,7 @@ def about_of(lease: Lease, stage: str) -> str | None:
         case "kept":
             return lease.protection
         case "tags-stuck":
-            return lease.tagging.detail if is_stuck(lease) and lease.tagging else ""
+            return lease.tagging.at.isoformat() if is_stuck(lease) and lease.tagging else ""
         case _:
             return None
 

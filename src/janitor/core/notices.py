@@ -77,8 +77,9 @@ def standing_notices(lease: Lease, decision: Decision, now: datetime) -> Iterato
         yield Standing(FINAL, (OPERATORS,))
     yield from _about_tags(lease, now)
     stack = decision.stack
-    if stack is not None and stack.status == ROLLBACK_FAILED and lease.tagging and is_stuck(lease):
-        yield Standing(TAGS_STUCK, (*lease.contacts, OPERATORS), lease.tagging.detail)
+    if stack is not None and stack.status == ROLLBACK_FAILED and is_stuck(lease):
+        about = about_of(lease, TAGS_STUCK) or ""
+        yield Standing(TAGS_STUCK, (*lease.contacts, OPERATORS), about)
     if stack is not None and stuck_since(stack, lease, now):
         yield Standing(STUCK, (OPERATORS,), stack.status)
 

@@ -8,7 +8,6 @@ from janitor.core.failure_words import REASONS_APART
 from janitor.core.ladder import THROTTLED, Rung
 from janitor.core.letter import Entry, Item
 from janitor.core.model import EXPIRES_TAG, FAILED_RUNG, PROTECT_TAG, REGION, TTL_TAG, Lease
-from janitor.core.tag_outcomes import way_out
 
 MOST_LINES = 12
 _RUNGS: dict[str, str] = {
@@ -94,9 +93,10 @@ def outcome_lines(item: Item, lease: Lease, why: str, again: str) -> list[str]:
                 "If it is to go in its time, please take that tag away.",
             ]
         case "tags-stuck":
+            said = clean(lease.tagging.detail if lease.tagging else "")
             return [
-                f"The janitor's update of its tags ended in UPDATE_ROLLBACK_FAILED: {clean(item.text)}.",
-                f"Until that is ended nothing can be deployed to it. To end it: {way_out(lease.stack_id, lease.region)}",
+                f"The janitor's update of its tags ended in UPDATE_ROLLBACK_FAILED: {said}.",
+                "Until that is ended nothing can be deployed to it.",
                 "What cannot be rolled back is named with --resources-to-skip; its events say what.",
                 "The janitor writes no tags on it before its next deployment. Its deadline holds.",
             ]

@@ -41,6 +41,7 @@ from janitor.core.notices import is_about_an_outcome
 from janitor.core.outcomes import account_entry, outcome_headline, outcome_lines, tags_dropped_lines
 from janitor.core.policy import Policy
 from janitor.core.summary import summary
+from janitor.core.tag_outcomes import way_out
 from janitor.core.times import instant_text, relative_text, short_text, span_text
 
 SUBJECT_LENGTH = 99
@@ -309,6 +310,8 @@ def _commands(
 ) -> list[Command]:
     if item.stage == TAGS_DROPPED:
         return to_leave_alone(lease, place)
+    if item.stage == TAGS_STUCK:
+        return [Command("To end it, run:", way_out(lease.stack_id, lease.region))]
     if not is_open or item.link or item.refusal or item.is_former:
         return []
     return to_keep(lease, item.offers, now, place)

@@ -19,6 +19,7 @@ from janitor.core.model import (
     KEPT,
     PROBLEM,
     TAGS_DROPPED,
+    TAGS_STUCK,
     Contact,
     Lease,
     LeaseState,
@@ -34,6 +35,9 @@ from janitor.journeys.unreachable import named
 ACTOR = Actor("janitor", "janitor", "notify")
 TRIES = 5
 _UNRECORDED = "delivered, but not recorded, so it may be sent again: {}"
+
+_OF_SEVERAL = (PROBLEM, IN_USE, TAGS_DROPPED, KEPT, TAGS_STUCK)
+"""Stages of which one notice may be about this, and the next about that."""
 
 
 class Delivery(Struct, frozen=True):
@@ -63,7 +67,7 @@ class Delivery(Struct, frozen=True):
             contact=self.contact,
             delivered_at=self.at,
             channel=self.sent.channel,
-            detail=item.text if item.stage in (PROBLEM, IN_USE, TAGS_DROPPED, KEPT) else "",
+            detail=item.text if item.stage in _OF_SEVERAL else "",
             message_id=self.sent.message_id if self.sent.can_change else "",
             recipient="" if self.is_in_place else self.sent.recipient,
             beside=tuple(beside) if self.sent.can_change else (),

@@ -17,7 +17,7 @@ from janitor.core.failure_words import failure_text
 from janitor.core.importers import importers_in
 from janitor.core.journal import Actor, Entry, about, entry
 from janitor.core.ladder import deleted_by, failed_stage, is_failing
-from janitor.core.lease import is_stuck, is_told
+from janitor.core.lease import about_of, is_stuck, is_told
 from janitor.core.model import (
     ATTENTION,
     DELETED,
@@ -90,8 +90,8 @@ def track(
             stacks=stacks,
             ledger=ledger,
         )
-        if lease.tagging and is_stuck(lease) and policies.mode().notifies:
-            _ask(lease, TAGS_STUCK, lease.tagging.detail, queue)
+        if is_stuck(lease) and policies.mode().notifies:
+            _ask(lease, TAGS_STUCK, about_of(lease, TAGS_STUCK) or "", queue)
     # Decide.
     written = _verdict(lease, seen, now, policy)
     if written is None:
