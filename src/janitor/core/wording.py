@@ -83,7 +83,9 @@ def digest(
     ordered = sorted(items, key=lambda item: urgency(item.stage, item.lease))
     entries = tuple(_entry(item, contact, now, policy, mode, place) for item in ordered)
     greeting = _greeting(contact, ordered, missed)
-    of_a_stack = any(entry.commands and entry.stack_id for entry in entries)
+    of_a_stack = any(
+        entry.commands and entry.stack_id and entry.stage != TAGS_STUCK for entry in entries
+    )
     foot = " ".join(one for one in (_foot(ordered), place.rights * of_a_stack) if one)
     return Wording(_subject(ordered, now), greeting, entries, foot)
 
