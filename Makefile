@@ -196,7 +196,8 @@ stage: setup
 	@$(BIN)/python tools/new_stage.py $(SAMCONFIG) $(STAGE)
 
 destroy: setup ## delete a stage, and say what of it stays and how to remove it
-	@$(BIN)/python -m janitor.entrypoints.removal $(STACK)
+	@$(if $(filter file,$(origin STAGE)),echo "which stage? for instance: make destroy STAGE=dev" >&2; exit 2,\
+	  $(BIN)/python -m janitor.entrypoints.removal $(STACK))
 
 acceptance: setup $(FOR_ACCEPTANCE) ## deploy to an emulated AWS that enforces IAM, and play the whole life there
 	@$(PYTEST) $(ACCEPTANCE)

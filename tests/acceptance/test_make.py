@@ -101,9 +101,17 @@ def test_the_pipeline_finds_the_first_deployment_fine(make: Any, four: Stage) ->
 
 
 def test_destroying_says_what_stays(account: Account, make: Any, four: Stage) -> None:
-    """And leaves the other stages as they are."""
+    """And leaves the other stages as they are; whoever sits there has to type the name.
+
+    Fails without `_agreed`, and without the look at where STAGE comes from in the Makefile.
+    """
     table = four.outputs["JournalTableName"]
-    said = make("destroy", "four")
+    with pytest.raises(pytest.fail.Exception, match="nothing was deleted"):
+        make("destroy", "four", "janitor-three\n")
+    with pytest.raises(pytest.fail.Exception, match="which stage"):
+        run("make", "destroy", AWS_ENDPOINT_URL=account.url)
+    assert account.status("janitor-four") in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+    said = make("destroy", "four", "janitor-four\n")
     assert "The stack janitor-four is deleted. These stay:" in said
     assert f"aws dynamodb delete-table --table-name {table}" in said
     roles = [line.split()[1] for line in said.splitlines() if line.startswith("  Role ")]

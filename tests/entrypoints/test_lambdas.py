@@ -30,6 +30,7 @@ from janitor.core.plan import Listing
 from janitor.core.requests import DeletionRequest, body_of
 from janitor.entrypoints import api_door, check, deployed, lambdas
 from janitor.entrypoints.emulator import emulated_aws
+from janitor.journeys.sweep import sweep as sweep_itself
 
 EVENTS = Path(__file__).parents[2] / "events"
 POLICY = """
@@ -658,6 +659,33 @@ def test_a_deployment_with_a_schedule_or_a_name_that_cannot_be_fails_with_a_reas
     assert at_deployment(hooks, **(fine | {"OwnRoles": f"{roles}StackSet-janitor-*"})) == ""
 
 
+def test_a_policy_that_is_wrong_all_over_fails_a_deployment_with_what_is_wrong_first(
+    account: Account, hooks: Hooks
+) -> None:
+    """CloudFormation takes no answer of more than 4,096 bytes, and would name no reason at all.
+
+    Fails without `_fitting` in entrypoints/check.py.
+    """
+    wrong = "\n".join(f"gr\u00e4ce{number}: {'x' * 30}" for number in range(90))
+    account.client("ssm").put_parameter(
+        Name="/janitor/policy", Value=wrong, Type="String", Overwrite=True
+    )
+    deployed.of_this_process.cache_clear()
+    asked = {
+        "RequestType": "Create",
+        "ResponseURL": f"{hooks.url}/answer",
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "Preflight",
+    }
+    assert not check.check(asked, Context())["fine"]
+    told = hooks.answers[-1]
+    assert len(json.dumps(told)) <= 4_096
+    assert told["Reason"].startswith("/janitor/policy:1: gr\u00e4ce0: no such field")
+    assert told["Reason"].endswith(" ... (cut)")
+    assert len(told["Reason"]) > 2_000
+
+
 HOOK = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "e-1"}
 
 
@@ -687,6 +715,27 @@ def test_codedeploy_is_told_whether_a_dry_sweep_went_well(
         Name="/janitor/mode", Value="observe", Type="String", Overwrite=True
     )
     assert sweep(dry_run=True)["open"] == 1
+
+
+def test_a_dry_sweep_that_is_short_of_time_still_answers(
+    account: Account, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks no more of CloudFormation than there is time for.
+
+    Fails without `may_go_on` in `_dry_sweep` of entrypoints/check.py.
+    """
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CODEDEPLOY", hooks.url)
+    marked(account)
+    seen: list[bool] = []
+
+    def sweeping(**given: Any) -> Any:
+        seen.append(given["may_go_on"]())
+        return sweep_itself(**given)
+
+    monkeypatch.setattr(check, "sweep", sweeping)
+    for left in (60_000, 20_000):
+        assert check.check(HOOK, Context(left))["fine"]
+    assert seen == [True, False]
 
 
 def test_no_log_line_has_a_token_or_a_key(

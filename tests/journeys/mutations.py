@@ -192,9 +192,9 @@ MUTATIONS = (
     ),
     Mutation(
         6,
-        "core/refresh.py",
-        "return moved.is_by_tags or (moved.cause is MoveCause.TAGS and moved.is_held)",
-        "return False",
+        "core/surprises.py",
+        "moved.is_by_tags or (moved.cause is MoveCause.TAGS and moved.is_held)",
+        "False",
     ),
     Mutation(6, "core/surprises.py", "LEAST_SURPRISE = 5", "LEAST_SURPRISE = 0"),
     Mutation(

@@ -24,7 +24,7 @@ def test_each_owner_is_told_each_stage_of_each_deadline_exactly_once(seed: int) 
     assert month.repeated() == []
     least = {
         "24h": 20, "48h": 20, "final": 15, "deletions": 15, "problem": 1, "deleted": 10,
-        "unreachable": 3, "extend": 5, "let go": 2, "deploy": 2, "outage": 10,
+        "unreachable": 3, "extend": 5, "let go": 2, "deploy": 2, "outage": 5,
         "CRASH_BEFORE": 5, "CRASH_AFTER": 5, "FAIL": 5, "TIMEOUT": 5, "calm hours": 200,
     }  # fmt: skip
     missed = {what: month.counts[what] for what in least if month.counts[what] < least[what]}

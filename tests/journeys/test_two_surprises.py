@@ -1,5 +1,6 @@
 """A script and an edit at once: what the one holds, the other does not let go."""
 
+from tests.journeys.ordinary import DAY, HERE, START, THERE, Account, Act, Made
 from tests.journeys.stories import HOUR, OWNED, POLICY, Story
 
 from janitor.core.journal import Actor
@@ -32,7 +33,7 @@ def states(story: Story, ids: list[str]) -> set[LeaseState]:
 def test_an_edit_that_is_held_does_not_let_go_what_a_script_did() -> None:
     """The deadline of before the script goes on, also where only the edit is accepted.
 
-    Fails without `_is_held_by_tags` in core/refresh.py.
+    Fails without `is_held_by_tags` in core/refresh.py.
     """
     story = Story()
     ids = eight(story)
@@ -106,3 +107,27 @@ def test_tags_that_are_dropped_all_together_hold_in_what_rules_select_by_too() -
     lease = story.lease(stack_id)
     assert (lease.rule, lease.state) == ("fast", LeaseState.ACTIVE)
     assert lease.expires_at == story.now + 3 * 24 * HOUR
+
+
+def to_the_past(made: Made) -> Act:
+    """Return how a script tags a stack with the day before."""
+    return lambda account: account.retag(made, expires=f"{account.now - DAY:%Y-%m-%dT%H:%MZ}")
+
+
+def test_what_a_script_does_behind_a_refused_region_belongs_to_what_it_did_before() -> None:
+    """The five that it reaches there are a surprise, though they are five and seen days later.
+
+    Fails without `is_back` in `survey` of core/plan.py.
+    """
+    account = Account(regions=(HERE, THERE))
+    made = [account.want(f"feat-{n}", 20) for n in range(8)]
+    made += [account.want(f"far-{n}", 20, region=THERE) for n in range(5)]
+    for number, one in enumerate(made):
+        when = START + 2 * DAY + number * HOUR
+        account.at(when, to_the_past(one))
+        one.tampered = True
+    account.at(START + 2 * DAY + 8 * HOUR, lambda a: a.refuse(THERE, "AccessDenied"))
+    account.at(START + 5 * DAY, lambda a: a.refuse(THERE, ""))
+    account.run(9)
+    assert account.wrong == []
+    assert account.held == {one.stack_id for one in made}

@@ -141,6 +141,19 @@ def test_a_region_that_refuses_a_later_page_is_refused_whole(
     assert listing.error == "listing eu-central-1 failed: AccessDenied: not authorized"
 
 
+@pytest.mark.parametrize("code", ["InvalidClientTokenId", "UnrecognizedClientException"])
+def test_a_region_that_is_not_enabled_is_called_so(
+    aws: Stubber, stacks: CloudFormation, code: str
+) -> None:
+    """It answers as bad credentials do, and good ones are what the other regions were read with."""
+    aws.add_client_error("describe_stacks", code, "The security token is invalid.")
+    (listing,) = stacks.list_all(["eu-central-1"])
+    assert listing.error == (
+        "eu-central-1 is not enabled in this account, or refuses these credentials"
+        f" ({code}: The security token is invalid.)"
+    )
+
+
 NEXT = ARN.replace("feat", "next")
 ODD: list[tuple[dict[str, Any], str, str]] = [
     ({"StackId": None}, "feat", "'NoneType' object has no attribute 'split'"),

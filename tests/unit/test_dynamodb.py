@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 
 from janitor.adapters.dynamodb import DynamoLedger
-from janitor.adapters.tables import event_row, record_row
+from janitor.adapters.tables import create_tables, event_row, record_row
 from janitor.core.decisions import Reason
 from janitor.core.errors import ConfigurationError, Conflict, JanitorError
 from janitor.core.journal import Actor, Draft, Entry, entry, target_of
@@ -163,3 +163,39 @@ def test_an_event_row_can_be_found_by_its_day_and_never_expires() -> None:
     assert row["at"] == {"S": "2026-06-01T12:00:00.000000Z"}
     assert "expires_ttl" not in row
     assert json.loads(row["doc"]["S"])["key"] == "arn:feat"
+
+
+CREATED: dict[str, Any] = {"TableDescription": {}}
+ACTIVE = {"Table": {"TableStatus": "ACTIVE"}}
+UNAVAILABLE = ("update_continuous_backups", "ContinuousBackupsUnavailableException", "enabling")
+
+
+@pytest.mark.parametrize("refusals", [0, 1, 59])
+def test_a_new_table_is_waited_for_until_it_takes_backups(aws: Answers, refusals: int) -> None:
+    """AWS enables them for up to a minute, and refuses to be told meanwhile."""
+    pauses: list[float] = []
+    for _ in range(2):
+        aws.add_response("create_table", CREATED)
+        aws.add_response("describe_table", ACTIVE)
+        for _ in range(refusals):
+            aws.add_client_error(*UNAVAILABLE)
+        aws.add_response("update_continuous_backups", {})
+        if not pauses:
+            aws.add_response("update_time_to_live", {})
+            aws.add_response("put_item", {})
+            pauses.append(0)
+    made = create_tables(aws.aws, "leases", "journal", pause=pauses.append)
+    assert made == ["leases", "journal"]
+    assert pauses[1:] == [2] * 2 * refusals
+
+
+def test_a_table_that_never_takes_backups_is_named(aws: Answers) -> None:
+    """After two minutes; `init` may be run again."""
+    pauses: list[float] = []
+    aws.add_response("create_table", CREATED)
+    aws.add_response("describe_table", ACTIVE)
+    for _ in range(60):
+        aws.add_client_error(*UNAVAILABLE)
+    with pytest.raises(JanitorError, match="creating the table leases failed: Continuous"):
+        create_tables(aws.aws, "leases", "journal", pause=pauses.append)
+    assert sum(pauses) == 118

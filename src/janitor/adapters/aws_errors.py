@@ -89,6 +89,15 @@ def is_about_credentials(error: Exception) -> bool:
     return isinstance(error, _CREDENTIALS) or code_of(error) in _CREDENTIAL_CODES
 
 
+def is_not_enabled(error: Exception) -> bool:
+    """Tell whether a region may be one that the account has not opted into.
+
+    Such a region knows no credentials of the account, so it says of good ones that they are bad:
+    https://docs.aws.amazon.com/general/latest/gr/rande-manage.html.
+    """
+    return code_of(error) in {"InvalidClientTokenId", "UnrecognizedClientException"}
+
+
 def is_denied(error: Exception) -> bool:
     """Tell whether a permission is missing."""
     return code_of(error) in _DENIED_CODES

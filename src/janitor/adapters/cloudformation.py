@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from janitor.adapters.aws_errors import AwsError, translated
+from janitor.adapters.aws_errors import (
+    AwsError,
+    code_of,
+    is_not_enabled,
+    message_of,
+    translated,
+)
 from janitor.adapters.stack_reading import read_stack, stacks_of
 from janitor.adapters.stack_tagging import StackTagging
 from janitor.core.errors import JanitorError
@@ -82,7 +88,7 @@ class CloudFormation(StackTagging):
             try:
                 done.put(self._list(region, stop))
             except AwsError as error:
-                done.put(Listing(region, error=str(translated(error, f"listing {region}"))))
+                done.put(Listing(region, error=_not_listed(region, error)))
             except JanitorError as error:
                 done.put(Listing(region, error=f"listing {region} failed: {error}"))
             except Exception as error:
@@ -101,6 +107,13 @@ class CloudFormation(StackTagging):
             if stop.is_set():
                 break  # Nobody will take the listing.
         return Listing(region, tuple(stacks), unread=tuple(unread))
+
+
+def _not_listed(region: str, error: Exception) -> str:
+    if not is_not_enabled(error):
+        return str(translated(error, f"listing {region}"))
+    said = f"{code_of(error)}: {message_of(error)}"
+    return f"{region} is not enabled in this account, or refuses these credentials ({said})"
 
 
 def _taken(

@@ -202,7 +202,7 @@ class DynamoLedger:
             if code_of(error) == "ResourceNotFoundException":
                 raise ConfigurationError(
                     f"the tables {self._leases} and {self._journal} are not both there "
-                    f"in {region}: run `janitor init`"
+                    f"in {region}: run `janitor init`; if they are in another region, set AWS_REGION"
                 ) from error
             if is_denied(error):
                 raise ConfigurationError(

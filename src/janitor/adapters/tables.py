@@ -1,6 +1,8 @@
 """The two DynamoDB tables: their definitions as data, their rows, their creation."""
 
 import json
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -120,12 +122,22 @@ def entry_writes(entry: AnyEntry, lease_table: str, journal_table: str) -> list[
     return [{"Put": put} for put in (record, *events)]
 
 
+_BACKUPS_WITHIN = 60
+"""Looks, two seconds apart, at whether a new table takes backups yet: a minute is usual."""
+
+
 def create_tables(
-    client: "DynamoDBClient", lease_table: str, journal_table: str, *, wait: bool = True
+    client: "DynamoDBClient",
+    lease_table: str,
+    journal_table: str,
+    *,
+    wait: bool = True,
+    pause: Callable[[float], None] = time.sleep,
 ) -> list[str]:
     """Create what is missing of the tables and the account row; return the names created.
 
-    Without `wait` a new table is left to itself: call again once it is active.
+    Without `wait` a new table is left to itself: call again once it is active. With it this
+    takes up to two minutes a table for each of creation and backups. Raises `JanitorError`.
     """
     created = []
     for name, definition in ((lease_table, LEASES), (journal_table, JOURNAL)):
@@ -137,7 +149,7 @@ def create_tables(
             client.get_waiter("table_exists").wait(
                 TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
             )
-            _recoverable(client, name)
+            _recoverable(client, name, pause)
             if name == lease_table:
                 _expiring(client, name)
                 put_account(client, name)
@@ -171,15 +183,26 @@ def _create(client: "DynamoDBClient", name: str, definition: dict[str, Any]) -> 
     return True
 
 
-def _recoverable(client: "DynamoDBClient", name: str) -> None:
-    try:
-        client.update_continuous_backups(
-            TableName=name,
-            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
-        )
-    except ClientError as error:
-        if code_of(error) not in _NOT_IMPLEMENTED:
-            raise
+def _recoverable(client: "DynamoDBClient", name: str, pause: Callable[[float], None]) -> None:
+    """Switch point-in-time recovery on, which AWS refuses while it prepares backups of a new table.
+
+    Up to a minute: https://github.com/scalar-labs/scalardb/issues/347. The error is described in
+    https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html
+    """
+    for left in reversed(range(_BACKUPS_WITHIN)):
+        try:
+            client.update_continuous_backups(
+                TableName=name,
+                PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True},
+            )
+        except ClientError as error:
+            if code_of(error) in _NOT_IMPLEMENTED:
+                return
+            if code_of(error) != "ContinuousBackupsUnavailableException" or not left:
+                raise
+        else:
+            return
+        pause(2)
 
 
 def _expiring(client: "DynamoDBClient", name: str) -> None:

@@ -40,6 +40,7 @@ from janitor.core.surprises import (
     Surprise,
     bound_of,
     counts_together,
+    is_held_by_tags,
     is_held_still,
     kept_until,
     surprise_of,
@@ -179,7 +180,9 @@ def survey(
     """
     scene = _Scene.of(listings, leases, unreadable, now)
     account = account or Account()
-    listed = (region for region, error in scene.regions if not error)
+    listed = {region for region, error in scene.regions if not error}
+    # What a script did in a region while that was out of sight belongs to what it did elsewhere.
+    is_back = not listed.isdisjoint(account.refused_regions)
     account = replace(account, seen_regions=seen_now(account.seen_regions, listed, now))
     ground = ground_of(account, policy)
     decisions, broken = scene.decide_all(ground)
@@ -187,7 +190,9 @@ def survey(
         ground = replace(ground, is_policy_held=False)
         decisions, broken = scene.decide_all(ground)
     bulk = frozenset(
-        d.lease.stack_id for d in decisions if d.lease and counts_together(d.lease, now)
+        d.lease.stack_id
+        for d in decisions
+        if d.lease and (counts_together(d.lease, now) or (is_back and is_held_by_tags(d.lease)))
     )
     seen = account.seen_regions
     if len(bulk) > bound_of(_managed_in_sight(decisions, scene.regions, seen, now)):

@@ -37,7 +37,14 @@ from janitor.core.model import (
 from janitor.core.policy import Policy, Rule
 from janitor.core.purge_tag import read_purge
 from janitor.core.selection import rule_of
-from janitor.core.surprises import counts_together, is_accepted, is_earlier, is_sudden, kept_until
+from janitor.core.surprises import (
+    counts_together,
+    is_accepted,
+    is_earlier,
+    is_held_by_tags,
+    is_sudden,
+    kept_until,
+)
 from janitor.core.tag_keys import (
     ASKED_KEYS,
     NearMiss,
@@ -236,21 +243,12 @@ def _later_of_policies(
 def _held_by_policy(lease: Lease, seen: Lease, before: Lease, moved: Moved) -> Lease:
     """Keep the deadline by the accepted policy, or that of before the tags where they are held."""
     former, known = kept_until(before), lease.moved
-    if (
-        known is not None
-        and _is_held_by_tags(known)
-        and former
-        and is_earlier(former, known.former)
-    ):
+    if known is not None and is_held_by_tags(lease) and former and is_earlier(former, known.former):
         moved = replace(moved, former=known.former, is_held=True, is_by_tags=True)
         return replace(seen, moved=moved, expires_at=known.former, deadline_source=_HELD)
     return _with_deadline_of(
         before, replace(seen, moved=replace(moved, former=former, is_held=True))
     )
-
-
-def _is_held_by_tags(moved: Moved) -> bool:
-    return moved.is_by_tags or (moved.cause is MoveCause.TAGS and moved.is_held)
 
 
 def _by_accepted(stack: Stack, seen: Lease, ground: Ground) -> Lease | None:

@@ -60,6 +60,14 @@ def counts_together(lease: Lease | None, now: datetime) -> bool:
     return moved is not None and moved.cause is MoveCause.TAGS and now - moved.at < TOGETHER
 
 
+def is_held_by_tags(lease: Lease | None) -> bool:
+    """Tell whether the lease keeps its deadline of before its tags moved it."""
+    moved = lease.moved if lease else None
+    return moved is not None and (
+        moved.is_by_tags or (moved.cause is MoveCause.TAGS and moved.is_held)
+    )
+
+
 class Surprise(Struct, frozen=True):
     """What is held, as one sweep sees it."""
 

@@ -25,6 +25,12 @@ from janitor.wiring_slack import check_slack
 LONGEST_STACK_NAME = 24
 """CloudFormation puts stack, resource and 12 letters of its own into 64, and keeps so much of each."""
 
+RESERVE_MILLISECONDS = 30_000
+"""Time that a dry sweep leaves for the answer: CodeDeploy waits an hour for one that never comes."""
+MOST_BYTES = 4_096
+"""Of an answer to CloudFormation, which takes no longer one and says nothing of why:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html."""
+
 logger = Logger(service="janitor")
 
 
@@ -35,10 +41,11 @@ def check(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         why = "" if event["RequestType"] == "Delete" else _reason(partial(_look, event))
         _answer_cloudformation(event, context, why)
     elif "LifecycleEventHookExecutionId" in event:
-        why = _reason(_dry_sweep)
+        why = _reason(partial(_dry_sweep, context))
         answer_hook(event, deployed().aws, passed=not why)
     else:
-        why = _reason(partial(_look, event)) or _reason(_ask_slack) or _reason(_dry_sweep)
+        why = _reason(partial(_look, event)) or _reason(_ask_slack)
+        why = why or _reason(partial(_dry_sweep, context))
     logger.info("check.failed" if why else "check.passed", extra={"reason": why})
     return {"fine": not why, "reason": why}
 
@@ -89,7 +96,7 @@ def _ask_slack(janitor: Deployed) -> None:
     check_slack(janitor.settings, janitor.aws.client, ask=True)
 
 
-def _dry_sweep(janitor: Deployed) -> None:
+def _dry_sweep(context: LambdaContext, janitor: Deployed) -> None:
     report = sweep(
         clock=lambda: datetime.now(UTC),
         policies=janitor.policies,
@@ -99,6 +106,7 @@ def _dry_sweep(janitor: Deployed) -> None:
         queue=janitor.queue,
         actor=Actor("janitor", "janitor", "check"),
         apply=False,
+        may_go_on=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
     )
     for outcome in report.outcomes:
         if outcome.bug:
@@ -114,14 +122,27 @@ def _answer_cloudformation(event: dict[str, Any], context: LambdaContext, why: s
 
     answer = {
         "Status": "FAILED" if why else "SUCCESS",
-        "Reason": why or "fine",
+        "Reason": "fine",
         "PhysicalResourceId": event.get("PhysicalResourceId") or context.log_stream_name,
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
     }
+    if why:
+        answer["Reason"] = _fitting(why, answer)
     request = urllib.request.Request(  # noqa: S310 - the address is CloudFormation's own
         event["ResponseURL"], json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT"
     )
     with urllib.request.urlopen(request, timeout=30):  # noqa: S310
         pass
+
+
+def _fitting(why: str, answer: Mapping[str, str]) -> str:
+    """Cut a reason so that the whole answer is taken; what is wrong first stands first."""
+    room = MOST_BYTES - len(json.dumps({**answer, "Reason": ""}))
+    if len(json.dumps(why)) - 2 <= room:
+        return why
+    rest = " ... (cut)"
+    while len(json.dumps(why + rest)) - 2 > room:
+        why = why[: len(why) * 9 // 10]
+    return why + rest

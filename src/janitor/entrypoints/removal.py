@@ -27,10 +27,17 @@ UNPROTECT = (
 
 
 def main(name: str) -> int:
-    """Delete the stack and print what stays with the commands that remove it."""
+    """Delete the stack and print what stays with the commands that remove it.
+
+    On a terminal it asks first. Returns the exit code: 1 where it fails or nobody agreed.
+    """
     try:
-        stack = deployment_of(name, connect(settings_now()))
+        aws = connect(settings_now())
+        stack = deployment_of(name, aws)
         resources = stack.resources()
+        if sys.stdin.isatty() and not _agreed(name, aws.home):
+            print("nothing was deleted", file=sys.stderr)  # noqa: T201
+            return 1
         stack.remove()
     except JanitorError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - what a command line does
@@ -52,6 +59,15 @@ def main(name: str) -> int:
             lines.append(f"  {KEPT[kind].format(name=resource)}")
     print("\n".join(lines))  # noqa: T201
     return 0
+
+
+def _agreed(name: str, region: str) -> bool:
+    """Ask whoever sits there; Ctrl-C and the end of input are a no."""
+    try:
+        return input(f"Delete the janitor {name} in {region}? Type its name: ").strip() == name
+    except (EOFError, KeyboardInterrupt):
+        print(file=sys.stderr)  # noqa: T201
+        return False
 
 
 if __name__ == "__main__":
