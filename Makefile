@@ -83,6 +83,13 @@ cover: setup ## run the tests and show the branches that none of them took
 screenshots: setup ## take the pictures of the extension page in docs/images anew (needs Chromium)
 	@PYTHONPATH=. $(BIN)/python tools/screenshots.py
 
+.PHONY: rights taggable
+rights: setup ## write anew what the sweep may tag, from the schemas of types that cfn-lint ships
+	@$(BIN)/python tools/tagging_rights.py
+
+taggable: setup ## say by which way stacks of your templates would be tagged, or why not (TEMPLATES=directory)
+	@$(BIN)/python tools/taggable.py $(TEMPLATES)
+
 bench: setup ## measure calls, time and memory; results and machine go to a file
 	@$(BIN)/python bench/run.py
 

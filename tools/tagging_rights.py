@@ -88,7 +88,6 @@ EKS: Cluster Nodegroup Addon FargateProfile AccessEntry PodIdentityAssociation
 Batch: JobQueue JobDefinition SchedulingPolicy
 Glue: Job Crawler Trigger Workflow Registry Schema
 Athena: WorkGroup DataCatalog
-Amplify: App
 Backup: BackupVault BackupPlan
 CloudTrail: Trail
 Config: ConfigurationAggregator
@@ -173,9 +172,6 @@ GIVEN = {
     "ssm:getdocument": "a document is a definition, as a state machine's; as lambda:GetFunction",
     "s3:listbucket": "HeadBucket asks for it; names of objects, no content",
     "s3:putbuckettagging": "tags",
-    "s3:putstoragelensconfigurationtagging": "tags",
-    "s3:deletestoragelensconfigurationtagging": "tags",
-    "s3-outposts:putbuckettagging": "tags",
     "autoscaling:createorupdatetags": "tags",
     "route53:changetagsforresource": "tags",
     "kms:getkeypolicy": "who may use a key, not what it hides",
@@ -205,6 +201,7 @@ NONE_TO_GIVE = {
     r"glue:(getconnection|getsession)": "passwords, and what is typed",
     r"datapipeline:getpipelinedefinition": "passwords stand in them",
     r"amplify:getwebhook": "who knows the address may deploy",
+    r"amplify:getapp$": "it shows the password of pages that have one",
     r"ivs:(get|list)streamkey": "who knows it may send",
     r"geo:(describe|list)key": "it shows the key itself",
     r"appsync:listapikeys": "it shows the keys themselves",
@@ -332,7 +329,8 @@ def takes_tags(schema: Mapping[str, Any]) -> bool:
     tagging = schema.get("tagging")
     if tagging is not None:
         return bool(tagging.get("taggable", True))
-    looks = any(re.fullmatch(r"tags?|.*tags", name, re.IGNORECASE) for name in schema["properties"])
+    names = {*schema["properties"], *schema.get("definitions", ())}
+    looks = any(re.fullmatch(r"tag|.*tags|tagspecifications", n, re.IGNORECASE) for n in names)
     return bool(schema.get("taggable", looks))
 
 

@@ -68,6 +68,14 @@ def test_a_door_loads_no_more_than_it_needs(module: str, never: set[str]) -> Non
     assert found & (never | COMMAND_LINE | LATER) == set()
 
 
+def test_the_table_of_types_is_loaded_by_who_asks_for_one() -> None:
+    """It has a line for each type that AWS has, and most sweeps write no tags."""
+    module, table = "janitor.core.tagging_rights", "janitor.core.taggable_types"
+    assert table not in imported_by(module)
+    asked = f"import sys, {module} as m; m.uncovered(['AWS::EC2::VPC']); print(*sys.modules)"
+    assert table in run(asked).split()
+
+
 def test_in_lambda_a_door_makes_its_clients_before_anybody_waits() -> None:
     """Fails without `warm()` where a function starts."""
     script = f"import janitor.entrypoints.api_door; {WARM}"

@@ -15,8 +15,8 @@ AWS::AccessAnalyzer -Analyzer =ArchiveRule
 AWS::AccountAccess -Application =Entitlement
 AWS::AgentRegistry -Registry -RegistryRecord
 AWS::AmazonMQ +Broker +Configuration =ConfigurationAssociation
-AWS::Amplify +App -Branch =Domain -Webhook
-AWS::AmplifyUIBuilder +Component +Form +Theme
+AWS::Amplify -App -Branch =Domain -Webhook
+AWS::AmplifyUIBuilder -Component -Form -Theme
 AWS::ApiGateway =Account -ApiKey =Authorizer =BasePathMapping =BasePathMappingV2
   +ClientCertificate =Deployment =DocumentationPart =DocumentationVersion +DomainName
   !DomainNameAccessAssociation +DomainNameV2 =GatewayResponse =Method =Model =RequestValidator
@@ -169,9 +169,9 @@ AWS::DirectoryService =MicrosoftAD +SimpleAD
 AWS::DocDB -DBCluster +DBClusterParameterGroup -DBInstance +DBSubnetGroup =EventSubscription
   +GlobalCluster
 AWS::DocDBElastic -Cluster -ClusterSnapshot
-AWS::DynamoDB =Backup =GlobalTable +Table
+AWS::DynamoDB =Backup -GlobalTable +Table
 AWS::EC2 +ApplicationStatusCheck +CapacityManagerDataExport +CapacityReservation
-  +CapacityReservationFleet +CarrierGateway =ClientVpnAuthorizationRule =ClientVpnEndpoint
+  +CapacityReservationFleet +CarrierGateway =ClientVpnAuthorizationRule -ClientVpnEndpoint
   =ClientVpnRoute =ClientVpnTargetNetworkAssociation +CustomerGateway +DHCPOptions =EC2Fleet +EIP
   =EIPAssociation +EgressOnlyInternetGateway =EnclaveCertificateIamRoleAssociation +FlowLog
   +FpgaImage =GatewayRouteTableAssociation +Host +IPAM =IPAMAllocation +IPAMPool =IPAMPoolCidr
@@ -288,7 +288,7 @@ AWS::IoT =AccountAuditConfiguration -Authorizer +BillingGroup -CACertificate =Ce
 AWS::IoTAnalytics -Channel -Dataset -Datastore -Pipeline
 AWS::IoTCoreDeviceAdvisor +SuiteDefinition
 AWS::IoTEvents -AlarmModel -DetectorModel -Input
-AWS::IoTFleetWise +Campaign -DecoderManifest +Fleet -ModelManifest -SignalCatalog +StateTemplate
+AWS::IoTFleetWise +Campaign +DecoderManifest +Fleet +ModelManifest +SignalCatalog +StateTemplate
   +Vehicle
 AWS::IoTManagedIntegrations -AccountAssociation =CloudConnector -CredentialLocker -ManagedThing
   -ProvisioningProfile
