@@ -320,7 +320,7 @@ def test_a_companion_goes_with_its_parent_and_under_its_opt_in(
     world.sweep(3)
     assert world.statuses() == {
         companion_name("feat"): "DELETE_FAILED",
-        "feat": "UPDATE_COMPLETE",  # its tags say that it is marked
+        "feat": "CREATE_COMPLETE",  # the janitor has no right to tag its parameter
     }
     world.sweep(3, hours=1)
     assert world.statuses() == {}

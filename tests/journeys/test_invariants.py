@@ -33,6 +33,7 @@ REACHED = {
     **dict.fromkeys(("purged s3", "deletion.refused", "protection.removed"), 10),
     **dict.fromkeys(("last resort", "cleanup role", "held up"), 5),
     **dict.fromkeys(("let go", "letting go refused", "revised"), 30),
+    **dict.fromkeys(("tagged by a change set",), 5),
     **dict.fromkeys((fault.name for fault in Fault), 50),
 }
 """So often at least, in each half, or the machine has gone astray."""

@@ -451,6 +451,23 @@ def test_a_lost_answer_is_found_out_by_the_next_sweeps(call: str, takes_effect: 
     is_told_and_goes(story, stack_id, {**OWNED, **MARK})
 
 
+def test_an_update_whose_events_are_not_there_yet_is_not_asked_for_again() -> None:
+    """They may lag for a moment. Fails without `UNSEEN_FOR`."""
+    story, stack_id = of({"Resources": QUEUE})
+    story.sweep()
+    story.wait(3)
+    lossy: Any = Lossy(story, "tag", takes_effect=False)
+    replace(story.janitor, stacks=lossy).sweep(SWEEPER)
+    story.wait(minutes=4)
+    story.sweep()
+    assert "tags.lost" not in story.actions(stack_id)
+    assert story.calls("tag") == []
+    story.wait(minutes=1)
+    story.sweep()
+    assert "tags.lost" in story.actions(stack_id)
+    assert story.calls("tag") == [stack_id]
+
+
 def test_a_quiet_sweep_asks_for_nothing_of_this() -> None:
     """Once the tags are there, or are known not to come."""
     story, _ = of(SAM, "Queue")

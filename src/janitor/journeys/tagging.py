@@ -264,8 +264,8 @@ def settled_by(
     actor: Actor,
 ) -> Entry[Lease] | None:
     """Return what to write of the outcome of `last`, or nothing while it is open."""
-    is_late = now - last.at < UNSEEN_FOR
-    if outcome.became is Became.UNDER_WAY or (outcome.became is Became.NOTHING and is_late):
+    is_early = now - last.at < UNSEEN_FOR
+    if outcome.became is Became.UNDER_WAY or (outcome.became is Became.NOTHING and is_early):
         return None
     action, text, after = _ended(stack, last, outcome, now)
     is_done = outcome.became is Became.DONE
