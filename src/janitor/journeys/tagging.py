@@ -222,7 +222,8 @@ def settle(
     """Return those leases of which it is known by now what became of an update of their tags.
 
     Its token tells. Not to know leaves the lease as it is, and the stack counts as deployed.
-    Without a `ledger` nothing is written, and once `may_go_on` says no nothing is asked. What the code itself fails at goes to `broken`.
+    Without a `ledger` nothing is written, and once `may_go_on` says no nothing is asked. What
+    the code itself fails at goes to `broken`. A region that is not listed in full is left alone.
     """
     asked = {
         stack_id: (lease, lease.tagging)
@@ -230,7 +231,8 @@ def settle(
         if lease.tagging and lease.tagging.state is TagState.ASKED
     }
     settled: dict[str, Lease] = {}
-    for stack in (stack for listing in listings if asked for stack in listing.stacks):
+    whole = (listing for listing in listings if asked and not listing.error)
+    for stack in (stack for listing in whole for stack in listing.stacks):
         if stack.stack_id not in asked or not may_go_on():
             continue
         lease, last = asked[stack.stack_id]
