@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from janitor.adapters.templates import parsed
-from janitor.core.tag_ways import Anatomy, Part, Refusal, Way, way_of
+from janitor.adapters.aws.templates import parsed
+from janitor.domain.tagging.ways import Anatomy, Part, Refusal, Way, way_of
 
 SUFFIXES = {".yaml", ".yml", ".json", ".template"}
 MADE_BY_SAM = {

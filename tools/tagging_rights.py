@@ -9,9 +9,9 @@ what they need fits into `POLICIES` managed policies. It gives no action of `NON
 that needs one is tagged only under a service role. Two things are written:
 
 - the managed policies in template.yaml, between the two marks;
-- src/janitor/core/taggable_types.py, which says of every type whether it can be tagged.
+- src/janitor/domain/tagging/taggable_types.py, which says of every type whether it can be tagged.
 
-docs/adr/0024 says why. tests/unit/test_tagging_rights.py fails when these drift from the schemas.
+docs/adr/0024 says why. tests/domain/tagging/test_rights.py fails when these drift from the schemas.
 """
 
 import importlib.util
@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "template.yaml"
-TYPES = ROOT / "src/janitor/core/taggable_types.py"
+TYPES = ROOT / "src/janitor/domain/tagging/taggable_types.py"
 
 POLICIES = 5
 """Managed policies of the sweep's role that are made here; a role takes ten."""
@@ -250,7 +250,7 @@ SILENT = "its schema does not say what it needs"
 MODULE = '''\
 """Which types of CloudFormation take tags, and which of them the sweep's role can tag.
 
-Made by tools/tagging_rights.py (`make rights`); core/tagging_rights.py reads it.
+Made by tools/tagging_rights.py (`make rights`); domain/tagging/rights.py reads it.
 """
 
 TYPES = """\\

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from janitor.core.errors import ConfigurationError
-from janitor.core.model import Mode
+from janitor.domain.errors import ConfigurationError
+from janitor.domain.model import Mode
 
 VARIABLES = {
     "deployment": "JANITOR_DEPLOYMENT",

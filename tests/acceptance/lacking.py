@@ -35,7 +35,7 @@ NEEDS_TLS = "EncryptedOnTheWay"
 UNKNOWN_KEYS = {"cloudformation:ChangeSetName"}
 """Keys of conditions that the emulator gives no request, so that an allow with one allows nothing.
 
-They are taken out there; tests/unit/test_tagging_rights.py evaluates them as IAM does.
+They are taken out there; tests/domain/tagging/test_rights.py evaluates them as IAM does.
 """
 
 

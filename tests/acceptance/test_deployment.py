@@ -11,7 +11,7 @@ from tests.acceptance.deployed import Account, until
 from tests.acceptance.lacking import LACKING, LIKE, UNKNOWN_KEYS
 from tests.cloudformation_template import read_template
 
-from janitor.core.tagging_rights import CHANGE_SET
+from janitor.domain.tagging.rights import CHANGE_SET
 
 
 @pytest.fixture(scope="module")

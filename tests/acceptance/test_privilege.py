@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tests.acceptance.deployed import PAST, Account, Key, Stage, until
 from tests.iam import Request, is_allowed
 
-from janitor.core.tagging_rights import CHANGE_SET
+from janitor.domain.tagging.rights import CHANGE_SET
 
 FUNCTIONS = ("Sweep", "Notify", "Delete", "Track", "Digest", "Api", "Check", "Archive")
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}

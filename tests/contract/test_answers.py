@@ -9,25 +9,25 @@ from botocore.config import Config
 from slack_sdk import WebClient
 from tests.answering import HTML, XHTML, Answer, answering
 
-from janitor.adapters.cloudformation import CloudFormation
-from janitor.adapters.deployment import Deployment
-from janitor.adapters.dynamodb import DynamoLedger
-from janitor.adapters.parameters import ModeParameter, ParameterPolicies
-from janitor.adapters.s3_archive import S3Archive
-from janitor.adapters.secrets import link_keys
-from janitor.adapters.slack import SlackChannel
-from janitor.adapters.sns import SnsChannel
-from janitor.adapters.sqs import SqsQueue
-from janitor.adapters.tables import put_account
-from janitor.aws import Aws, connect
-from janitor.core.archive import ArchiveObject
-from janitor.core.decisions import Reason
-from janitor.core.errors import JanitorError
-from janitor.core.journal import Actor, Draft, entry, target_of
-from janitor.core.letter import Wording
-from janitor.core.model import Contact, ContactKind, Lease, Stack
-from janitor.core.proposals import Proposal, Readiness
-from janitor.core.requests import DeletionRequest, Message
+from janitor.adapters.aws.cloudformation import CloudFormation
+from janitor.adapters.aws.deployment import Deployment
+from janitor.adapters.aws.dynamodb.ledger import DynamoLedger
+from janitor.adapters.aws.dynamodb.schema import put_account
+from janitor.adapters.aws.s3_archive import S3Archive
+from janitor.adapters.aws.secrets import link_keys
+from janitor.adapters.aws.session import Aws, connect
+from janitor.adapters.aws.sns import SnsChannel
+from janitor.adapters.aws.sqs import SqsQueue
+from janitor.adapters.policy_sources import ModeParameter, ParameterPolicies
+from janitor.adapters.slack.channel import SlackChannel
+from janitor.domain.errors import JanitorError
+from janitor.domain.journal.archive_format import ArchiveObject
+from janitor.domain.journal.events import Actor, Draft, entry, target_of
+from janitor.domain.model import Contact, ContactKind, Lease, Stack
+from janitor.domain.notification.digest import Wording
+from janitor.domain.notification.messages import DeletionRequest, Message
+from janitor.domain.planning.decisions import Reason
+from janitor.domain.tagging.change_set import Proposal, Readiness
 from janitor.settings import read_settings
 
 HERE = "eu-central-1"
@@ -169,7 +169,7 @@ def test_what_is_no_answer_of_aws_is_refused_in_one_line(
 ) -> None:
     """Of DynamoDB, SSM and SQS botocore takes HTML for an empty answer: a write that went well.
 
-    Fails without `take_only_aws` in aws.py, and for half of these if a missing request id is
+    Fails without `take_only_aws` in adapters/aws/session.py, and for half of these if a missing request id is
     no reason to refuse.
     """
     answer.give(ANSWERS[kind])

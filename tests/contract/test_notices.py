@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from janitor.adapters.sns import MAX_BYTES, SnsChannel, SnsTopic
-from janitor.core.errors import DeliveryFailed, TooLong, Undeliverable
-from janitor.core.letter import Wording
-from janitor.core.model import Contact, ContactKind
-from janitor.core.requests import Message, Sent
+from janitor.adapters.aws.sns import MAX_BYTES, SnsChannel, SnsTopic
+from janitor.domain.errors import DeliveryFailed, TooLong, Undeliverable
+from janitor.domain.model import Contact, ContactKind
+from janitor.domain.notification.digest import Wording
+from janitor.domain.notification.messages import Message, Sent
 
 OWNER = Contact(ContactKind.EMAIL, "ann@example.com")
 BOB = Contact(ContactKind.EMAIL, "bob@example.com")

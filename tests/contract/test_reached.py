@@ -14,17 +14,17 @@ from urllib.parse import unquote
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from tests.fakes.memory import MemoryPolicies
 
-from janitor.adapters.cloudformation import CloudFormation
-from janitor.adapters.dynamodb import DynamoLedger
-from janitor.adapters.memory import MemoryPolicies
-from janitor.adapters.sns import SnsChannel, SnsTopic
-from janitor.adapters.tables import create_tables
-from janitor.core.journal import Actor
-from janitor.core.model import ACCOUNT_KEY, Lease, Mode
-from janitor.core.policy_file import parse_policy
-from janitor.journeys.inprocess import Janitor
-from janitor.journeys.sweep import Report
+from janitor.adapters.aws.cloudformation import CloudFormation
+from janitor.adapters.aws.dynamodb.ledger import DynamoLedger
+from janitor.adapters.aws.dynamodb.schema import create_tables
+from janitor.adapters.aws.sns import SnsChannel, SnsTopic
+from janitor.application.operations.local import Janitor
+from janitor.application.sweep.sweep import Report
+from janitor.domain.journal.events import Actor
+from janitor.domain.model import ACCOUNT_KEY, Lease, Mode
+from janitor.domain.policy.loader import parse_policy
 
 HOUR = timedelta(hours=1)
 REGION = "eu-central-1"

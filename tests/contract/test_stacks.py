@@ -11,17 +11,17 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
+from tests.fakes.stacks import MemoryStacks
 
-from janitor.adapters.cloudformation import CloudFormation
-from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.adapters.ports import Stacks
-from janitor.core.causes import Cause, cause_of, cause_of_refusal
-from janitor.core.errors import DeleteRefused, StackNotFound, TagRefused
-from janitor.core.ladder import Rung, Step
-from janitor.core.model import Stack
-from janitor.core.resources import NESTED, Count, Resource, Snapshot
-from janitor.core.tag_outcomes import Became, TagOutcome
-from janitor.core.tag_ways import Why
+from janitor.adapters.aws.cloudformation import CloudFormation
+from janitor.application.ports import Stacks
+from janitor.domain.deletion.causes import Cause, cause_of, cause_of_refusal
+from janitor.domain.deletion.strategy import Rung, Step
+from janitor.domain.errors import DeleteRefused, StackNotFound, TagRefused
+from janitor.domain.model import Stack
+from janitor.domain.stack.resources import NESTED, Count, Resource, Snapshot
+from janitor.domain.tagging.outcomes import Became, TagOutcome
+from janitor.domain.tagging.ways import Why
 
 REGIONS = ("eu-central-1", "us-east-1")
 HOME = REGIONS[0]
@@ -555,7 +555,7 @@ def test_what_a_nested_stack_kept_is_told_by_its_own_events(world: World) -> Non
 
     Fails if `fates` of twin or adapter reads the events of the root alone. The nested stack is
     deleted ahead of its parent, since ministack 1.5 has no events of one that goes with it: see
-    `test_fates_are_read_of_nested_stacks_too` in tests/unit/test_cloudformation.py.
+    `test_fates_are_read_of_nested_stacks_too` in tests/adapters/aws/test_cloudformation.py.
     """
     stack, child = world.create_nested("feat")
     for number, stack_id in enumerate((child, stack.stack_id)):

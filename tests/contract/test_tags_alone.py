@@ -14,13 +14,13 @@ import boto3
 import pytest
 from botocore.config import Config
 from msgspec.structs import replace
+from tests.application.stories import HERE, OWNED, POLICY, SWEEPER, Story
 from tests.contract.amending import Lacking, amended
-from tests.journeys.stories import HERE, OWNED, POLICY, SWEEPER, Story
 
-from janitor.adapters.cloudformation import CloudFormation
-from janitor.core.model import LeaseState, Stack
-from janitor.core.resources import NESTED
-from janitor.core.tag_ways import Anatomy
+from janitor.adapters.aws.cloudformation import CloudFormation
+from janitor.domain.model import LeaseState, Stack
+from janitor.domain.stack.resources import NESTED
+from janitor.domain.tagging.ways import Anatomy
 
 SSM = "AWS::SSM::Parameter::Value<String>"
 QUEUE: dict[str, Any] = {"Type": "AWS::SQS::Queue"}
@@ -161,7 +161,7 @@ FROM_SSM = {
 def test_a_stack_with_a_parameter_from_ssm_is_tagged_where_that_is_what_it_was(
     account: Account, moved: bool
 ) -> None:
-    """A change set shows it. Fails with `if False` before `verdict` in journeys/tagging.py."""
+    """A change set shows it. Fails with `if False` before `verdict` in application/sweep/tagging.py."""
     account.ssm.put_parameter(Name="/seconds", Value="30", Type="String")
     stack_id = account.deploy(FROM_SSM)
     seconds = "60" if moved else "30"

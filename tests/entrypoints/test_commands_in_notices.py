@@ -125,7 +125,7 @@ def test_what_is_held_is_shown_and_accepted_by_what_is_printed(
 ) -> None:
     """By the edited policy, which no reader has: the ledger keeps it though it is not accepted.
 
-    Fails without `swept_policy` in `_changes` of journeys/account.py.
+    Fails without `swept_policy` in `_changes` of application/sweep/account.py.
     """
     assert janitor("init", *TABLES).code == 0
     for number in range(6):

@@ -10,11 +10,11 @@ from tests.entrypoints.command_line import CommandLine
 from tests.entrypoints.proxy import proxied
 from typer.testing import CliRunner
 
-from janitor.core.failures import failed
-from janitor.core.model import Outcome, Status
-from janitor.entrypoints.cli import Commands
-from janitor.entrypoints.debugging import Debug, show_bugs
-from janitor.entrypoints.options import Options, taking_only
+from janitor.domain.failures import failed
+from janitor.domain.model import Outcome, Status
+from janitor.entrypoints.cli.debugging import Debug, show_bugs
+from janitor.entrypoints.cli.main import Commands
+from janitor.entrypoints.cli.options import Options, taking_only
 
 app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
 

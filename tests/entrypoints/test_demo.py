@@ -17,17 +17,17 @@ from rich.console import Console
 from tests.entrypoints.command_line import CommandLine
 from tests.entrypoints.test_commands_in_notices import commands, paste
 
-from janitor.core.model import Mode
-from janitor.core.requests import AnswerRequest, Message, Sent
-from janitor.entrypoints.demo import Story, stage
-from janitor.entrypoints.demo_cast import cast, place_where_it_is_morning
-from janitor.entrypoints.demo_end import show_end
-from janitor.entrypoints.demo_stage import Clock, Screen, click
+from janitor.domain.model import Mode
+from janitor.domain.notification.messages import AnswerRequest, Message, Sent
+from janitor.entrypoints.demo.cast import cast, place_where_it_is_morning
+from janitor.entrypoints.demo.ending import show_end
+from janitor.entrypoints.demo.stage import Clock, Screen, click
+from janitor.entrypoints.demo.story import Story, stage
 
 PLAY = """
 import sys
 from rich.console import Console
-from janitor.entrypoints.demo import run_demo
+from janitor.entrypoints.demo.story import run_demo
 console = Console(width=110, highlight=False)
 sys.exit(run_demo(console, interactive={interactive}, pause_seconds={pause}))
 """

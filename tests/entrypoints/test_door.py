@@ -31,11 +31,11 @@ from tests.browser.site import (
     STACK_ID,
     BrokenLedger,
 )
+from tests.fakes.memory import MemoryLedger, MemoryPolicies, MemoryQueue
 
-from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue
-from janitor.core.links import EXTEND, LET_GO, SLACK, Claims, Links
-from janitor.core.model import Lease
-from janitor.entrypoints import api_door
+from janitor.domain.model import Lease
+from janitor.domain.notification.signed_links import EXTEND, LET_GO, SLACK, Claims, Links
+from janitor.entrypoints.aws_lambda import api as api_door
 
 CASES = 5_000
 HERE = datetime.now(UTC)
