@@ -154,13 +154,14 @@ build: setup sam ## build the functions into .aws-sam/build, for Lambda on arm64
 BUILD_FOR ?= aarch64
 WHEELS_FOR_host := --python $(BIN)/python
 WHEELS_FOR = $(or $(WHEELS_FOR_$*),--python-platform $*-manylinux2014 --python-version 3.13)
-POWERTOOLS := $(addprefix aws_lambda_powertools/,event_handler $(addprefix utilities/,\
-  auth_alpha circuit_breaker data_masking feature_flags idempotency kafka parameters parser streaming \
-  validation))
-SLACK := $(addprefix slack_sdk/,audit_logs oauth rtm rtm_v2 scim socket_mode signature \
+POWERTOOLS := $(addprefix aws_lambda_powertools/,event_handler logging/formatters/datadog.py \
+  metrics/provider/datadog $(addprefix utilities/,auth_alpha circuit_breaker data_masking feature_flags \
+  idempotency kafka parameters parser streaming validation $(patsubst %,data_classes/%_event.py,active_mq \
+  api_gateway_authorizer appsync_authorizer cognito_user_pool iot_registry rabbit_mq s3_object)))
+SLACK := $(addprefix slack_sdk/,http_retry/*async* models/dialogs models/dialoags.py audit_logs oauth rtm rtm_v2 scim socket_mode signature \
   web/async_*.py web/legacy_*.py webhook/async_client.py)
 JINJA := $(addprefix jinja2/,ext.py meta.py nativetypes.py sandbox.py)
-UNUSED := bin .lock *.dist-info/METADATA *.dist-info/RECORD *.dist-info/sboms slack $(POWERTOOLS) $(SLACK) $(JINJA) pydantic/v1 pydantic/mypy.py \
+UNUSED := bin .lock *.dist-info/METADATA *.dist-info/RECORD *.dist-info/sboms slack $(POWERTOOLS) $(SLACK) $(JINJA) $(addprefix pydantic/,color.py experimental mypy.py v1) annotated_types/test_cases.py \
   tzdata/zoneinfo/*.zi tzdata/zoneinfo/*.tab yaml/_yaml.cpython-*
 # Of ours, what the command line alone needs.
 COMMAND_LINE := $(addprefix janitor/,entrypoints/cli entrypoints/demo audit_report \
