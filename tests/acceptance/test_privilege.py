@@ -511,29 +511,3 @@ def test_a_stack_with_function_role_table_and_queue_is_marked_with_the_rights_as
             assert not is_allowed(statements, request._replace(context={})), request
     account.client("cloudformation").delete_stack(StackName=stack)
     until(lambda: account.status(stack) == "DELETE_COMPLETE")
-
-
-def test_a_stack_with_sams_transform_is_tagged_by_a_change_set_that_shows_tags_alone(
-    account: Account, one: Stage
-) -> None:
-    """The transform runs anew, and what comes of it is looked at before it is executed."""
-    template = {
-        "Transform": "AWS::Serverless-2016-10-31",
-        "Resources": {"Table": {"Type": "AWS::Serverless::SimpleTable"}},
-    }
-    cloudformation = account.client("cloudformation")
-    stack = cloudformation.create_stack(
-        StackName="feat-sam",
-        TemplateBody=json.dumps(template),
-        Capabilities=["CAPABILITY_AUTO_EXPAND"],
-        Tags=[{"Key": "team-one", "Value": "x"}, {"Key": "janitor:expires", "Value": PAST}],
-    )["StackId"]
-    until(lambda: account.status(stack) == "CREATE_COMPLETE")
-    one.set_mode("notify")
-    for _ in range(5):
-        one.sweep()
-    assert account.tags(stack).get("janitor:state") == "marked-for-deletion"
-    assert {"tags.shown", "tags.intended", "tags.written"} <= set(one.actions(stack))
-    assert cloudformation.list_change_sets(StackName=stack)["Summaries"] == []
-    cloudformation.delete_stack(StackName=stack)
-    until(lambda: account.status(stack) == "DELETE_COMPLETE")
