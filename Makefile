@@ -62,7 +62,7 @@ check: setup $(FOR_ACCEPTANCE) validate ## format, lint, types, layering, tests:
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
-	@$(PYTEST) -n 0 tests/unit/test_layering.py
+	@$(PYTEST) -n 0 tests/project/test_layering.py
 	@$(PYTEST) -rs --ignore tests/acceptance
 	@$(PYTEST) $(ACCEPTANCE)
 
@@ -74,7 +74,7 @@ soak: setup ## the property tests, much longer; SOAK=5 is five times as long aga
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 -m soak
 
 mutants: setup ## break the code on purpose, line by line, and see that the invariants' tests notice
-	@$(BIN)/python tests/journeys/mutations.py
+	@$(BIN)/python tests/application/mutations.py
 
 cover: setup ## run the tests and show the branches that none of them took
 	@$(PYTEST) --ignore tests/acceptance --cov --cov-report=term-missing:skip-covered
@@ -82,6 +82,13 @@ cover: setup ## run the tests and show the branches that none of them took
 .PHONY: screenshots
 screenshots: setup ## take the pictures of the extension page in docs/images anew (needs Chromium)
 	@PYTHONPATH=. $(BIN)/python tools/screenshots.py
+
+.PHONY: rights taggable
+rights: setup ## write anew what the sweep may tag, from the schemas of types that cfn-lint ships
+	@$(BIN)/python tools/tagging_rights.py
+
+taggable: setup ## say by which way stacks of your templates would be tagged, or why not (TEMPLATES=directory)
+	@$(BIN)/python tools/taggable.py $(TEMPLATES)
 
 bench: setup ## measure calls, time and memory; results and machine go to a file
 	@$(BIN)/python bench/run.py
@@ -147,19 +154,21 @@ build: setup sam ## build the functions into .aws-sam/build, for Lambda on arm64
 BUILD_FOR ?= aarch64
 WHEELS_FOR_host := --python $(BIN)/python
 WHEELS_FOR = $(or $(WHEELS_FOR_$*),--python-platform $*-manylinux2014 --python-version 3.13)
-POWERTOOLS := $(addprefix aws_lambda_powertools/,event_handler $(addprefix utilities/,\
-  auth_alpha circuit_breaker data_masking feature_flags idempotency kafka parameters parser streaming \
-  validation))
-SLACK := $(addprefix slack_sdk/,audit_logs oauth rtm rtm_v2 scim socket_mode signature \
+POWERTOOLS := $(addprefix aws_lambda_powertools/,event_handler logging/formatters/datadog.py \
+  metrics/provider/datadog $(addprefix utilities/,auth_alpha circuit_breaker data_masking feature_flags \
+  idempotency kafka parameters parser streaming validation $(patsubst %,data_classes/%_event.py,active_mq \
+  api_gateway_authorizer appsync_authorizer cognito_user_pool iot_registry rabbit_mq s3_object)))
+SLACK := $(addprefix slack_sdk/,http_retry/*async* models/dialogs models/dialoags.py audit_logs oauth rtm rtm_v2 scim socket_mode signature \
   web/async_*.py web/legacy_*.py webhook/async_client.py)
 JINJA := $(addprefix jinja2/,ext.py meta.py nativetypes.py sandbox.py)
-UNUSED := bin .lock *.dist-info/METADATA *.dist-info/RECORD *.dist-info/sboms slack $(POWERTOOLS) $(SLACK) $(JINJA) pydantic/v1 pydantic/mypy.py \
+UNUSED := bin .lock *.dist-info/METADATA *.dist-info/RECORD *.dist-info/sboms slack $(POWERTOOLS) $(SLACK) $(JINJA) $(addprefix pydantic/,color.py experimental mypy.py v1) annotated_types/test_cases.py \
   tzdata/zoneinfo/*.zi tzdata/zoneinfo/*.tab yaml/_yaml.cpython-*
 # Of ours, what the command line alone needs.
-COMMAND_LINE := $(addprefix janitor/entrypoints/,cli.py debugging.py demo*.py emulator.py options.py removal.py \
-  web.py *_commands.py *tables.py) $(addprefix janitor/journeys/,breaker.py doctor.py explain.py inprocess.py \
-  report.py unmanage.py verify.py) $(addprefix janitor/core/,comparison.py examples.py forecast.py outlook.py \
-  questions.py running.py spreadsheet.py stories.py totals.py) janitor/pages/report* janitor/adapters/memory*.py
+COMMAND_LINE := $(addprefix janitor/,entrypoints/cli entrypoints/demo audit_report \
+  $(addprefix application/,audit/report.py audit/verify.py \
+    $(addprefix operations/,breaker.py doctor.py explain.py local.py unmanage.py)) \
+  $(addprefix domain/,$(addprefix journal/,archive_check.py csv_export.py event_filter.py history.py \
+    statistics.py stream_check.py) $(addprefix planning/,earliest_deletion.py forecast.py policy_preview.py)))
 
 # Lambda keeps no bytecode: what is packaged without it is compiled at every cold start, for half a
 # second. Only the Python of the functions can make it, so one has to be here, or its path be given
@@ -179,7 +188,7 @@ compile = for python in $(call COMPILERS,$(1)); do if "$$python" -c '' 2>/dev/nu
 	$(call compile,$*,-b "$$PWD",find . -name '*.py' -exec rm {} +;); touch .made
 build-%Function: .cache/wheels/$(BUILD_FOR)/.made
 	@set -e; cp -R .cache/wheels/$(BUILD_FOR)/. src/janitor "$(ARTIFACTS_DIR)"; cd "$(ARTIFACTS_DIR)"; \
-	rm .made $(COMMAND_LINE); find janitor -name __pycache__ -type d -prune -exec rm -rf {} +; \
+	rm -r .made $(COMMAND_LINE); find janitor -name __pycache__ -type d -prune -exec rm -rf {} +; \
 	$(call compile,$(BUILD_FOR),"$$PWD/janitor"); \
 	chmod -R u=rwX,go=rX .; TZ=UTC find . -exec touch -h -t 198001010000 {} +
 
@@ -191,13 +200,14 @@ deploy: stage build ## deploy a stage: make deploy STAGE=dev; samconfig.toml has
 	  --config-env $(STAGE) --stack-name $(STACK) --tags janitor:self=$(STAGE) \
 	  --capabilities CAPABILITY_IAM --resolve-s3 --no-fail-on-empty-changeset
 	@echo "$(STACK) is deployed; have a look at it: janitor doctor $(STACK)"
+	@$(BIN)/python -m janitor.entrypoints.cli.who_hears $(STACK)
 
 stage: setup
 	@$(BIN)/python tools/new_stage.py $(SAMCONFIG) $(STAGE)
 
 destroy: setup ## delete a stage, and say what of it stays and how to remove it
 	@$(if $(filter file,$(origin STAGE)),echo "which stage? for instance: make destroy STAGE=dev" >&2; exit 2,\
-	  $(BIN)/python -m janitor.entrypoints.removal $(STACK))
+	  $(BIN)/python -m janitor.entrypoints.cli.destroy $(STACK))
 
 acceptance: setup $(FOR_ACCEPTANCE) ## deploy to an emulated AWS that enforces IAM, and play the whole life there
 	@$(PYTEST) $(ACCEPTANCE)

@@ -9,15 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+from tests.fakes.memory import MemoryChannel, MemoryLedger
 
-from janitor.adapters.cloudformation import CloudFormation
-from janitor.adapters.memory import MemoryChannel, MemoryLedger
-from janitor.adapters.parameters import DefaultPolicies
-from janitor.adapters.tables import create_tables, record_row
-from janitor.core.journal import Actor
-from janitor.core.model import EXPIRES_TAG, PROTECT_TAG, TTL_TAG, Mode
-from janitor.entrypoints.emulator import FAKE_CREDENTIALS, emulated_aws
-from janitor.journeys.inprocess import Janitor
+from janitor.adapters.aws.cloudformation import CloudFormation
+from janitor.adapters.aws.dynamodb.schema import create_tables, record_row
+from janitor.adapters.policy_sources import DefaultPolicies
+from janitor.application.operations.local import Janitor
+from janitor.domain.journal.events import Actor
+from janitor.domain.model import EXPIRES_TAG, PROTECT_TAG, TTL_TAG, Mode
+from janitor.entrypoints.demo.emulator import FAKE_CREDENTIALS, emulated_aws
 from janitor.settings import Settings
 
 REGION = "eu-central-1"

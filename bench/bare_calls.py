@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 
-from janitor.adapters.clients import config_of
+from janitor.adapters.aws.client_config import config_of
 
 LOOKS_AGAIN = sys.argv[1] == "6"
 WORKERS = 3

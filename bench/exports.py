@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 
 from account import REGION, Account
-from janitor.adapters.tables import create_tables
-from janitor.entrypoints.emulator import FAKE_CREDENTIALS, emulated_aws
+from janitor.adapters.aws.dynamodb.schema import create_tables
+from janitor.entrypoints.demo.emulator import FAKE_CREDENTIALS, emulated_aws
 from janitor.settings import Settings
 from journal import END, rows
 from report import Part, Target

@@ -14,10 +14,10 @@ from typing import Any
 from report import ROOT, Part, Target
 
 HANDLERS = {
-    "sweep, notify, delete, track": "janitor.entrypoints.lambdas",
-    "api": "janitor.entrypoints.api_door",
-    "check": "janitor.entrypoints.check",
-    "archive": "janitor.entrypoints.archive_door",
+    "sweep, notify, delete, track": "janitor.entrypoints.aws_lambda.workers",
+    "api": "janitor.entrypoints.aws_lambda.api",
+    "check": "janitor.entrypoints.aws_lambda.preflight",
+    "archive": "janitor.entrypoints.aws_lambda.archive",
 }
 IN_TURNS = 9
 KEPT = tempfile.TemporaryDirectory()

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from account import REGION
-from janitor.adapters.tables import event_row
-from janitor.core.decisions import Reason
-from janitor.core.journal import Actor, Draft, Entry, about, entry
-from janitor.core.model import Contact, ContactKind, Lease, Stack
+from janitor.adapters.aws.dynamodb.schema import event_row
+from janitor.domain.journal.events import Actor, Draft, Entry, about, entry
+from janitor.domain.model import Contact, ContactKind, Lease, Stack
+from janitor.domain.planning.decisions import Reason
 
 END = datetime(2026, 6, 1, tzinfo=UTC)
 SWEEP, NOTIFY, DELETE, TRACK = (

@@ -25,7 +25,7 @@ import boto3
 
 from account import REGION, TEMPLATE, Account
 from counting_proxy import CountingProxy, counting_proxy
-from janitor.entrypoints.emulator import FAKE_CREDENTIALS, emulated_aws
+from janitor.entrypoints.demo.emulator import FAKE_CREDENTIALS, emulated_aws
 from report import ROOT, Part, Target, machine, page
 from timing import children_cpu
 

@@ -4,10 +4,10 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from account import REGION, name_of, tags_of
-from janitor.core.decisions import Open
-from janitor.core.model import Lease, Mode, Stack
-from janitor.core.plan import Listing, Plan, make_plan, survey
-from janitor.core.policy import default_policy
+from janitor.domain.model import Lease, Mode, Stack
+from janitor.domain.planning.decisions import Open
+from janitor.domain.planning.plan import Listing, Plan, make_plan, survey
+from janitor.domain.policy.model import default_policy
 from timing import Numbers, print_timed
 
 now = datetime.now(UTC)

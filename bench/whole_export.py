@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from janitor.entrypoints.cli import app
+from janitor.entrypoints.cli.main import app
 from timing import Numbers, print_timed
 
 

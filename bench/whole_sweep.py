@@ -3,10 +3,10 @@
 import os
 from datetime import UTC, datetime
 
-from janitor.aws import connect
-from janitor.core.journal import Actor
+from janitor.adapters.aws.session import connect
+from janitor.bootstrap import build
+from janitor.domain.journal.events import Actor
 from janitor.settings import read_settings
-from janitor.wiring import build
 from timing import Numbers, counted_calls, print_timed
 
 settings = read_settings(os.environ)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from janitor.core.errors import ConfigurationError
-from janitor.core.model import Mode
+from janitor.domain.errors import ConfigurationError
+from janitor.domain.model import Mode
 
 VARIABLES = {
     "deployment": "JANITOR_DEPLOYMENT",
@@ -37,6 +37,7 @@ DEPLOYED_VARIABLES = {
 _ALL_VARIABLES = {**VARIABLES, **DEPLOYED_VARIABLES}
 
 
+ASSUME_TOLD = ":assume-told"
 _URL = r"^(|https?://\S+)$"
 _SAFE_URL = r"^(https://\S+|http://(127\.0\.0\.1|localhost)(:\d+)?/\S*)$"
 """A token goes there, so without TLS it is this machine alone."""
@@ -53,7 +54,12 @@ class Settings(BaseModel):
     """A file, or `ssm:NAME`; empty: the built-in policy."""
     mode: Mode | None = None
     """Overrides the mode in the policy."""
-    notify: str = Field("", pattern=r"^(|console|sns:arn:aws[a-z-]*:sns:[a-z0-9-]+:\d+:\S+)$")
+    notify: str = Field(
+        "",
+        pattern=r"^(|console(:assume-told)?"
+        r"|sns:arn:aws[a-z-]*:sns:[a-z0-9-]+:\d+:[A-Za-z0-9_.-]+(:assume-told)?)$",
+    )
+    """The way to people; with `:assume-told` somebody answers for it that they are reached."""
     lease_table: str = Field("janitor-leases", pattern=r"^[A-Za-z0-9_.-]{3,255}$")
     journal_table: str = Field("janitor-journal", pattern=r"^[A-Za-z0-9_.-]{3,255}$")
     archive: str = Field(
@@ -81,6 +87,17 @@ class Settings(BaseModel):
     """The secret with which Slack signs what it reports."""
     slack_url: str = Field("https://slack.com/api/", pattern=_SAFE_URL)
 
+    @property
+    def topic(self) -> str:
+        """Return the ARN of the topic that notices go to; empty where they go elsewhere."""
+        way = self.notify.removesuffix(ASSUME_TOLD)
+        return way.removeprefix("sns:") if way.startswith("sns:") else ""
+
+    @property
+    def assumes_told(self) -> bool:
+        """Tell whether somebody answers for it that people are reached."""
+        return self.notify.endswith(ASSUME_TOLD)
+
     def require(self, *fields: str) -> None:
         """Raise `ConfigurationError` naming each of the variables that is not set."""
         missing = [_ALL_VARIABLES[field] for field in fields if not getattr(self, field)]
@@ -96,7 +113,8 @@ class Settings(BaseModel):
 _EXAMPLES = {
     "deployment": "janitor-dev",
     "mode": "off, observe, notify or enforce",
-    "notify": "console or sns:arn:aws:sns:eu-central-1:123456789012:janitor",
+    "notify": "console or sns:arn:aws:sns:eu-central-1:123456789012:janitor, either with"
+    " :assume-told behind it",
     "lease_table": "janitor-leases: 3 to 255 letters, digits, dots, dashes or underscores",
     "journal_table": "janitor-journal: 3 to 255 letters, digits, dots, dashes or underscores",
     "archive": "s3://BUCKET/PREFIX, or janitor-dev for the one of a deployed janitor",

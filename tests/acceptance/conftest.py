@@ -17,7 +17,7 @@ from tests.cloudformation_template import read_template
 from tests.hooks import Hooks
 from tests.slack_server import Workspace, slack_server
 
-from janitor.entrypoints.emulator import emulated_aws
+from janitor.entrypoints.demo.emulator import emulated_aws
 
 ROOT = Path(__file__).resolve().parents[2]
 SAM = ROOT / ".cache/sam/bin/sam"

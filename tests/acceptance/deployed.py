@@ -53,6 +53,7 @@ class Account:
         stack_id: str = cloudformation.create_stack(
             StackName=name,
             TemplateBody=json.dumps(template),
+            Capabilities=["CAPABILITY_IAM"],
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )["StackId"]
         until(lambda: self.status(stack_id) == "CREATE_COMPLETE")

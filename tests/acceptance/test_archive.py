@@ -13,7 +13,7 @@ from tests.acceptance.deployed import REGION, Account, Key, Stage, until
 from tests.acceptance.lacking import IGNORED, NEEDS_TLS
 from tests.cloudformation_template import read_template
 
-from janitor.core.archive import BEGINNING
+from janitor.domain.journal.archive_format import BEGINNING
 
 Row = dict[str, Any]
 
@@ -47,7 +47,7 @@ def rows(one: Stage, stack: str) -> list[Row]:
 def verified(one: Stage, stack: str) -> dict[str, Any]:
     """Let the command line compare one stack's chain with the archive that it finds by itself."""
     script = (
-        "import sys; from janitor.entrypoints.cli import main\n"
+        "import sys; from janitor.entrypoints.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    sys.exit(end.code not in (0, 1))"
     )
     said = run(

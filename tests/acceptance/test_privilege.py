@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.acceptance.deployed import Account, Key, Stage
+from tests.acceptance.deployed import PAST, Account, Key, Stage, until
+from tests.iam import Request, is_allowed
+
+from janitor.domain.tagging.rights import CHANGE_SET
 
 FUNCTIONS = ("Sweep", "Notify", "Delete", "Track", "Digest", "Api", "Check", "Archive")
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
@@ -37,6 +40,22 @@ class Act:
     def change_a_stack(self) -> None:
         self._to("cloudformation").update_stack(
             StackName=self._victim, UsePreviousTemplate=True, Tags=[{"Key": "a", "Value": "b"}]
+        )
+
+    def make_a_change_set(self) -> None:
+        self._to("cloudformation").create_change_set(
+            StackName=self._victim, ChangeSetName=CHANGE_SET, UsePreviousTemplate=True,
+            Tags=[{"Key": "a", "Value": "b"}],
+        )  # fmt: skip
+
+    def execute_a_change_set(self) -> None:
+        self._to("cloudformation").execute_change_set(
+            StackName=self._victim, ChangeSetName=CHANGE_SET
+        )
+
+    def make_a_change_set_for_the_janitor(self) -> None:
+        self._to("cloudformation").create_change_set(
+            StackName="janitor-one", ChangeSetName=CHANGE_SET, UsePreviousTemplate=True
         )
 
     def change_the_janitor(self) -> None:
@@ -154,6 +173,19 @@ class Act:
     def tell_people(self) -> None:
         self._to("sns").publish(TopicArn=self._one["NoticesTopicArn"], Message="hello")
 
+    def see_who_hears(self) -> None:
+        sns = self._to("sns")
+        topic = self._one["NoticesTopicArn"]
+        for one in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
+            sns.get_subscription_attributes(SubscriptionArn=one["SubscriptionArn"])
+
+    def let_nobody_hear(self) -> None:
+        sns = self._account.client("sns")
+        topic = self._one["NoticesTopicArn"]
+        queue = "arn:aws:sqs:eu-central-1:000000000000:nobody"
+        arn = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)["SubscriptionArn"]
+        self._to("sns").unsubscribe(SubscriptionArn=arn)
+
     def switch_to_enforce(self) -> None:
         name = self._one["ModeParameterName"]
         self._to("ssm").put_parameter(Name=name, Value="enforce", Overwrite=True)
@@ -224,6 +256,7 @@ class Act:
 NOBODY = (
     Act.delete_the_janitor,
     Act.change_the_janitor,
+    Act.make_a_change_set_for_the_janitor,
     Act.create_a_stack,
     Act.delete_a_resource_past_cloudformation,
     Act.delete_code_past_cloudformation,
@@ -239,6 +272,7 @@ NOBODY = (
     Act.delete_an_event,
     Act.delete_an_event_in_a_transaction,
     Act.empty_the_notices,
+    Act.let_nobody_hear,
     Act.switch_to_enforce,
     Act.write_the_policy,
     Act.change_the_link_key,
@@ -263,6 +297,8 @@ BUT = {
     # Denied to delete as well, by a condition (cloudformation:RoleArn) that the emulator ignores.
     Act.delete_a_stack_with_another_role: {"Delete"},
     Act.change_a_stack: {"Sweep"},
+    Act.make_a_change_set: {"Sweep"},
+    Act.execute_a_change_set: {"Sweep"},
     Act.see_all_stacks: {"Sweep", "Check"},
     Act.list_open_leases: {"Sweep", "Check", "Digest"},
     Act.list_events_by_day: {"Digest"},
@@ -272,6 +308,7 @@ BUT = {
     Act.write_to_the_journal: {"Sweep", "Notify", "Delete", "Track", "Api"},
     Act.queue_a_deletion: {"Sweep"},
     Act.tell_people: {"Notify"},
+    Act.see_who_hears: {"Sweep", "Notify"},
     Act.put_into_the_archive: {"Archive"},
     Act.read_the_link_key: {"Notify", "Api", "Check"},
 }
@@ -354,10 +391,13 @@ def test_the_same_credentials_do_what_the_function_needs(
     [
         ("Sweep", Act.see_all_stacks),
         ("Sweep", Act.list_open_leases),
+        ("Sweep", Act.make_a_change_set),
         ("Check", Act.see_all_stacks),
         ("Digest", Act.list_open_leases),
         ("Digest", Act.list_events_by_day),
         ("Notify", Act.tell_people),
+        ("Notify", Act.see_who_hears),
+        ("Sweep", Act.see_who_hears),
         ("Api", Act.read_the_link_key),
         ("Archive", Act.put_into_the_archive),
     ],
@@ -372,3 +412,102 @@ def test_who_is_excepted_may(
 ) -> None:
     """The acts are denied by role, and not because they are wrong in themselves."""
     act(Act(account, keys[function], stages["one"], stages["two"], victim))
+
+
+IN_IT = {
+    "Role": {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "lambda.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                ],
+            }
+        },
+    },
+    "Function": {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.13",
+            "Handler": "index.handler",
+            "Code": {"ZipFile": "def handler(event, context): pass"},
+            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        },
+    },
+    "Table": {
+        "Type": "AWS::DynamoDB::Table",
+        "Properties": {
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "BillingMode": "PAY_PER_REQUEST",
+        },
+    },
+    "Queue": {"Type": "AWS::SQS::Queue"},
+}
+"""One of each that nearly every stack of a developer has."""
+
+NEEDED = {
+    "arn:aws:iam::000000000000:role/{Role}": "iam:TagRole iam:UntagRole iam:GetRole",
+    "arn:aws:lambda:eu-central-1:000000000000:function:{Function}": (
+        "lambda:TagResource lambda:UntagResource lambda:ListTags lambda:GetFunction"
+    ),
+    "arn:aws:dynamodb:eu-central-1:000000000000:table/{Table}": (
+        "dynamodb:TagResource dynamodb:UntagResource dynamodb:DescribeTable"
+    ),
+    "arn:aws:sqs:eu-central-1:000000000000:{Queue}": (
+        "sqs:TagQueue sqs:UntagQueue sqs:GetQueueAttributes"
+    ),
+}
+"""What CloudFormation calls to tag them; the emulator lets it, whatever the caller may."""
+
+
+def deployed_statements(account: Account, stage: Stage, function: str) -> list[dict[str, Any]]:
+    """Return the statements of a function's role as they arrived in the account."""
+    iam = account.client("iam")
+    name = stage.outputs[f"{function}FunctionName"]
+    role = account.client("lambda").get_function_configuration(FunctionName=name)["Role"]
+    role = role.rpartition("/")[2]
+    documents = [
+        iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    ]
+    for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+        found = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
+        documents.append(found["PolicyVersion"]["Document"])
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+def test_a_stack_with_function_role_table_and_queue_is_marked_with_the_rights_as_deployed(
+    account: Account, one: Stage
+) -> None:
+    """The tags are on the stack and on what is in it, and IAM would let CloudFormation set them."""
+    stack = account.create_stack("feat-usual", {"team-one": "x", "janitor:expires": PAST}, IN_IT)
+    one.sweep()
+    one.sweep()
+    until(lambda: account.tags(stack).get("janitor:state") == "marked-for-deletion")
+    until(lambda: account.status(stack) == "UPDATE_COMPLETE")
+    one.set_mode("notify")  # in enforce the sweep that looks how it went deletes as well
+    one.sweep()
+    assert "tags.written" in one.actions(stack)
+    resources = account.client("cloudformation").describe_stack_resources(StackName=stack)
+    ids = {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"].rpartition("/")[2]
+        for resource in resources["StackResources"]
+    }
+    tags = account.client("iam").list_role_tags(RoleName=ids["Role"])["Tags"]
+    assert {"Key": "janitor:state", "Value": "marked-for-deletion"} in tags
+    statements = deployed_statements(account, one, "Sweep")
+    via = {"aws:CalledVia": ("cloudformation.amazonaws.com",)}
+    for arn, actions in NEEDED.items():
+        for action in actions.split():
+            request = Request(action, arn.format(**ids), via)
+            assert is_allowed(statements, request), request
+            assert not is_allowed(statements, request._replace(context={})), request
+    account.client("cloudformation").delete_stack(StackName=stack)
+    until(lambda: account.status(stack) == "DELETE_COMPLETE")

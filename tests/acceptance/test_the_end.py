@@ -12,7 +12,7 @@ def test_destroying_a_stage_keeps_the_evidence_and_says_so(
     """Tables and logs stay, and the words say how to remove them."""
     outputs = stages["two"].outputs
     said = run(
-        sys.executable, "-m", "janitor.entrypoints.removal", "janitor-two",
+        sys.executable, "-m", "janitor.entrypoints.cli.destroy", "janitor-two",
         AWS_ENDPOINT_URL=account.url,
     )  # fmt: skip
     tables = account.client("dynamodb").list_tables()["TableNames"]

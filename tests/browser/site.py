@@ -10,16 +10,16 @@ from html import unescape
 from urllib.parse import urlencode
 
 from msgspec.structs import replace
+from tests.fakes.memory import MemoryLedger, MemoryPolicies, MemoryQueue
 
-from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue
-from janitor.core.errors import JanitorError
-from janitor.core.lease import LET_GO as BY_OWNER
-from janitor.core.links import EXTEND, LET_GO, Claims, Links
-from janitor.core.model import Contact, ContactKind, Lease, LeaseState, Mode
-from janitor.core.policy import Policy
-from janitor.entrypoints.api import handle
-from janitor.entrypoints.http import Request, Response
-from janitor.entrypoints.web import serve
+from janitor.domain.errors import JanitorError
+from janitor.domain.lease.notice_history import LET_GO as BY_OWNER
+from janitor.domain.model import Contact, ContactKind, Lease, LeaseState, Mode
+from janitor.domain.notification.signed_links import EXTEND, LET_GO, Claims, Links
+from janitor.domain.policy.model import Policy
+from janitor.entrypoints.demo.web import serve
+from janitor.extension_page.http import Request, Response
+from janitor.extension_page.router import handle
 
 NOW = datetime(2026, 6, 1, 7, 34, 12, 345, UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

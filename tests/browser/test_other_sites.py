@@ -7,9 +7,9 @@ from tests.browser.browsing import press
 from tests.browser.conftest import Opener
 from tests.browser.site import LEASE, OFFERED, Site
 
-from janitor.core.links import EXTEND, LET_GO
-from janitor.entrypoints.http import Request, Response
-from janitor.entrypoints.web import serve
+from janitor.domain.notification.signed_links import EXTEND, LET_GO
+from janitor.entrypoints.demo.web import serve
+from janitor.extension_page.http import Request, Response
 
 FIELDS = f'<input name="until" value="{OFFERED}"><input name="name" value="{LEASE.name}">'
 SEND = "<script>document.forms[0].submit()</script>"

@@ -8,9 +8,9 @@ from tests.browser.browsing import DESK, PHONE, come_to, press, violations
 from tests.browser.conftest import Opener
 from tests.browser.site import HOSTILE, NOW, OFFERED, STATES, Site, served
 
-from janitor.core.lease import LET_GO as BY_OWNER
-from janitor.core.links import LET_GO
-from janitor.core.model import LeaseState
+from janitor.domain.lease.notice_history import LET_GO as BY_OWNER
+from janitor.domain.model import LeaseState
+from janitor.domain.notification.signed_links import LET_GO
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
 SIZES = [(PHONE, False), (PHONE, True), (DESK, False), (DESK, True)]
@@ -213,7 +213,7 @@ def test_the_page_after_a_mistake_begins_with_it(opened: Opener, site: Site) -> 
 def test_hostile_tags_are_text_and_nothing_else(opened: Opener) -> None:
     """No element of theirs, no request of theirs, no script of theirs.
 
-    Fails if `autoescape` in pages/__init__.py is False.
+    Fails if `autoescape` in extension_page/render.py is False.
     """
     page = opened(DESK)
     asked: list[str] = []

@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from janitor.entrypoints.emulator import emulated_aws
+from janitor.entrypoints.demo.emulator import emulated_aws
 
 REGION = "eu-central-1"
 accounts = count(200_000_000_000)

@@ -9,24 +9,25 @@ from botocore.config import Config
 from slack_sdk import WebClient
 from tests.answering import HTML, XHTML, Answer, answering
 
-from janitor.adapters.cloudformation import CloudFormation
-from janitor.adapters.deployment import Deployment
-from janitor.adapters.dynamodb import DynamoLedger
-from janitor.adapters.parameters import ModeParameter, ParameterPolicies
-from janitor.adapters.s3_archive import S3Archive
-from janitor.adapters.secrets import link_keys
-from janitor.adapters.slack import SlackChannel
-from janitor.adapters.sns import SnsChannel
-from janitor.adapters.sqs import SqsQueue
-from janitor.adapters.tables import put_account
-from janitor.aws import Aws, connect
-from janitor.core.archive import ArchiveObject
-from janitor.core.decisions import Reason
-from janitor.core.errors import JanitorError
-from janitor.core.journal import Actor, Draft, entry, target_of
-from janitor.core.letter import Wording
-from janitor.core.model import Contact, ContactKind, Lease, Stack
-from janitor.core.requests import DeletionRequest, Message
+from janitor.adapters.aws.cloudformation import CloudFormation
+from janitor.adapters.aws.deployment import Deployment
+from janitor.adapters.aws.dynamodb.ledger import DynamoLedger
+from janitor.adapters.aws.dynamodb.schema import put_account
+from janitor.adapters.aws.s3_archive import S3Archive
+from janitor.adapters.aws.secrets import link_keys
+from janitor.adapters.aws.session import Aws, connect
+from janitor.adapters.aws.sns import SnsChannel
+from janitor.adapters.aws.sqs import SqsQueue
+from janitor.adapters.policy_sources import ModeParameter, ParameterPolicies
+from janitor.adapters.slack.channel import SlackChannel
+from janitor.domain.errors import JanitorError
+from janitor.domain.journal.archive_format import ArchiveObject
+from janitor.domain.journal.events import Actor, Draft, entry, target_of
+from janitor.domain.model import Contact, ContactKind, Lease, Stack
+from janitor.domain.notification.digest import Wording
+from janitor.domain.notification.messages import DeletionRequest, Message
+from janitor.domain.planning.decisions import Reason
+from janitor.domain.tagging.change_set import Proposal, Readiness
 from janitor.settings import read_settings
 
 HERE = "eu-central-1"
@@ -34,7 +35,15 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ID = f"arn:aws:cloudformation:{HERE}:123456789012:stack/feat/1"
 LEASE = Lease(ID, "feat", HERE, "all", NOON, NOON)
 STACK = Stack(ID, "feat", HERE, "CREATE_COMPLETE", NOON)
+PROPOSAL = Proposal("arn:of:a:change-set", Readiness.READY)
 WITH_ID = {"x-amzn-RequestId": "request"}
+
+
+def topic(aws: Aws) -> SnsChannel:
+    """Return a topic, whoever hears it."""
+    return SnsChannel(aws.client("sns"), "arn:aws:sns:eu:1:t", assume_told=True)
+
+
 MESSAGE = Message(
     Contact(ContactKind.SLACK_USER, "U0123ABCD"), Wording("feat", "hello", (), "bye"), (), ()
 )
@@ -108,7 +117,12 @@ def deployment(aws: Aws) -> Deployment:
 CALLS: dict[str, Callable[[Aws], object]] = {
     "describe": lambda aws: cloudformation(aws).describe(ID),
     "tag": lambda aws: cloudformation(aws).tag(STACK, {"a": "b"}, (), "token"),
-    "own update": lambda aws: cloudformation(aws).own_update(ID, "token"),
+    "anatomy": lambda aws: cloudformation(aws).anatomy(STACK),
+    "propose": lambda aws: cloudformation(aws).propose(STACK, {"a": "b"}, (), "token"),
+    "proposal": lambda aws: cloudformation(aws).proposal(STACK, {"a": "b"}, ()),
+    "execute": lambda aws: cloudformation(aws).execute(STACK, PROPOSAL, "token"),
+    "withdraw": lambda aws: cloudformation(aws).withdraw(ID),
+    "outcome of tags": lambda aws: cloudformation(aws).tag_outcome(STACK, "token", None),
     "delete": lambda aws: cloudformation(aws).delete(ID, "token"),
     "importers": lambda aws: cloudformation(aws).importers(ID, "export"),
     "count": lambda aws: cloudformation(aws).count(ID),
@@ -126,11 +140,11 @@ CALLS: dict[str, Callable[[Aws], object]] = {
     "policy": lambda aws: policies(aws).policy(),
     "mode": lambda aws: ModeParameter(policies(aws), aws.client("ssm"), "/mode").mode(),
     "queue": lambda aws: queue(aws).delete(DeletionRequest(ID, NOON)),
-    "topic": lambda aws: SnsChannel(aws.client("sns"), "arn:aws:sns:eu:1:t").send(MESSAGE),
+    "topic": lambda aws: topic(aws).send(MESSAGE),
     "secret": lambda aws: link_keys(aws.client("secretsmanager"), "links"),
     "outputs": lambda aws: deployment(aws).outputs(),
     "schedules": lambda aws: deployment(aws).schedules(),
-    "subscriptions": lambda aws: deployment(aws).subscriptions("arn:aws:sns:eu:1:t"),
+    "subscriptions": lambda aws: deployment(aws).audience("arn:aws:sns:eu:1:t", NOON),
     "waiting": lambda aws: deployment(aws).waiting(f"{aws.client('sqs').meta.endpoint_url}/1/q"),
     "last sweep": lambda aws: deployment(aws).last_sweep("dev", NOON),
     "checked": lambda aws: deployment(aws).checked("check"),
@@ -155,7 +169,7 @@ def test_what_is_no_answer_of_aws_is_refused_in_one_line(
 ) -> None:
     """Of DynamoDB, SSM and SQS botocore takes HTML for an empty answer: a write that went well.
 
-    Fails without `take_only_aws` in aws.py, and for half of these if a missing request id is
+    Fails without `take_only_aws` in adapters/aws/session.py, and for half of these if a missing request id is
     no reason to refuse.
     """
     answer.give(ANSWERS[kind])
@@ -180,7 +194,16 @@ def test_an_archive_that_is_not_s3_has_neither_taken_nor_kept_anything(
 
 
 HAVE_TO_HOLD = {
-    *("describe", "own update", "importers", "count", "fates", "open records", "chain"),
+    *(
+        "describe",
+        "outcome of tags",
+        "proposal",
+        "importers",
+        "count",
+        "fates",
+        "open records",
+        "chain",
+    ),
     *("chain keys", "events", "policy", "mode", "queue", "topic", "outputs", "schedules"),
 }
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.fakes.archive import MemoryArchive
 
-from janitor.adapters.memory_archive import MemoryArchive
-from janitor.adapters.ports import Archive
-from janitor.adapters.s3_archive import S3Archive
-from janitor.core.archive import (
+from janitor.adapters.aws.s3_archive import S3Archive
+from janitor.application.ports import Archive
+from janitor.domain.errors import ConfigurationError
+from janitor.domain.journal.archive_format import (
     Began,
     Seen,
     Trace,
@@ -20,8 +21,7 @@ from janitor.core.archive import (
     objects_of,
     trace_of,
 )
-from janitor.core.audit import Finding
-from janitor.core.errors import ConfigurationError
+from janitor.domain.journal.chain_check import Finding
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EMULATORS = ["ministack", "moto"]

@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.fakes.memory import MemoryLedger
 
-from janitor.adapters.dynamodb import DynamoLedger
-from janitor.adapters.memory import MemoryLedger
-from janitor.adapters.ports import Ledger, OpenRecords
-from janitor.adapters.tables import create_tables
-from janitor.core.audit import verify
-from janitor.core.decisions import Reason
-from janitor.core.errors import ConfigurationError, Conflict, UnreadableRecord
-from janitor.core.journal import (
+from janitor.adapters.aws.dynamodb.ledger import DynamoLedger
+from janitor.adapters.aws.dynamodb.schema import create_tables
+from janitor.application.ports import Ledger, OpenRecords
+from janitor.domain.errors import ConfigurationError, Conflict, UnreadableRecord
+from janitor.domain.journal.chain_check import verify
+from janitor.domain.journal.events import (
     JANITOR_TARGET,
     Actor,
     Draft,
@@ -24,7 +23,8 @@ from janitor.core.journal import (
     entry,
     target_of,
 )
-from janitor.core.model import ACCOUNT_KEY, Lease, LeaseState, Mode
+from janitor.domain.model import ACCOUNT_KEY, Lease, LeaseState, Mode
+from janitor.domain.planning.decisions import Reason
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 EMULATORS = ["ministack", "moto"]

@@ -3,17 +3,21 @@
 import json
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from janitor.adapters.sns import MAX_BYTES, SnsChannel
-from janitor.core.errors import DeliveryFailed, TooLong
-from janitor.core.letter import Wording
-from janitor.core.model import Contact, ContactKind
-from janitor.core.requests import Message
+from janitor.adapters.aws.sns import MAX_BYTES, SnsChannel, SnsTopic
+from janitor.domain.errors import DeliveryFailed, TooLong, Undeliverable
+from janitor.domain.model import Contact, ContactKind
+from janitor.domain.notification.digest import Wording
+from janitor.domain.notification.messages import Message, Sent
 
 OWNER = Contact(ContactKind.EMAIL, "ann@example.com")
+BOB = Contact(ContactKind.EMAIL, "bob@example.com")
+NOW = datetime(2026, 6, 1, 8, tzinfo=UTC)
 
 
 @pytest.fixture(params=["ministack", "moto"])
@@ -39,6 +43,11 @@ class Topic:
         self.sns.subscribe(
             TopicArn=self.arn, Protocol="sqs", Endpoint=self.queue_arn, Attributes=attributes
         )
+
+    def send(self, message: Message) -> Sent:
+        """Send by whoever hears the topic now."""
+        audience = SnsTopic(self.sns, self.arn).audience(NOW)
+        return SnsChannel(self.sns, self.arn).send(replace(message, audience=audience))
 
     def received(self) -> list[dict[str, Any]]:
         """Take what lies in the queue."""
@@ -72,7 +81,7 @@ def a_message(**changes: Any) -> Message:
 def test_a_notice_arrives_as_it_was_written(topic: Topic) -> None:
     """Subject, text and the attributes to filter by."""
     topic.subscribe()
-    sent = SnsChannel(topic.sns, topic.arn).send(a_message())
+    sent = topic.send(a_message())
     (received,) = topic.received()
     assert received["MessageId"] == sent.message_id
     assert received["Subject"] == "2 stacks end tomorrow"
@@ -86,20 +95,22 @@ def test_a_notice_arrives_as_it_was_written(topic: Topic) -> None:
 def test_a_subscription_may_ask_for_its_owner_and_kind(topic: Topic) -> None:
     """Attributes are what filter policies look at."""
     topic.subscribe(FilterPolicy=json.dumps({"owner": ["ann@example.com"], "kind": ["final"]}))
-    channel = SnsChannel(topic.sns, topic.arn)
-    channel.send(a_message(subject="hers"))
-    channel.send(a_message(subject="his", contact=Contact(ContactKind.EMAIL, "bob@example.com")))
-    channel.send(a_message(subject="early", kinds=("48h",)))
+    topic.send(a_message(subject="hers"))
+    for message in (a_message(contact=BOB), a_message(kinds=("48h",))):
+        with pytest.raises(Undeliverable, match="no subscription of the topic lets it through"):
+            topic.send(message)
+    assumed = SnsChannel(topic.sns, topic.arn, assume_told=True)
+    assumed.send(a_message(subject="his", contact=BOB))
+    assumed.send(a_message(subject="early", kinds=("48h",)))
     assert [message["Subject"] for message in topic.received()] == ["hers"]
 
 
 def test_a_digest_that_is_too_long_is_not_cut_but_refused(topic: Topic) -> None:
     """Cut short, it would count as delivered for stacks that it no longer names."""
     topic.subscribe()
-    channel = SnsChannel(topic.sns, topic.arn)
     with pytest.raises(TooLong, match="and SNS takes"):
-        channel.send(a_message(text="é" * MAX_BYTES))
-    channel.send(a_message(text="x" * MAX_BYTES))
+        topic.send(a_message(text="é" * MAX_BYTES))
+    topic.send(a_message(text="x" * MAX_BYTES))
     (received,) = topic.received()
     assert len(received["Message"]) == MAX_BYTES
 
@@ -107,7 +118,7 @@ def test_a_digest_that_is_too_long_is_not_cut_but_refused(topic: Topic) -> None:
 def test_a_subject_of_hostile_text_is_one_short_line(topic: Topic) -> None:
     """Tags are written by anybody."""
     topic.subscribe()
-    SnsChannel(topic.sns, topic.arn).send(a_message(subject="a\r\nBcc: x\x1b[2J é字 " + "y" * 200))
+    topic.send(a_message(subject="a\r\nBcc: x\x1b[2J é字 " + "y" * 200))
     (received,) = topic.received()
     assert received["Subject"].startswith("a Bcc: x [2J e? yyy")
     assert len(received["Subject"]) < 100
@@ -132,7 +143,7 @@ def test_the_attribute_has_every_kind_of_owner_in_lower_case_and_whole(
     """
     topic.subscribe(FilterPolicy=json.dumps({"owner": [owner]}))
     message = a_message(contact=Contact(kind, address), subject=f"Of {address}", text=address)
-    SnsChannel(topic.sns, topic.arn).send(message)
+    topic.send(message)
     (received,) = topic.received()
     assert received["MessageAttributes"]["owner"]["Value"] == owner
     assert address in received["Message"]
@@ -142,7 +153,7 @@ def test_the_attribute_has_every_kind_of_owner_in_lower_case_and_whole(
 def test_a_notice_about_no_region_has_no_such_attribute(topic: Topic) -> None:
     """An empty list is not a valid attribute."""
     topic.subscribe()
-    SnsChannel(topic.sns, topic.arn).send(a_message(regions=(), subject="", text=""))
+    topic.send(a_message(regions=(), subject="", text=""))
     (received,) = topic.received()
     assert set(received["MessageAttributes"]) == {"owner", "kind"}
 
@@ -150,4 +161,7 @@ def test_a_notice_about_no_region_has_no_such_attribute(topic: Topic) -> None:
 def test_a_topic_that_is_not_there_fails_for_now(topic: Topic) -> None:
     """It hits everybody and an operator puts it right: nobody is written off."""
     with pytest.raises(DeliveryFailed, match="SNS did not take the notice"):
-        SnsChannel(topic.sns, topic.arn + "-gone").send(a_message())
+        SnsChannel(topic.sns, topic.arn + "-gone", assume_told=True).send(a_message())
+    topic.arn += "-gone"
+    with pytest.raises(DeliveryFailed, match="who hears the topic cannot be read"):
+        topic.send(a_message())

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.journeys.ordinary import POLICY, Account, Made
+from tests.application.ordinary import POLICY, Account, Made
 
-from janitor.adapters.cloudformation import CloudFormation
-from janitor.adapters.dynamodb import DynamoLedger
-from janitor.adapters.ports import PLAIN
-from janitor.adapters.tables import create_tables
-from janitor.core.ladder import Step
-from janitor.core.model import STATE_TAG, Stack
+from janitor.adapters.aws.cloudformation import CloudFormation
+from janitor.adapters.aws.dynamodb.ledger import DynamoLedger
+from janitor.adapters.aws.dynamodb.schema import create_tables
+from janitor.application.ports import PLAIN
+from janitor.domain.deletion.strategy import Step
+from janitor.domain.model import STATE_TAG, Stack
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 TEMPLATE = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})

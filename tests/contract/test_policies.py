@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.memory import MemoryPolicies
 
-from janitor.adapters.memory import MemoryPolicies
-from janitor.adapters.parameters import DefaultPolicies, FilePolicies, ParameterPolicies
-from janitor.adapters.ports import Policies
-from janitor.core.errors import ConfigurationError, PolicyError
-from janitor.core.model import Mode
-from janitor.core.policy import default_policy
-from janitor.core.policy_file import parse_policy
+from janitor.adapters.policy_sources import DefaultPolicies, FilePolicies, ParameterPolicies
+from janitor.application.ports import Policies
+from janitor.domain.errors import ConfigurationError, PolicyError
+from janitor.domain.model import Mode
+from janitor.domain.policy.loader import parse_policy
+from janitor.domain.policy.model import default_policy
 
 NAME = "/janitor/policy"
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.fakes.resources import MemoryPurger, MemoryResources
 
-from janitor.adapters.memory_resources import MemoryPurger, MemoryResources
-from janitor.adapters.purging import BucketPurger, RepositoryPurger
-from janitor.core.resources import Resource
+from janitor.adapters.aws.purgers import BucketPurger, RepositoryPurger
+from janitor.domain.stack.resources import Resource
 
 BUCKET = Resource("Data", "AWS::S3::Bucket", "feat-data-1", "DELETE_FAILED")
 IMAGES = Resource("Images", "AWS::ECR::Repository", "feat-images", "DELETE_FAILED")

@@ -9,17 +9,17 @@ import pytest
 import yaml
 from msgspec.structs import replace
 from slack_sdk import WebClient
+from tests.adapters.slack.test_blocks import ENTRY, HOSTILE, WORDS
 from tests.slack_server import TOKEN, Reply, Workspace, slack_server
-from tests.unit.test_slack_blocks import ENTRY, HOSTILE, WORDS
 
-from janitor.adapters.slack import MOST_KNOWN, SCOPES, SlackChannel
-from janitor.adapters.slack_errors import CLOSED, UNREACHABLE, SlackClosed
-from janitor.core.errors import ConfigurationError, DeliveryFailed, Undeliverable
-from janitor.core.letter import Wording
-from janitor.core.model import OPERATORS, Contact, ContactKind
-from janitor.core.policy import Policy
-from janitor.core.requests import AnswerRequest, Message
-from janitor.entrypoints.slack import PATH
+from janitor.adapters.slack.channel import MOST_KNOWN, SCOPES, SlackChannel
+from janitor.adapters.slack.errors import CLOSED, UNREACHABLE, SlackClosed
+from janitor.domain.errors import ConfigurationError, DeliveryFailed, Undeliverable
+from janitor.domain.model import OPERATORS, Contact, ContactKind
+from janitor.domain.notification.digest import Wording
+from janitor.domain.notification.messages import AnswerRequest, Message
+from janitor.domain.policy.model import Policy
+from janitor.entrypoints.aws_lambda.slack import PATH
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = "ana@example.com"

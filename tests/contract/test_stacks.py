@@ -11,15 +11,17 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
+from tests.fakes.stacks import MemoryStacks
 
-from janitor.adapters.cloudformation import CloudFormation
-from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.adapters.ports import Stacks
-from janitor.core.causes import Cause, cause_of, cause_of_refusal
-from janitor.core.errors import DeleteRefused, StackNotFound, TagRefused
-from janitor.core.ladder import Rung, Step
-from janitor.core.model import Stack
-from janitor.core.resources import NESTED, Count, Resource, Snapshot
+from janitor.adapters.aws.cloudformation import CloudFormation
+from janitor.application.ports import Stacks
+from janitor.domain.deletion.causes import Cause, cause_of, cause_of_refusal
+from janitor.domain.deletion.strategy import Rung, Step
+from janitor.domain.errors import DeleteRefused, StackNotFound, TagRefused
+from janitor.domain.model import Stack
+from janitor.domain.stack.resources import NESTED, Count, Resource, Snapshot
+from janitor.domain.tagging.outcomes import Became, TagOutcome
+from janitor.domain.tagging.ways import Why
 
 REGIONS = ("eu-central-1", "us-east-1")
 HOME = REGIONS[0]
@@ -323,15 +325,16 @@ def test_a_region_without_stacks_is_an_empty_listing(world: World) -> None:
 
 
 def test_a_new_tag_leaves_the_other_tags_alone(world: World) -> None:
-    """The full list goes out, and the time of the update comes back."""
+    """The full list goes out, and the time of the update is known by its events."""
     stack = world.create("feat", {"owner": "a@b.c", "old": "1"})
-    moved = world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, ["old"], "token-1")
+    assert world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, ["old"], "token-1")
     world.finish(stack.stack_id)
     after = described(world, stack)
     assert after.tags == {"owner": "a@b.c", "janitor:state": "marked-for-deletion"}
-    assert moved == after.updated
-    assert moved is not None
-    assert moved > stack.created
+    assert after.updated is not None
+    assert after.updated > stack.created
+    outcome = world.stacks.tag_outcome(after, "token-1", stack.created)
+    assert outcome == TagOutcome(Became.DONE, "", after.updated)
     assert listed(world)[stack.stack_id].tags == after.tags
 
 
@@ -346,24 +349,26 @@ def test_the_last_tag_can_be_removed(world: World) -> None:
 def test_tags_that_are_there_already_are_no_update(world: World) -> None:
     """Nothing moves, and nothing is taken for the janitor's own update."""
     stack = world.create("feat", {"a": "1"})
-    assert world.stacks.tag(stack, {"a": "1"}, ["b"], "token-1") is None
+    assert world.stacks.tag(stack, {"a": "1"}, ["b"], "token-1") is False
     assert described(world, stack).updated == stack.updated
 
 
 def test_an_update_is_known_as_ones_own_by_its_token(world: World) -> None:
     """Until somebody else updates the stack; another token never was it.
 
-    Fails if `own_update` of twin or adapter does not look at the token.
+    Fails if `tag_outcome` of twin or adapter does not look at the token.
     """
     stack = world.create("feat", {"owner": "a@b.c"})
-    assert world.stacks.own_update(stack.stack_id, "token-1") is None
-    at = world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, (), "token-1")
-    world.finish(stack.stack_id)
-    assert at is not None
-    assert world.stacks.own_update(stack.stack_id, "token-1") == at
-    assert world.stacks.own_update(stack.stack_id, "token-2") is None
+    nothing = TagOutcome(Became.NOTHING)
+    assert world.stacks.tag_outcome(stack, "token-1", stack.created) == nothing
+    world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, (), "token-1")
+    after = world.finish(stack.stack_id)
+    done = TagOutcome(Became.DONE, "", after.updated)
+    assert world.stacks.tag_outcome(after, "token-1", stack.created) == done
+    assert world.stacks.tag_outcome(after, "token-2", stack.created) == nothing
     world.redeploy(stack.stack_id, {"owner": "a@b.c"})
-    assert world.stacks.own_update(stack.stack_id, "token-1") is None
+    later = described(world, stack)
+    assert world.stacks.tag_outcome(later, "token-1", stack.created) == TagOutcome(Became.DONE)
 
 
 def test_a_redeployment_replaces_all_tags(world: World) -> None:
@@ -379,8 +384,9 @@ def test_a_stack_that_was_updated_since_is_not_tagged(world: World) -> None:
     """The decision saw another deployment; the owner's new tags stay."""
     stack = world.create("feat", {"janitor:ttl": "1d"})
     world.redeploy(stack.stack_id, {"janitor:ttl": "9d"})
-    with pytest.raises(TagRefused, match="in between"):
+    with pytest.raises(TagRefused) as refused:
         world.stacks.tag(stack, {"janitor:state": "marked-for-deletion"}, (), "token-1")
+    assert refused.value.why == Why.MOVED
     assert described(world, stack).tags == {"janitor:ttl": "9d"}
 
 
@@ -549,7 +555,7 @@ def test_what_a_nested_stack_kept_is_told_by_its_own_events(world: World) -> Non
 
     Fails if `fates` of twin or adapter reads the events of the root alone. The nested stack is
     deleted ahead of its parent, since ministack 1.5 has no events of one that goes with it: see
-    `test_fates_are_read_of_nested_stacks_too` in tests/unit/test_cloudformation.py.
+    `test_fates_are_read_of_nested_stacks_too` in tests/adapters/aws/test_cloudformation.py.
     """
     stack, child = world.create_nested("feat")
     for number, stack_id in enumerate((child, stack.stack_id)):

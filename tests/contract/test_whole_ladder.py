@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 from tests.contract.test_stacks import REFUSING, zipped
+from tests.fakes.memory import MemoryChannel, MemoryPolicies
 
-from janitor.adapters.cloudformation import CloudFormation
-from janitor.adapters.dynamodb import DynamoLedger
-from janitor.adapters.memory import MemoryChannel, MemoryPolicies
-from janitor.adapters.purging import BucketPurger, RepositoryPurger
-from janitor.adapters.reasons import LONGEST
-from janitor.adapters.tables import create_tables
-from janitor.core.audit import verify
-from janitor.core.companions import companion_name
-from janitor.core.journal import Actor
-from janitor.core.model import LeaseState, Mode
-from janitor.core.policy_file import parse_policy
-from janitor.journeys.inprocess import Janitor
-from janitor.journeys.sweep import Report
+from janitor.adapters.aws.cloudformation import CloudFormation
+from janitor.adapters.aws.dynamodb.ledger import DynamoLedger
+from janitor.adapters.aws.dynamodb.schema import create_tables
+from janitor.adapters.aws.failure_reasons import LONGEST
+from janitor.adapters.aws.purgers import BucketPurger, RepositoryPurger
+from janitor.application.operations.local import Janitor
+from janitor.application.sweep.sweep import Report
+from janitor.domain.journal.chain_check import verify
+from janitor.domain.journal.events import Actor
+from janitor.domain.model import LeaseState, Mode
+from janitor.domain.policy.loader import parse_policy
+from janitor.domain.stack.companions import companion_name
 
 HOME = "eu-central-1"
 SWEEPER = Actor("janitor", "janitor", "sweep")
@@ -320,7 +320,7 @@ def test_a_companion_goes_with_its_parent_and_under_its_opt_in(
     world.sweep(3)
     assert world.statuses() == {
         companion_name("feat"): "DELETE_FAILED",
-        "feat": "UPDATE_COMPLETE",  # its tags say that it is marked
+        "feat": "CREATE_COMPLETE",  # the janitor has no right to tag its parameter
     }
     world.sweep(3, hours=1)
     assert world.statuses() == {}

@@ -42,7 +42,7 @@ class CommandLine:
     ) -> "subprocess.Popen[str]":
         """Start a command whose output goes somewhere."""
         return subprocess.Popen(
-            [sys.executable, "-m", "janitor.entrypoints.cli", *arguments],
+            [sys.executable, "-m", "janitor.entrypoints.cli.main", *arguments],
             env={**os.environ, "AWS_ENDPOINT_URL": self.url, **environment},
             stdin=subprocess.DEVNULL,
             stdout=stdout,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from tests.entrypoints.command_line import CommandLine
 
-from janitor.entrypoints.emulator import emulated_aws
+from janitor.entrypoints.demo.emulator import emulated_aws
 
 
 @pytest.fixture

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.fakes.memory import MemoryLedger, MemoryPolicies
 
-from janitor.adapters.memory import MemoryLedger, MemoryPolicies
-from janitor.core.errors import JanitorError
-from janitor.core.journal import Actor
-from janitor.core.links import Claims, Links
-from janitor.core.model import OPERATORS, Contact, ContactKind, Lease, LeaseState, Mode
-from janitor.core.policy import Policy
-from janitor.entrypoints.api import handle
-from janitor.entrypoints.http import Request, Response
-from janitor.journeys.extend import extend
+from janitor.application.lease.extend import extend
+from janitor.domain.errors import JanitorError
+from janitor.domain.journal.events import Actor
+from janitor.domain.model import OPERATORS, Contact, ContactKind, Lease, LeaseState, Mode
+from janitor.domain.notification.signed_links import Claims, Links
+from janitor.domain.policy.model import Policy
+from janitor.extension_page.http import Request, Response
+from janitor.extension_page.router import handle
 
 NOW = datetime(2026, 6, 1, 7, 34, 12, 345, UTC)
 ANA = Contact(ContactKind.EMAIL, "ana@example.com")

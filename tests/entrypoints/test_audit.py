@@ -15,10 +15,11 @@ from tests.entrypoints.command_line import CommandLine
 from tests.entrypoints.test_cli import at, next_weekday, sweep
 from tests.entrypoints.test_lambdas import Context, event
 
-from janitor.core.errors import ConfigurationError
-from janitor.entrypoints import archive_door, deployed
-from janitor.entrypoints.emulator import emulated_aws
-from janitor.entrypoints.report_commands import Span
+from janitor.domain.errors import ConfigurationError
+from janitor.entrypoints.aws_lambda import archive as archive_door
+from janitor.entrypoints.aws_lambda import container as deployed
+from janitor.entrypoints.cli.export import Span
+from janitor.entrypoints.demo.emulator import emulated_aws
 
 HOSTILE = "=HYPERLINK(1)<script>\u202eevil"
 NEXT_YEAR = ("--now", at(days=300))

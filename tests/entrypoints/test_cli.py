@@ -14,7 +14,7 @@ from tests.entrypoints.proxy import proxied
 from janitor import __version__
 
 NOW = datetime.now(UTC)
-ENFORCE = ("--mode", "enforce", "--notify", "console")
+ENFORCE = ("--mode", "enforce", "--notify", "console:assume-told")
 ANSI = re.compile("\x1b")
 DECISION_KEYS = [
     "stack_id",
@@ -292,7 +292,7 @@ def test_a_surprise_is_held_and_an_operator_accepts_exactly_it(
     shown = janitor("breaker", "show", *by, *when)
     assert len(re.findall(r"^  feat-", shown.out, re.MULTILINE)) == 6
     name = janitor("breaker", "show", "--json", *by, *when).json["set"]
-    assert f"janitor breaker lift --set {name} --reason '...'" in shown.out
+    assert f"janitor breaker lift --set {name} --reason 'all of it is meant'" in shown.out
     for wrong, says in (
         (("--set", name), "--reason is missing"),
         (("--reason", "end of the project"), "--set says what is accepted"),
@@ -418,12 +418,15 @@ def test_extend_goes_by_the_policy_of_the_sweeps(janitor: CommandLine, tmp_path:
     policy.write_text("defaults: {max_extensions: 0}\n")
     janitor.deploy("feat-a", ttl="3d")
     sweep(janitor, at(minutes=1), "--policy", str(policy))
-    ran = janitor("extend", "feat-a", "--by", "1d")
+    other = tmp_path / "other.yaml"
+    other.write_text("defaults: {max_extensions: 9}\n")
+    ran = janitor("extend", "feat-a", "--by", "1d", "--policy", str(other))
     assert (ran.code, ran.out) == (2, "")
-    assert "give the --policy of the sweeps" in ran.err
-    same = janitor("extend", "feat-a", "--by", "1d", "--policy", str(policy))
-    assert same.code == 1
-    assert "has used all of its 0 extensions" in same.err
+    assert "leave --policy away, or give that of the sweeps" in ran.err
+    for by in (("--policy", str(policy)), ()):
+        same = janitor("extend", "feat-a", "--by", "1d", *by)
+        assert same.code == 1
+        assert "has used all of its 0 extensions" in same.err
 
 
 def test_a_pretended_time_is_not_fooled_by_an_endpoint_that_is_not_in_force(
@@ -449,5 +452,5 @@ def test_the_week_is_told_once_and_telling_it_again_is_no_failure(janitor: Comma
     again = janitor("digest", *ENFORCE)
     assert (again.code, again.err) == (0, "")
     assert re.fullmatch(r"Nobody was told: \d{4}-W\d\d was told already\.\n", again.out)
-    watching = janitor("digest", "--notify", "console")
+    watching = janitor("digest", "--notify", "console:assume-told")
     assert (watching.code, watching.out) == (0, "Nobody was told: mode observe tells nobody.\n")

@@ -10,11 +10,11 @@ from tests.entrypoints.command_line import CommandLine
 from tests.entrypoints.proxy import proxied
 from typer.testing import CliRunner
 
-from janitor.core.failures import failed
-from janitor.core.model import Outcome, Status
-from janitor.entrypoints.cli import Commands
-from janitor.entrypoints.debugging import Debug, show_bugs
-from janitor.entrypoints.options import Options, taking_only
+from janitor.domain.failures import failed
+from janitor.domain.model import Outcome, Status
+from janitor.entrypoints.cli.debugging import Debug, show_bugs
+from janitor.entrypoints.cli.main import Commands
+from janitor.entrypoints.cli.options import Options, taking_only
 
 app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
 
@@ -114,7 +114,7 @@ def nothing() -> Iterator[Answer]:
 
 
 COMMANDS = [
-    "init", "plan", "plan --json", "sweep --apply --mode enforce --notify console", "explain feat",
+    "init", "plan", "plan --json", "sweep --apply --mode enforce --notify console:assume-told", "explain feat",
     "extend feat --by 3d", "audit list", "audit show feat", "audit verify", "audit export --json",
     "audit stats", "breaker show", "breaker lift --reason x", "digest", "doctor", "plan --policy ssm:/policy",
     "policy check ssm:/policy", "plan --deployment janitor-dev", "audit verify --archive s3://arch",
@@ -139,7 +139,14 @@ def test_a_region_behind_a_login_page_is_left_alone_and_the_others_are_swept(
     """An empty answer is no empty region: its leases wait."""
     janitor.deploy("feat-here", ttl="5d")
     hidden = janitor.deploy("feat-there", "eu-west-1", ttl="5d")
-    both = ("--region", "eu-central-1,eu-west-1", "--mode", "enforce", "--notify", "console")
+    both = (
+        "--region",
+        "eu-central-1,eu-west-1",
+        "--mode",
+        "enforce",
+        "--notify",
+        "console:assume-told",
+    )
     assert janitor("sweep", "--apply", *both).code == 0
     with proxied(janitor.url, "eu-west-1", status=200, kind="text/html", body=body) as url:
         ran = CommandLine(url)("sweep", "--apply", "--json", *both)
@@ -170,7 +177,7 @@ def test_a_row_that_cannot_be_read_is_named_by_every_command_that_needs_it(
 ) -> None:
     """It stops no other, opens no second lease, and makes exit 1."""
     odd = janitor.deploy("feat-odd", ttl="1d")
-    sweeping = ("sweep", "--apply", "--mode", "enforce", "--notify", "console")
+    sweeping = ("sweep", "--apply", "--mode", "enforce", "--notify", "console:assume-told")
     assert janitor(*sweeping).code == 0
     spoil(janitor, odd, '{"stack_id": 5}')
     janitor.deploy("feat-new", ttl="1d")
@@ -200,7 +207,7 @@ def test_without_the_accounts_row_nothing_is_done(janitor: CommandLine) -> None:
     """One line, and exit 2."""
     janitor.deploy("feat-new", ttl="1d")
     spoil(janitor, "janitor", "<html>")
-    ran = janitor("sweep", "--apply", "--mode", "enforce", "--notify", "console")
+    ran = janitor("sweep", "--apply", "--mode", "enforce", "--notify", "console:assume-told")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
         "janitor: the row janitor of the table janitor-leases, without which nothing is decided,"

@@ -12,17 +12,22 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
+from tests.entrypoints.command_line import CommandLine
+from tests.entrypoints.test_commands_in_notices import commands, paste
 
-from janitor.entrypoints.demo import Story, stage
-from janitor.entrypoints.demo_cast import cast, place_where_it_is_morning
-from janitor.entrypoints.demo_end import show_end
-from janitor.entrypoints.demo_stage import Clock, click
+from janitor.domain.model import Mode
+from janitor.domain.notification.messages import AnswerRequest, Message, Sent
+from janitor.entrypoints.demo.cast import cast, place_where_it_is_morning
+from janitor.entrypoints.demo.ending import show_end
+from janitor.entrypoints.demo.stage import Clock, Screen, click
+from janitor.entrypoints.demo.story import Story, stage
 
 PLAY = """
 import sys
 from rich.console import Console
-from janitor.entrypoints.demo import run_demo
+from janitor.entrypoints.demo.story import run_demo
 console = Console(width=110, highlight=False)
 sys.exit(run_demo(console, interactive={interactive}, pause_seconds={pause}))
 """
@@ -157,6 +162,57 @@ def test_the_demo_does_not_praise_what_did_not_happen() -> None:
     said = screen.getvalue()
     assert "NO   every stack that should be gone is gone, and no other" in said
     assert "NO   feat-checkout was extended through its link" in said
+
+
+class Heard:
+    """The demo's screen, and what was sent to it."""
+
+    most = 100
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self.texts: list[str] = []
+
+    def send(self, message: Message) -> Sent:
+        """Show a notice, and keep its text."""
+        self.texts.append(message.text)
+        return self._screen.send(message)
+
+    def revise(self, message_id: str, message: Message, said: str) -> None:
+        """Show it anew."""
+        self._screen.revise(message_id, message, said)
+
+    def answer(self, request: AnswerRequest) -> None:
+        """Show an answer."""
+        self._screen.answer(request)
+
+
+def test_every_command_in_the_demos_notices_runs_as_printed() -> None:
+    """As the demo's owners would be told without a page; with one, its link stands there.
+
+    Fails with a command that names the stack by its name, or the days by `--by 3d`.
+    """
+    with stage(Console(file=io.StringIO(), width=110)) as story:
+        heard = Heard(story.screen)
+        linked = replace(story, janitor=replace(story.janitor, channel=heard))
+        linked.begin()
+        linked.policy.write(Mode.ENFORCE)
+        linked.at(1, 10)
+        linked.sweep()
+        assert any("To keep it: http://127.0.0.1" in text for text in heard.texts)
+        assert not [line for text in heard.texts for line in commands(text)]
+        heard.texts.clear()
+        bare = replace(story, janitor=replace(story.janitor, channel=heard, links=None))
+        bare.at(2, 10)
+        bare.sweep()
+        # Two who are told of one stack are told the same.
+        lines = list(dict.fromkeys(line for text in heard.texts for line in commands(text)))
+        assert len(lines) > 1
+        janitor = CommandLine(os.environ["AWS_ENDPOINT_URL"])
+        now = f"{story.clock():%Y-%m-%dT%H:%M:%SZ}"
+        ran = [paste(janitor, line, now) for line in lines]
+    assert [(one.code, one.err) for one in ran] == [(0, "")] * len(lines)
+    assert all("now ends" in one.out for one in ran)
 
 
 def test_it_is_morning_whenever_the_demo_begins() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.entrypoints.command_line import CommandLine
 from tests.entrypoints.test_cli import decisions
 
-from janitor.adapters.tables import create_tables
+from janitor.adapters.aws.dynamodb.schema import create_tables
 
 HAS = {
     "LeaseTableName": "dev-leases",

@@ -31,11 +31,11 @@ from tests.browser.site import (
     STACK_ID,
     BrokenLedger,
 )
+from tests.fakes.memory import MemoryLedger, MemoryPolicies, MemoryQueue
 
-from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue
-from janitor.core.links import EXTEND, LET_GO, SLACK, Claims, Links
-from janitor.core.model import Lease
-from janitor.entrypoints import api_door
+from janitor.domain.model import Lease
+from janitor.domain.notification.signed_links import EXTEND, LET_GO, SLACK, Claims, Links
+from janitor.entrypoints.aws_lambda import api as api_door
 
 CASES = 5_000
 HERE = datetime.now(UTC)
@@ -205,6 +205,17 @@ NO_FORM: dict[str, Any] = {
     "requestContext": {},
 }
 """From our own page, and no form: so rare among what is drawn that it is given."""
+EXTENDING = {
+    **NO_FORM,
+    "headers": FROM_OUR_PAGE,
+    "body": urlencode({"until": (HERE + timedelta(days=2)).isoformat()}),
+}
+LETTING_GO = {
+    **EXTENDING,
+    "path": f"/let-go/{TOKENS[1]}",
+    "body": urlencode({"name": LEASE.name}),
+}
+"""What changes something: given as well, so that no chance has to bring it."""
 
 
 def test_five_thousand_requests_make_no_fault_and_leave_no_secret_in_the_log() -> None:
@@ -218,6 +229,8 @@ def test_five_thousand_requests_make_no_fault_and_leave_no_secret_in_the_log() -
     @settings(max_examples=CASES)
     @given(event=events, lease=st.sampled_from(LEASES))
     @example(event=NO_FORM, lease=LEASES[0])
+    @example(event=EXTENDING, lease=LEASES[0])
+    @example(event=LETTING_GO, lease=LEASES[0])
     def answers(event: dict[str, Any], lease: Lease) -> None:
         ledger = ledger_with(lease)
         answer = asked(event, ledger)

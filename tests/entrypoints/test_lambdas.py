@@ -18,19 +18,22 @@ import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from tests.entrypoints.command_line import TEMPLATE
+from tests.fakes.memory import MemoryLedger
+from tests.fakes.stacks import MemoryStacks
 from tests.hooks import Hooks
 from tests.slack_server import SIGNING_SECRET, TOKEN, Workspace, slack_server
 
-from janitor.adapters.memory import MemoryLedger
-from janitor.adapters.memory_stacks import MemoryStacks
-from janitor.adapters.tables import create_tables
-from janitor.core.errors import ConfigurationError, UnreadableMessage
-from janitor.core.journal import Entry
-from janitor.core.plan import Listing
-from janitor.core.requests import DeletionRequest, body_of
-from janitor.entrypoints import api_door, check, deployed, lambdas
-from janitor.entrypoints.emulator import emulated_aws
-from janitor.journeys.sweep import sweep as sweep_itself
+from janitor.adapters.aws.dynamodb.schema import create_tables
+from janitor.application.sweep.sweep import sweep as sweep_itself
+from janitor.domain.errors import ConfigurationError, UnreadableMessage
+from janitor.domain.journal.events import Entry
+from janitor.domain.notification.messages import DeletionRequest, body_of
+from janitor.domain.planning.plan import Listing
+from janitor.entrypoints.aws_lambda import api as api_door
+from janitor.entrypoints.aws_lambda import container as deployed
+from janitor.entrypoints.aws_lambda import preflight as check
+from janitor.entrypoints.aws_lambda import workers as lambdas
+from janitor.entrypoints.demo.emulator import emulated_aws
 
 EVENTS = Path(__file__).parents[2] / "events"
 POLICY = """
@@ -664,7 +667,7 @@ def test_a_policy_that_is_wrong_all_over_fails_a_deployment_with_what_is_wrong_f
 ) -> None:
     """CloudFormation takes no answer of more than 4,096 bytes, and would name no reason at all.
 
-    Fails without `_fitting` in entrypoints/check.py.
+    Fails without `_fitting` in entrypoints/aws_lambda/preflight.py.
     """
     wrong = "\n".join(f"gr\u00e4ce{number}: {'x' * 30}" for number in range(90))
     account.client("ssm").put_parameter(
@@ -722,7 +725,7 @@ def test_a_dry_sweep_that_is_short_of_time_still_answers(
 ) -> None:
     """It asks no more of CloudFormation than there is time for.
 
-    Fails without `may_go_on` in `_dry_sweep` of entrypoints/check.py.
+    Fails without `may_go_on` in `_dry_sweep` of entrypoints/aws_lambda/preflight.py.
     """
     monkeypatch.setenv("AWS_ENDPOINT_URL_CODEDEPLOY", hooks.url)
     marked(account)
@@ -802,7 +805,7 @@ def test_hostile_tags_come_out_harmless_in_mail_and_logs(
 ) -> None:
     """A line of the log is one JSON object, and nothing in mail or log is hidden or turned.
 
-    Fails without `clean` around the error of a region in entrypoints/lambdas.py.
+    Fails without `clean` around the error of a region in entrypoints/aws_lambda/workers.py.
     """
     janitor = deployed.deployed("notice_queue", "deletion_queue")
     stacks = MemoryStacks(lambda: datetime.now(UTC))

@@ -24,11 +24,11 @@ from tests.browser.site import (
     text_of,
 )
 
-from janitor.core.lease import LET_GO as BY_OWNER
-from janitor.core.links import EXTEND, LET_GO
-from janitor.core.model import Lease, LeaseState, Mode, Notice
-from janitor.core.requests import RevisionRequest
-from janitor.entrypoints.http import Response
+from janitor.domain.lease.notice_history import LET_GO as BY_OWNER
+from janitor.domain.model import Lease, LeaseState, Mode, Notice
+from janitor.domain.notification.messages import RevisionRequest
+from janitor.domain.notification.signed_links import EXTEND, LET_GO
+from janitor.extension_page.http import Response
 
 NAMED = {"name": "feat-basket"}
 

@@ -21,9 +21,9 @@ from tests.browser.site import (
     Site,
 )
 
-from janitor.core.links import EXTEND, LET_GO, SLACK, Claims, Links
-from janitor.core.model import OPERATORS, Contact, ContactKind
-from janitor.core.policy import Policy
+from janitor.domain.model import OPERATORS, Contact, ContactKind
+from janitor.domain.notification.signed_links import EXTEND, LET_GO, SLACK, Claims, Links
+from janitor.domain.policy.model import Policy
 
 MUTATED = 2_400
 WITH_FALLBACK = Policy.model_validate({"defaults": {"fallback_contact": "team@example.com"}})

@@ -9,9 +9,10 @@ import typer.main
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from janitor.core.durations import duration_text
-from janitor.core.model import Mode
-from janitor.core.policy import (
+from janitor.domain.durations import duration_text
+from janitor.domain.model import Mode
+from janitor.domain.policy.loader import parse_policy
+from janitor.domain.policy.model import (
     BUILT_IN_NEVER_DELETE,
     Limits,
     Policy,
@@ -19,8 +20,7 @@ from janitor.core.policy import (
     WindowSpec,
     default_policy,
 )
-from janitor.core.policy_file import parse_policy
-from janitor.entrypoints.cli import app
+from janitor.entrypoints.cli.main import app
 from janitor.settings import VARIABLES
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

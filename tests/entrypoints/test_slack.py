@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.entrypoints.test_api import ANA, LEASE, LINKS, NOW, POLICY, STACK_ID, TOMORROW
+from tests.fakes.memory import MemoryLedger, MemoryPolicies, MemoryQueue
 from tests.slack_server import Shown, Workspace
 
-from janitor.adapters.memory import MemoryLedger, MemoryPolicies, MemoryQueue
-from janitor.core.buttons import button_value
-from janitor.core.errors import Conflict, JanitorError
-from janitor.core.links import SLACK, Claims, Links
-from janitor.core.model import Contact, ContactKind, Lease, LeaseState, Notice
-from janitor.core.requests import AnswerRequest, RevisionRequest, Telling
-from janitor.entrypoints.http import Request
-from janitor.entrypoints.slack import LONGEST_PAYLOAD, PATH, interact
+from janitor.domain.errors import Conflict, JanitorError
+from janitor.domain.model import Contact, ContactKind, Lease, LeaseState, Notice
+from janitor.domain.notification.messages import AnswerRequest, RevisionRequest, Telling
+from janitor.domain.notification.signed_buttons import button_value
+from janitor.domain.notification.signed_links import SLACK, Claims, Links
+from janitor.entrypoints.aws_lambda.slack import LONGEST_PAYLOAD, PATH, interact
+from janitor.extension_page.http import Request
 
 USER, BO, OLGA = "U00000ANA", "U000000BO", "U00000OPS"
 DM = "D0000ANA"

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 from rich.console import Console
-from tests.journeys.stories import HERE, OWNED, THERE, Story
+from tests.application.stories import HERE, OWNED, THERE, Story
 
-from janitor.core.journal import Event
-from janitor.core.model import Mode
-from janitor.entrypoints.options import out
-from janitor.entrypoints.plan_tables import plan_view
-from janitor.entrypoints.tables import events_view, facts_view, story_view
+from janitor.domain.journal.events import Event
+from janitor.domain.model import Mode
+from janitor.entrypoints.cli.options import out
+from janitor.entrypoints.cli.views.journal import events_view, facts_view, story_view
+from janitor.entrypoints.cli.views.plan import plan_view
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NAMES = ("feat-a", "feat-basket", "feat-checkout-with-a-name-of-a-length-that-is-not-rare")

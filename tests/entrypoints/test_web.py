@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from janitor.entrypoints.http import LONGEST_BODY, Request, Response
-from janitor.entrypoints.web import serve
+from janitor.entrypoints.demo.web import serve
+from janitor.extension_page.http import LONGEST_BODY, Request, Response
 
 
 class Echo:

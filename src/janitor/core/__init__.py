@@ -1,1 +1,0 @@
-"""Values in, values out: no clock, no environment, no network, no logging."""
