@@ -225,7 +225,7 @@ smoke: setup ## look at a stage that was just deployed, as `janitor doctor --fre
 
 # BRANCH, AUTHOR and NUMBER come from the environment and are other people's text: the shell gets
 # them as its own variables, and only letters, digits and hyphens of them go on. The account's own
-# janitor looks after this copy, so it is no `janitor:self`. Names stay short, as check.py demands.
+# janitor looks after this copy, so it is no `janitor:self`. Names stay short, as preflight.py demands.
 # It is the evidence of nothing, so its tables and logs go with it: a DeletionPolicy cannot hang on
 # a parameter without a macro that StackSets refuse, and so the built template is changed here.
 preview: build ## deploy a pull request's own copy, for three days (BRANCH, AUTHOR, NUMBER)

@@ -136,7 +136,7 @@ def plan(_: Accounts) -> Part:
     return Part(
         "plan",
         f"The pure plan of {PLANNED} stacks",
-        f"`core.plan.make_plan` on stacks and leases in memory, {ROUNDS} processes.",
+        f"`domain.planning.plan.make_plan` on stacks and leases in memory, {ROUNDS} processes.",
         ("CPU", "median", "CPU per stack"),
         [(f"{least:.3f} s", f"{middle:.3f} s", f"{least / PLANNED * 1e6:.1f} µs")],
         [],

@@ -394,7 +394,7 @@ def test_nobody_is_described_where_nothing_is_held() -> None:
 def test_a_sweep_without_time_asks_about_no_due_stack() -> None:
     """What was not asked is not decided.
 
-    Fails if `is_protected` or `importers_of` of asking.py does not ask `may_go_on`.
+    Fails if `is_protected` or `importers_of` of stack_questions.py does not ask `may_go_on`.
     """
     story = Story()
     story.deploy("alive", tags={"owner": "bob@example.com"}, imports=("x",))

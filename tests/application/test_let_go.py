@@ -49,7 +49,7 @@ def test_letting_go_moves_the_deadline_to_now_and_deletes_nothing() -> None:
 def test_final_notice_and_grace_come_after_letting_go_as_after_any_deadline() -> None:
     """Every owner is told, and a day later it goes.
 
-    Fails with `state=LeaseState.DELETING` or with a notice in `notices=()` of let_go.py.
+    Fails with `state=LeaseState.DELETING` or with a notice in `notices=()` of release.py.
     """
     story, stack_id = let_go_on_tuesday()
     story.sweep()

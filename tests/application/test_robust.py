@@ -245,7 +245,7 @@ class Confused(MemoryStacks):
 def test_a_bug_in_asking_about_one_due_stack_stops_no_other(call: str) -> None:
     """What is asked before the plan is made is asked stack by stack as well.
 
-    Fails without `except Exception` in asking.py.
+    Fails without `except Exception` in stack_questions.py.
     """
     story = Story()
     stacks = Confused(lambda: story.now)

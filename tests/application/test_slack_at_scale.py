@@ -105,7 +105,7 @@ def office(request: pytest.FixtureRequest) -> Iterator[Office]:
 def test_two_hundred_owners_of_two_thousand_stacks_get_one_message_each(office: Office) -> None:
     """No limit is broken, nothing is lost, and nobody waits for what befalls another.
 
-    Fails if MOST of slack_blocks.py is 9, since ten stacks are two messages then; and if
+    Fails if MOST of slack/blocks.py is 9, since ten stacks are two messages then; and if
     `notify` gives back no `retry_after`, since the queue's six minutes are waited for then.
     """
     slack = office.slack

@@ -144,7 +144,7 @@ def test_a_status_that_takes_no_tags_is_not_asked() -> None:
 def test_a_released_stack_loses_the_janitors_tags() -> None:
     """The policy leaves it out; nothing of ours stays behind.
 
-    Its lease ends once it is known what became of that. Fails without `is_open` in leases.py.
+    Its lease ends once it is known what became of that. Fails without `is_open` in sweep/apply.py.
     """
     story = Story()
     stack_id = story.until_marked()

@@ -289,7 +289,7 @@ def test_a_change_set_that_is_never_ready_is_given_up() -> None:
 
 
 def test_a_change_set_that_nobody_needs_any_more_is_swept() -> None:
-    """Its owner extended in the meantime. Fails without `withdraw` in leases.py."""
+    """Its owner extended in the meantime. Fails without `withdraw` in sweep/apply.py."""
     story, stack_id = of(SAM)
     story.stacks.slow.add(stack_id)
     until_marked(story)

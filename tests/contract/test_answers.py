@@ -217,7 +217,7 @@ def test_an_answer_that_lacks_what_aws_never_leaves_out_is_refused(
 ) -> None:
     """Even with a request id: it was cut off on its way, and empty is not none.
 
-    Fails without `_HOLDS` in answers.py.
+    Fails without `_HOLDS` in response_check.py.
     """
     answer.give(Answer(body, kind=JSON, headers=WITH_ID))
     with pytest.raises(JanitorError, match="what answered is not AWS"):
@@ -320,7 +320,7 @@ def test_what_is_no_answer_of_slack_is_no_delivery(
 ) -> None:
     """One line, tried again, and nobody written off.
 
-    Fails without `asked` in slack_errors.py.
+    Fails without `asked` in slack/errors.py.
     """
     answer.body, answer.kind = SLACK_ANSWERS[kind]
     client = WebClient(base_url=f"{answer.url}/api/", timeout=5, retry_handlers=[])

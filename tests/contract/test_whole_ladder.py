@@ -231,7 +231,7 @@ def test_what_fails_for_good_is_explained_and_ends_with_a_person(
 def test_a_service_that_throttles_costs_no_attempt(account: Callable[..., Emulated]) -> None:
     """However long the text around what AWS says: its end is kept, too.
 
-    Fails without `capped` in `_resource` of stack_deletions.py, or if that keeps no end.
+    Fails without `capped` in `_resource` of cloudformation_deletion.py, or if that keeps no end.
     """
     world = account()
     throttled = "x" * 3_000 + " (Service: Ssm, Status Code: 400, Error Code: ThrottlingException)"

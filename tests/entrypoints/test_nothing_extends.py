@@ -98,7 +98,7 @@ def forged(chance: random.Random) -> str:
 def test_thousands_of_mutated_tokens_do_nothing(action: str, target: str) -> None:
     """Whatever the address; none is even taken for a link of ours.
 
-    Fails if `_is_canonical` in links.py answers True to everything: the last character of a
+    Fails if `_is_canonical` in signed_links.py answers True to everything: the last character of a
     signature has spare bits.
     """
     site = Site()

@@ -133,7 +133,7 @@ class Stack(Struct, frozen=True):
     role: str = ""
     """The role with which CloudFormation acts on it; empty: the caller's own rights."""
     toolkit: str = ""
-    """Which tool deploys other stacks by it, as `core.toolkits` tells by its outputs."""
+    """Which tool deploys other stacks by it, as `domain.stack.toolkits` tells by its outputs."""
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Only when the stack was described by its id, as is `drift`."""
     drift: str = ""
@@ -189,7 +189,7 @@ class TagState(StrEnum):
     ASKED = "asked"
     """An update was asked for, and nobody knows yet what became of it."""
     REFUSED = "refused"
-    """The tags are not changed: `why` and `detail` say why, as `core.tag_ways` words it."""
+    """The tags are not changed: `why` and `detail` say why, as `domain.tagging.ways` words it."""
     ROLLED_BACK = "rolled back"
     STUCK = "stuck"
     """It left the stack in UPDATE_ROLLBACK_FAILED."""
@@ -259,7 +259,7 @@ class Lease(Struct, frozen=True, omit_defaults=True):
     next_attempt_at: Instant | None = None
     last_error: str = ""
     cause: str = ""
-    """Of the last failed attempt, as `core.causes` classes what AWS said."""
+    """Of the last failed attempt, as `domain.deletion.causes` classes what AWS said."""
     blocked: bool = False
     """Found protected when it was about to be deleted: others go first."""
     rung: str = ""

@@ -43,7 +43,7 @@ def handle(
     try:
         page = _route(request, clock(), policies, ledger, links, queue)
     except Exception as error:
-        # The token is in the path and in no error's text: links.py words its own.
+        # The token is in the path and in no error's text: signed_links.py words its own.
         log_failure(_log, "page.failed", error)
         page = _message(
             503,

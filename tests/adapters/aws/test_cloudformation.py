@@ -175,7 +175,7 @@ def test_one_stack_that_cannot_be_read_is_named_and_the_region_listed(
 ) -> None:
     """It is there, so neither new nor gone; what is beside it is seen as ever.
 
-    Fails without `except ODD` in stack_reading.py.
+    Fails without `except ODD` in stack_parsing.py.
     """
     odd = {k: v for k, v in raw(**changes).items() if v is not ...}
     stacks, unread = stacks_of("eu-central-1", [odd, raw(StackId=NEXT, StackName="next")])

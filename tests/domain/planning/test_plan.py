@@ -102,7 +102,7 @@ def test_the_lease_of_a_stack_that_cannot_be_read_is_not_closed(
 ) -> None:
     """By its id, else its name, else any of that region may be the one.
 
-    Fails without `left_alone` in deciding.py.
+    Fails without `left_alone` in decide_each.py.
     """
     leases = [due(a_stack("odd")), due(a_stack("gone"))]
     listing = Listing(HERE, (a_stack("new"),), unread=(odd,))
@@ -117,7 +117,7 @@ def test_the_lease_of_a_stack_that_cannot_be_read_is_not_closed(
 def test_a_stack_whose_lease_cannot_be_read_is_neither_new_nor_due_nor_closed() -> None:
     """And plan says so; those beside it go on.
 
-    Fails without `self.unreadable.get` in deciding.py: the stack would be new.
+    Fails without `self.unreadable.get` in decide_each.py: the stack would be new.
     """
     stacks = (a_stack("odd"), a_stack("next"))
     unreadable = {stacks[0].stack_id: "its content is no JSON", "arn:gone": "its state is 'x'"}
@@ -133,7 +133,7 @@ def test_a_stack_whose_lease_cannot_be_read_is_neither_new_nor_due_nor_closed() 
 def test_a_stack_over_which_the_code_fails_is_left_alone_and_stops_no_other() -> None:
     """A bug, told from all that CloudFormation may say; its traceback travels along.
 
-    Fails without `except Exception` in deciding.py.
+    Fails without `except Exception` in decide_each.py.
     """
     broken: Any = 5
     stacks = (a_stack("odd", tags={"janitor:ttl": broken}), a_stack("next"))

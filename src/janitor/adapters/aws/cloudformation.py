@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class CloudFormation(StackTagging):
-    """The `Stacks` port on boto3; more of it is in `stack_deletions.py` and `stack_tagging.py`.
+    """The `Stacks` port on boto3; more of it is in `cloudformation_deletion.py` and `cloudformation_tagging.py`.
 
     `clients` returns the client of a region, and is called from the thread that lists it.
     `on_page` is told region and count after each page, from that thread too.

@@ -101,18 +101,16 @@ class StackTagging(StackDeletions):
     def _part(self, stack_id: str) -> tuple[Part, list[str]]:
         """Read one stack; return the ids of those nested in it as well."""
         client, name = self._clients(region_of(stack_id)), stack_id.split("/")[1]
-        nested: list[str] = []
-        types: list[str] = []
         try:
             body = client.get_template(StackName=stack_id, TemplateStage="Original")
             template, digest = parsed(body.get("TemplateBody"))
-            for page in client.get_paginator("list_stack_resources").paginate(StackName=stack_id):
-                for one in page["StackResourceSummaries"]:
-                    if one["ResourceStatus"] == GONE:
-                        continue
-                    types.append(one["ResourceType"])
-                    if one["ResourceType"] == NESTED:
-                        nested.append(one.get("PhysicalResourceId", ""))
+            pages = client.get_paginator("list_stack_resources").paginate(StackName=stack_id)
+            listed = (one for page in pages for one in page["StackResourceSummaries"])
+            there = [one for one in listed if one["ResourceStatus"] != GONE]
+            types = tuple(one["ResourceType"] for one in there)
+            nested = [
+                one.get("PhysicalResourceId", "") for one in there if one["ResourceType"] == NESTED
+            ]
             policy = client.get_stack_policy(StackName=stack_id).get("StackPolicyBody", "")
             for child in nested:
                 region_of(child)
@@ -122,7 +120,7 @@ class StackTagging(StackDeletions):
             return Part(name, problem=f"{name}: {message_of(error)}"), []
         except ODD as error:
             return Part(name, problem=f"{name}: {why_odd(error)}"), []
-        return Part(name, template, digest, tuple(types), policy), nested
+        return Part(name, template, digest, types, policy), nested
 
     def _change_sets(self, stack: Stack) -> Iterator[str]:
         client = self._clients(region_of(stack.stack_id))
@@ -140,9 +138,7 @@ class StackTagging(StackDeletions):
             return False
         client = self._clients(region_of(stack.stack_id))
         try:
-            client.update_stack(
-                StackName=stack.stack_id, ClientRequestToken=token, **sending.arguments
-            )
+            client.update_stack(StackName=stack.stack_id, ClientRequestToken=token, **sending)
         except ClientError as error:
             if "No updates are to be performed" in message_of(error):
                 return False
@@ -154,14 +150,14 @@ class StackTagging(StackDeletions):
 
     def _sending(
         self, stack: Stack, put: Mapping[str, str], remove: Collection[str]
-    ) -> "_Sending | None":
+    ) -> dict[str, Any] | None:
         """Return what to send, by the stack as it is right now; None if it has these tags."""
         raw = self._describe(stack.stack_id)
         if raw is None:
             raise TagRefused(f"{stack.name} does not exist")
         fresh = read_stack(stack.stack_id, raw)
         full = tags_to_send(fresh, stack, put, remove)
-        return None if full == fresh.tags else _Sending(full, raw)
+        return None if full == fresh.tags else _arguments(full, raw)
 
     # By a change set.
 
@@ -180,7 +176,7 @@ class StackTagging(StackDeletions):
                 ChangeSetType="UPDATE",
                 ClientToken=token,
                 IncludeNestedStacks=True,
-                **sending.arguments,
+                **sending,
             )
         except ClientError as error:
             raise _refused(error, stack) from error
@@ -207,9 +203,9 @@ class StackTagging(StackDeletions):
     def _proposal(self, stack: Stack, name: str, raw: Mapping[str, Any]) -> Proposal:
         """Read a change set, and those nested in it."""
         pages = self._pages(stack, name)
-        first = pages[0] if pages else {}
         if not pages:
             return Proposal("", Readiness.FAILED, reason="it is gone")
+        first = pages[0]
         readiness = _readiness(first)
         changes = tuple(_change(one) for page in pages for one in page.get("Changes", ()))
         proposal = Proposal(
@@ -341,21 +337,19 @@ class StackTagging(StackDeletions):
         return found[0]
 
 
-class _Sending:
-    """The tags to send, and everything else of an update: as it was."""
-
-    def __init__(self, tags: Mapping[str, str], raw: "StackTypeDef") -> None:
-        # Never NotificationARNs, RoleARN or policies: [] would wipe topics, and a role
-        # passed once stays on the stack for whoever operates it.
-        self.arguments: Any = {
-            "UsePreviousTemplate": True,
-            "Parameters": [
-                {"ParameterKey": parameter["ParameterKey"], "UsePreviousValue": True}
-                for parameter in raw.get("Parameters", ())
-            ],
-            "Capabilities": list(CAPABILITIES),
-            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-        }
+def _arguments(tags: Mapping[str, str], raw: "StackTypeDef") -> dict[str, Any]:
+    """Return what an update is asked for with: the tags, and everything else as it was."""
+    # Never NotificationARNs, RoleARN or policies: [] would wipe topics, and a role
+    # passed once stays on the stack for whoever operates it.
+    return {
+        "UsePreviousTemplate": True,
+        "Parameters": [
+            {"ParameterKey": parameter["ParameterKey"], "UsePreviousValue": True}
+            for parameter in raw.get("Parameters", ())
+        ],
+        "Capabilities": list(CAPABILITIES),
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+    }
 
 
 def _outcome(stack: Stack, token: str, events: "Sequence[StackEventTypeDef]") -> TagOutcome:

@@ -1,6 +1,6 @@
 """Mirror a lease in its stack's tags, so that tags alone change. The lease stays the truth.
 
-What the stack is says by which way: `core.tag_ways`. Then intent, call, and later what became of
+What the stack is says by which way: `domain.tagging.ways`. Then intent, call, and later what became of
 it. docs/adr/0023.
 """
 

@@ -2,7 +2,7 @@
 
 It tells which chains cannot be trusted as they passed: an event that is not what was hashed,
 one that does not follow the one before it, a gap. What was done to such a chain is for
-`core.audit.verify` to say, which needs all of it.
+`domain.journal.chain_check.verify` to say, which needs all of it.
 """
 
 from collections.abc import Mapping

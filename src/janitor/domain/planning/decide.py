@@ -1,7 +1,7 @@
 """What to do with one stack: `decide`, total over every status and lease state.
 
 Deciding is a function of values and `now`. Every branch carries its reason. What stands
-before a deletion is listed in `core.conditions`: the first that is not met decides.
+before a deletion is listed in `domain.planning.conditions`: the first that is not met decides.
 """
 
 from datetime import datetime, timedelta

@@ -41,7 +41,7 @@ PACED = frozenset(
         "AWS::ApiGatewayV2::VpcLink",
     }
 )
-"""What AWS deletes one at a time in an account, as `core.pace` says."""
+"""What AWS deletes one at a time in an account, as `domain.planning.api_gateway_pace` says."""
 
 
 class Count(Struct, frozen=True):
