@@ -1,12 +1,9 @@
 """CloudFormation, as far as a deletion needs it: what goes, how it is asked for, what stayed."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
-import yaml
 from botocore.exceptions import ClientError
 
 from janitor.adapters.aws.errors import (
@@ -21,6 +18,7 @@ from janitor.adapters.aws.errors import (
 )
 from janitor.adapters.aws.stack_parsing import resource_of
 from janitor.adapters.aws.tag_update_rules import region_of
+from janitor.adapters.aws.templates import content_of, text_of
 from janitor.application.ports import PLAIN
 from janitor.domain.deletion.evidence import SNAPSHOT
 from janitor.domain.deletion.strategy import Rung, Step
@@ -174,18 +172,14 @@ class StackDeletions:
         """
         client = self._clients(region_of(stack_id))
         try:
-            body = client.get_template(StackName=stack_id)["TemplateBody"]
+            body = cast("object", client.get_template(StackName=stack_id)["TemplateBody"])
         except AwsError as error:
             if not _is_for_good(error):
                 raise translated(error, f"reading the template of {_name(stack_id)}") from error
             return f"unknown: {message_of(error)}", {}
-        # A template in JSON comes parsed, and one in YAML as the text that it is.
-        parsed: object = cast("object", body)
-        text = parsed if isinstance(parsed, str) else json.dumps(parsed, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        if isinstance(parsed, str):
-            parsed = _read_yaml(parsed) if any(hint in text for hint in _SNAPSHOT_HINTS) else {}
-        return f"sha256:{digest}", deletion_policies(parsed)
+        text, digest = text_of(body)
+        is_read = not isinstance(body, str) or any(hint in text for hint in _SNAPSHOT_HINTS)
+        return f"sha256:{digest}", deletion_policies(content_of(body)) if is_read else {}
 
 
 def is_unknown(error: ClientError) -> bool:
@@ -215,20 +209,6 @@ def deletion_policies(template: object) -> dict[str, str]:
 def _is_snapshot_by_default(kind: object, properties: object) -> bool:
     in_cluster = isinstance(properties, dict) and "DBClusterIdentifier" in properties
     return kind == "AWS::RDS::DBCluster" or (kind == "AWS::RDS::DBInstance" and not in_cluster)
-
-
-class _Template(yaml.SafeLoader):
-    """A template in YAML; functions such as `!Ref` say nothing about deletion."""
-
-
-_Template.add_multi_constructor("!", lambda *_: None)
-
-
-def _read_yaml(text: str) -> object:
-    try:
-        return cast("object", yaml.load(text, _Template))  # noqa: S506 - a SafeLoader it is
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return {}
 
 
 def _name(stack_id: str) -> str:

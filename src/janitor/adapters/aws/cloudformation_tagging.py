@@ -21,7 +21,7 @@ from janitor.adapters.aws.errors import (
 from janitor.adapters.aws.failure_reasons import capped
 from janitor.adapters.aws.stack_parsing import ODD, read_stack, why_odd
 from janitor.adapters.aws.tag_update_rules import region_of, tags_to_send
-from janitor.adapters.aws.templates import parsed
+from janitor.adapters.aws.templates import parsed, text_of
 from janitor.domain.errors import JanitorError, TagRefused
 from janitor.domain.model import Stack
 from janitor.domain.stack.resources import MOST_NESTED, NESTED
@@ -261,7 +261,7 @@ class StackTagging(StackDeletions):
             old = client.get_template(StackName=of["StackId"])
         except AwsError as error:
             raise translated(error, f"comparing the templates of {stack.name}") from error
-        return parsed(new["TemplateBody"])[1] == parsed(old["TemplateBody"])[1]
+        return text_of(new["TemplateBody"]) == text_of(old["TemplateBody"])
 
     def execute(self, stack: Stack, proposal: Proposal, token: str) -> None:
         """Execute the very change set that was looked at. Others' would be lost: looked for again."""

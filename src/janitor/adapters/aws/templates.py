@@ -28,16 +28,25 @@ def _long(loader: Any, suffix: str, node: yaml.Node) -> dict[str, object]:
 _Template.add_multi_constructor("!", _long)
 
 
-def parsed(body: object) -> tuple[object, str]:
-    """Return a template's content and the SHA-256 of its text; the content is None if it is none.
+def text_of(body: object) -> tuple[str, str]:
+    """Return the text of a template and its SHA-256.
 
     `body` is as boto3 gives it: JSON comes parsed, YAML as the text that it is.
     """
     text = body if isinstance(body, str) else json.dumps(body, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    return text, hashlib.sha256(text.encode()).hexdigest()
+
+
+def content_of(body: object) -> object:
+    """Return what a template says; None if it is none."""
     if not isinstance(body, str):
-        return body, digest
+        return body
     try:
-        return cast("object", yaml.load(body, _Template)), digest  # noqa: S506 - a SafeLoader it is
+        return cast("object", yaml.load(body, _Template))  # noqa: S506 - a SafeLoader it is
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):
-        return None, digest
+        return None
+
+
+def parsed(body: object) -> tuple[object, str]:
+    """Return what a template says and the SHA-256 of its text."""
+    return content_of(body), text_of(body)[1]
